@@ -1,0 +1,1 @@
+//! Callboard: a Redis-compatible in-memory data server, built as a cast of actors.
