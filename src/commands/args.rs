@@ -1,0 +1,102 @@
+//! A cursor over one request's arguments: each is taken once, with the type that the command means.
+use crate::{
+    commands::error::CommandError,
+    data::number::{parse_double, parse_integer},
+    resp::Request,
+    store::INLINE_BYTES_MAX,
+};
+use bytes::Bytes;
+
+pub struct Args<'a> {
+    request: &'a Request,
+    next: usize,
+    context: Context,
+}
+
+/// What of the client and the configuration decides how arguments are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// Number of databases.
+    pub databases: usize,
+    /// The client's database.
+    pub db: usize,
+    /// `proto-max-bulk-len`: how long a string may become, bytes.
+    pub string_bytes_max: usize,
+    /// Time of parsing, ms since 1970: relative deadlines count from here.
+    pub now_ms: i64,
+}
+
+impl<'a> Args<'a> {
+    /// The cursor stands at argument `next`, behind the command's name.
+    pub fn new(request: &'a Request, next: usize, context: Context) -> Args<'a> {
+        Args { request, next, context }
+    }
+    pub fn context(&self) -> Context {
+        self.context
+    }
+    /// The whole request, name included.
+    pub fn request(&self) -> &'a Request {
+        self.request
+    }
+    /// How many arguments are left.
+    pub fn remaining(&self) -> usize {
+        self.request.len() - self.next
+    }
+    pub fn is_empty(&self) -> bool {
+        self.remaining() == 0
+    }
+    pub fn peek(&self) -> Option<&'a [u8]> {
+        self.request.get(self.next)
+    }
+    /// The next argument, to look at while parsing.
+    pub fn word(&mut self) -> Result<&'a [u8], CommandError> {
+        let word = self.request.get(self.next).ok_or(CommandError::Syntax)?;
+        self.next += 1;
+        Ok(word)
+    }
+    /// The next argument, to be looked at while the command runs.
+    #[inline]
+    pub fn bytes(&mut self) -> Result<Bytes, CommandError> {
+        let bytes = self.request.share(self.next).ok_or(CommandError::Syntax)?;
+        self.next += 1;
+        Ok(bytes)
+    }
+    /// The next argument, to be stored: it may outlive the request without pinning the read buffer.
+    #[inline]
+    pub fn value(&mut self) -> Result<Bytes, CommandError> {
+        let bytes = self.request.keep(self.next, INLINE_BYTES_MAX).ok_or(CommandError::Syntax)?;
+        self.next += 1;
+        Ok(bytes)
+    }
+    pub fn integer(&mut self) -> Result<i64, CommandError> {
+        parse_integer(self.word()?).ok_or(CommandError::NotAnInteger)
+    }
+    pub fn double(&mut self) -> Result<f64, CommandError> {
+        parse_double(self.word()?).ok_or(CommandError::NotAFloat)
+    }
+    /// An index of an existing database.
+    pub fn database(&mut self) -> Result<usize, CommandError> {
+        let index = parse_integer(self.word()?).ok_or(CommandError::InvalidDbIndex)?;
+        usize::try_from(index).ok().filter(|&db| db < self.context.databases).ok_or(CommandError::DbIndexOutOfRange)
+    }
+    /// Takes the next argument if it is the given option word, whatever its case.
+    pub fn option(&mut self, word: &str) -> bool {
+        let hit = self.peek().is_some_and(|item| item.eq_ignore_ascii_case(word.as_bytes()));
+        self.next += hit as usize;
+        hit
+    }
+    /// Takes the next argument if it is one of these words, and tells which.
+    pub fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
+        words.iter().find(|(word, _)| self.option(word)).map(|&(_, value)| value)
+    }
+    /// All that are left, to be looked at while the command runs.
+    pub fn rest(&mut self) -> Vec<Bytes> {
+        let rest = (self.next..self.request.len()).filter_map(|index| self.request.share(index)).collect();
+        self.next = self.request.len();
+        rest
+    }
+    /// Nothing may be left over.
+    pub fn end(&self) -> Result<(), CommandError> {
+        if self.is_empty() { Ok(()) } else { Err(CommandError::Syntax) }
+    }
+}

@@ -1,0 +1,215 @@
+//! From a name to a typed command that can run: the traits, and the erased form that travels in a message.
+//!
+//! A command implements [`Command`] (what it is, how it is parsed) and exactly one of the traits that say where it
+//! runs and what it may do there. That choice is the single source for `write`/`readonly`, for who executes it and
+//! for what is propagated.
+use crate::{
+    board::Board,
+    commands::{args::Args, error::CommandError, session::Session, spec::Spec},
+    resp::{Protocol, Reply, Request},
+    store::{Changes, View},
+};
+use smallbox::{SmallBox, smallbox, space::S16};
+
+pub type Outcome = Result<(), CommandError>;
+
+pub trait Command: Sized + Send + 'static {
+    const SPEC: Spec;
+    /// Takes the arguments; runs where the request was read.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the request alone. It becomes the reply, in the request's place.
+    fn parse(args: &mut Args) -> Result<Self, CommandError>;
+}
+/// Only looks at data: it gets the store shared, so it cannot write. Runs in the Keyspace.
+pub trait ReadCommand: Command {
+    fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome;
+}
+/// May write. Every change goes through `Changes`, which records keys, events and effects. Runs in the Keyspace.
+pub trait WriteCommand: Command {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
+}
+/// Looks behind the scenes: data and board together (INFO, MEMORY, DEBUG). Runs in the Keyspace.
+pub trait BackstageCommand: Command {
+    fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
+}
+/// About the connection itself, answered by it from its session and the board, in its place among the others.
+pub trait SessionCommand: Command {
+    fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
+}
+/// Changes how the server runs (CONFIG SET, SHUTDOWN, CLIENT PAUSE). Runs in the Supervisor.
+pub trait ControlCommand: Command {
+    fn run(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
+}
+
+/// What a [`BackstageCommand`] sees.
+pub struct Backstage<'a> {
+    pub changes: Changes<'a>,
+    pub board: &'a Board,
+    pub caller: Caller,
+    /// The words of the request.
+    pub request: &'a Request,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    pub client: u64,
+    pub db: usize,
+    pub protocol: Protocol,
+    /// False under CLIENT NO-TOUCH.
+    pub touches: bool,
+}
+
+/// What a [`ControlCommand`] can ask of the Supervisor.
+pub trait Office {
+    fn board(&self) -> &Board;
+    /// Id of the client that asks.
+    fn client(&self) -> u64;
+    /// CONFIG SET: all or none.
+    ///
+    /// # Errors
+    /// The text for the client, without `ERR`.
+    fn configure(&mut self, pairs: &[(String, Vec<u8>)]) -> Result<(), String>;
+    /// CONFIG REWRITE.
+    ///
+    /// # Errors
+    /// The text for the client, without `ERR`.
+    fn rewrite_configuration(&mut self) -> Result<(), String>;
+    /// Ends the server; on success nothing is replied.
+    ///
+    /// # Errors
+    /// Why it cannot end now.
+    fn shut_down(&mut self, how: Shutdown) -> Outcome;
+    /// SHUTDOWN ABORT.
+    ///
+    /// # Errors
+    /// If none is under way.
+    fn abort_shut_down(&mut self) -> Outcome;
+    /// CLIENT PAUSE: from now, for `milliseconds`.
+    fn pause(&mut self, scope: crate::board::PauseScope, milliseconds: i64);
+    fn unpause(&mut self);
+}
+
+/// Options of SHUTDOWN.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shutdown {
+    pub save: Save,
+    /// Do not wait for replicas.
+    pub now: bool,
+    /// End even if saving fails.
+    pub force: bool,
+}
+/// Whether to write a snapshot first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Save {
+    /// If save points are configured.
+    #[default]
+    AsConfigured,
+    Yes,
+    No,
+}
+
+/// A typed command on its way. Up to 16 words travel inside the message, without an allocation.
+pub enum Task {
+    Read(SmallBox<dyn RunRead, S16>),
+    Write(SmallBox<dyn RunWrite, S16>),
+    Backstage(SmallBox<dyn RunBackstage, S16>),
+    Session(SmallBox<dyn RunSession, S16>),
+    Control(SmallBox<dyn RunControl, S16>),
+}
+pub trait RunRead: Send {
+    fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome;
+}
+pub trait RunWrite: Send {
+    fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
+}
+pub trait RunBackstage: Send {
+    fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
+}
+pub trait RunSession: Send {
+    fn run_session(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
+}
+pub trait RunControl: Send {
+    fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
+}
+impl<C: ReadCommand> RunRead for C {
+    fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome {
+        self.run(view, reply)
+    }
+}
+impl<C: WriteCommand> RunWrite for C {
+    fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        self.run(changes, reply)
+    }
+}
+impl<C: BackstageCommand> RunBackstage for C {
+    fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
+        self.run(backstage, reply)
+    }
+}
+impl<C: SessionCommand> RunSession for C {
+    fn run_session(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome {
+        self.run(session, reply)
+    }
+}
+impl<C: ControlCommand> RunControl for C {
+    fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome {
+        self.run(office, reply)
+    }
+}
+
+/// What running a command may do, as COMMAND INFO flags it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    /// Neither reads nor writes keys for its caller.
+    Neither,
+}
+
+/// One line of a family's list: a command, or a container of subcommands.
+pub struct Entry {
+    pub spec: Spec,
+    pub access: Access,
+    /// `None` for a container that does nothing without a subcommand.
+    pub parse: Option<fn(&mut Args) -> Result<Task, CommandError>>,
+    pub subcommands: &'static [Entry],
+}
+const fn entry(
+    spec: Spec,
+    access: Access,
+    parse: fn(&mut Args) -> Result<Task, CommandError>,
+) -> Entry {
+    Entry { spec, access, parse: Some(parse), subcommands: &[] }
+}
+pub const fn read<C: ReadCommand>() -> Entry {
+    entry(C::SPEC, Access::Read, |args| Ok(Task::Read(smallbox!(C::parse(args)?))))
+}
+pub const fn write<C: WriteCommand>() -> Entry {
+    entry(C::SPEC, Access::Write, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
+}
+pub const fn backstage<C: BackstageCommand>() -> Entry {
+    entry(C::SPEC, Access::Neither, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))
+}
+/// A [`BackstageCommand`] that reads keys (MEMORY USAGE).
+pub const fn backstage_read<C: BackstageCommand>() -> Entry {
+    entry(C::SPEC, Access::Read, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))
+}
+pub const fn session<C: SessionCommand>() -> Entry {
+    entry(C::SPEC, Access::Neither, |args| Ok(Task::Session(smallbox!(C::parse(args)?))))
+}
+pub const fn control<C: ControlCommand>() -> Entry {
+    entry(C::SPEC, Access::Neither, |args| Ok(Task::Control(smallbox!(C::parse(args)?))))
+}
+/// A name that only has subcommands.
+pub const fn container(spec: Spec, subcommands: &'static [Entry]) -> Entry {
+    Entry { spec, access: Access::Neither, parse: None, subcommands }
+}
+impl Entry {
+    /// Gives a command that also runs by itself its subcommands (COMMAND).
+    pub const fn with(mut self, subcommands: &'static [Entry]) -> Entry {
+        self.subcommands = subcommands;
+        self
+    }
+}

@@ -1,0 +1,107 @@
+//! The way of one command through the data: a list of named gates, each a function of its own.
+//!
+//! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
+//! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
+use super::{
+    Backstage, Caller, Outcome, Task,
+    error::CommandError,
+    registry::{Node, Registry},
+};
+use crate::{
+    board::{Board, Tally},
+    resp::{Reply, Request},
+    store::{AccessPolicy, Changes, Effect, Record, Store, View, Wants},
+};
+use std::{sync::Arc, time::Instant};
+
+pub struct Stage {
+    pub store: Store,
+    pub board: Arc<Board>,
+    pub record: Record,
+    tally: Arc<Tally>,
+    /// When the last command ended: the next one's time counts from there.
+    last: Instant,
+}
+
+impl Stage {
+    pub fn new(board: Arc<Board>, seed: u64, wants: Wants) -> Stage {
+        let store = Store::new(board.config.load().databases, seed);
+        let tally = board.tallies.join(Registry::get().count());
+        Stage { store, board, record: Record::new(wants), tally, last: Instant::now() }
+    }
+    /// Begins a batch that happens at `now_ms` (since 1970).
+    pub fn begin(&mut self, now_ms: i64) {
+        self.store.set_now_ms(now_ms);
+        let config = self.board.config.load();
+        self.store.set_access_policy(if config.maxmemory_policy.is_lfu() {
+            AccessPolicy::Frequency {
+                log_factor: config.lfu_log_factor as u32,
+                decay_minutes: config.lfu_decay_time as u32,
+            }
+        } else {
+            AccessPolicy::Recency
+        });
+        self.last = Instant::now();
+    }
+    /// Runs one command and writes its one reply.
+    pub fn perform(&mut self, node: &Node, task: &mut Task, request: &Request, caller: Caller, reply: &mut Reply) {
+        let start = reply.position();
+        self.record.begin();
+        let outcome = self.run(task, request, caller, reply);
+        if let Err(error) = &outcome {
+            reply.truncate(start);
+            reply.error(error);
+            count_error(&self.board, error);
+        }
+        self.propagate(request, caller);
+        self.bury_expired(caller);
+        self.tell(node, outcome.is_err());
+    }
+
+    fn run(&mut self, task: &mut Task, request: &Request, caller: Caller, reply: &mut Reply) -> Outcome {
+        let Caller { db, touches, .. } = caller;
+        let Stage { store, record, board, .. } = self;
+        match task {
+            Task::Read(task) => task.run_read(&View { store, db, touches }, reply),
+            Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply),
+            Task::Backstage(task) => {
+                let changes = Changes { store, db, touches, record };
+                task.run_backstage(&mut Backstage { changes, board, caller, request }, reply)
+            }
+            // These are not run on data; whoever sends one here made a mistake in routing.
+            Task::Session(_) | Task::Control(_) => Err(CommandError::fixed("ERR command not allowed here")),
+        }
+    }
+    /// What changed data and did not say how, is told as the client sent it.
+    fn propagate(&mut self, request: &Request, caller: Caller) {
+        if self.record.dirty > 0 && self.record.effect == Effect::Verbatim && self.record.wants.effects {
+            let words: smallvec::SmallVec<[&[u8]; 8]> = request.iter().collect();
+            self.record.log(caller.db, words.into_iter());
+        }
+    }
+    /// Deletes what the command's lookups found expired: readers hide such keys, but cannot delete them.
+    fn bury_expired(&mut self, caller: Caller) {
+        if self.store.has_expired_seen() {
+            for (db, key) in self.store.take_expired_seen() {
+                // Looking it up for writing deletes it, unless the command itself has replaced it meanwhile.
+                let _ = self.changes(caller).lookup_in(db, &key);
+            }
+        }
+    }
+    fn tell(&mut self, node: &Node, failed: bool) {
+        let now = Instant::now();
+        let nanoseconds = now.duration_since(self.last).as_nanos() as u64;
+        self.last = now;
+        self.tally.called(node.index, nanoseconds, failed);
+    }
+    /// The write context for what the server does by itself, or for one caller.
+    pub fn changes(&mut self, caller: Caller) -> Changes<'_> {
+        Changes { store: &mut self.store, db: caller.db, touches: caller.touches, record: &mut self.record }
+    }
+}
+
+/// Counts an error reply, by its prefix.
+pub fn count_error(board: &Board, error: &CommandError) {
+    board.vitals.error_replies.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    board.errors.count(&error.prefix());
+}

@@ -1,0 +1,539 @@
+//! Strings: binary-safe values of up to `proto-max-bulk-len` bytes.
+//!
+//! A string that is the canonical text of an integer is stored as one; short ones stand inside their entry, longer
+//! ones are held by reference count (see `store::entry`). Which of these it is shows only in OBJECT ENCODING.
+mod counters;
+mod lcs;
+mod ranges;
+
+use super::{
+    Command, Entry, Outcome, ReadCommand, WriteCommand,
+    args::Args,
+    error::CommandError,
+    read,
+    spec::{Arity::*, *},
+    write,
+};
+use crate::{
+    resp::Reply,
+    store::{Changes, Deadline, Event, Text, TextRef, View},
+};
+use bytes::Bytes;
+
+pub static COMMANDS: &[Entry] = &[
+    read::<Get>(),
+    write::<Set>(),
+    write::<SetNx>(),
+    write::<SetEx>(),
+    write::<PSetEx>(),
+    write::<GetSet>(),
+    write::<GetDel>(),
+    write::<GetEx>(),
+    read::<MGet>(),
+    write::<MSet>(),
+    write::<MSetNx>(),
+    read::<StrLen>(),
+    write::<ranges::Append>(),
+    write::<ranges::SetRange>(),
+    read::<ranges::GetRange>(),
+    read::<ranges::SubStr>(),
+    write::<counters::Incr>(),
+    write::<counters::Decr>(),
+    write::<counters::IncrBy>(),
+    write::<counters::DecrBy>(),
+    write::<counters::IncrByFloat>(),
+    read::<lcs::Lcs>(),
+];
+
+const fn spec(name: &'static str, arity: Arity) -> Spec {
+    Spec::new(Group::String, name, arity)
+}
+
+/// Writes a string as a bulk reply, without a copy where it is large.
+pub(super) fn reply_text(reply: &mut Reply, text: TextRef) {
+    match text {
+        TextRef::Integer(n) => reply.bulk_integer(n),
+        TextRef::Inline(bytes) => reply.bulk(bytes),
+        TextRef::Shared(bytes) => reply.shared_bulk(bytes),
+    }
+}
+pub(super) fn reply_text_or_null(reply: &mut Reply, text: Option<TextRef>) {
+    match text {
+        Some(text) => reply_text(reply, text),
+        None => reply.null(),
+    }
+}
+
+/// A deadline as a client gives it. It becomes a moment only when the command runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum When {
+    /// ms from now.
+    In(i64),
+    /// ms since 1970.
+    At(i64),
+}
+impl When {
+    /// ms since 1970.
+    ///
+    /// # Errors
+    /// If it does not fit, for a command of this name.
+    pub fn resolve(self, now_ms: i64, command: &'static str) -> Result<i64, CommandError> {
+        match self {
+            When::At(at) => Ok(at),
+            When::In(ms) => ms.checked_add(now_ms).ok_or(CommandError::InvalidExpire(command)),
+        }
+    }
+    /// Takes `EX`, `PX`, `EXAT` or `PXAT` with its number, for a command of this name.
+    pub fn option(args: &mut Args, command: &'static str) -> Result<Option<When>, CommandError> {
+        let Some((unit_ms, absolute)) =
+            args.one_of(&[("EX", (1000, false)), ("PX", (1, false)), ("EXAT", (1000, true)), ("PXAT", (1, true))])
+        else {
+            return Ok(None);
+        };
+        let number = args.integer()?;
+        When::positive(number, unit_ms, absolute, command).map(Some)
+    }
+    fn positive(
+        number: i64,
+        unit_ms: i64,
+        absolute: bool,
+        command: &'static str,
+    ) -> Result<When, CommandError> {
+        let ms = number.checked_mul(unit_ms).filter(|&ms| ms > 0).ok_or(CommandError::InvalidExpire(command))?;
+        Ok(if absolute { When::At(ms) } else { When::In(ms) })
+    }
+}
+
+/// Tells the append-only file and replicas `SET key value PXAT deadline`: relative times mean something else later.
+fn rewrite_as_set(changes: &mut Changes, key: &[u8], value: &[u8], deadline: i64) {
+    changes.rewrite(&[b"SET", key, value, b"PXAT", deadline.to_string().as_bytes()]);
+}
+
+pub struct Get {
+    key: Bytes,
+}
+impl Command for Get {
+    const SPEC: Spec = spec("GET", Exactly(2))
+        .keys(&[key(1, RO | ACCESS)])
+        .flags(FAST)
+        .syntax("key")
+        .summary("Returns the string value of a key.");
+    fn parse(args: &mut Args) -> Result<Get, CommandError> {
+        Ok(Get { key: args.bytes()? })
+    }
+}
+impl ReadCommand for Get {
+    fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
+        reply_text_or_null(reply, view.string(&self.key)?);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Condition {
+    IfMissing,
+    IfPresent,
+}
+/// What SET does with the deadline.
+#[derive(Clone, Copy, PartialEq)]
+enum Lifetime {
+    Forever,
+    KeepTtl,
+    Until(When),
+}
+pub struct Set {
+    key: Bytes,
+    value: Bytes,
+    condition: Option<Condition>,
+    lifetime: Lifetime,
+    get: bool,
+}
+impl Command for Set {
+    const SPEC: Spec = spec("SET", AtLeast(3))
+        .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)])
+        .flags(DENY_OOM)
+        .syntax("key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
+        .summary("Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.")
+        .history(&[
+            ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
+            ("6.0.0", "Added the `KEEPTTL` option."),
+            ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
+            ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+        ]);
+    fn parse(args: &mut Args) -> Result<Set, CommandError> {
+        let (key, value) = (args.bytes()?, args.value()?);
+        let mut set = Set { key, value, condition: None, lifetime: Lifetime::Forever, get: false };
+        while !args.is_empty() {
+            if args.option("GET") {
+                set.get = true;
+            } else if let Some(condition) =
+                args.one_of(&[("NX", Condition::IfMissing), ("XX", Condition::IfPresent)])
+            {
+                if set.condition.is_some_and(|other| other != condition) {
+                    return Err(CommandError::Syntax);
+                }
+                set.condition = Some(condition);
+            } else if args.option("KEEPTTL") && matches!(set.lifetime, Lifetime::Forever | Lifetime::KeepTtl) {
+                set.lifetime = Lifetime::KeepTtl;
+            } else if set.lifetime == Lifetime::Forever
+                && let Some(when) = When::option(args, "set")?
+            {
+                set.lifetime = Lifetime::Until(when);
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(set)
+    }
+}
+impl WriteCommand for Set {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        let deadline = match self.lifetime {
+            Lifetime::Forever => Deadline::Clear,
+            Lifetime::KeepTtl => Deadline::Keep,
+            Lifetime::Until(when) => Deadline::At(when.resolve(changes.now_ms(), "set")?),
+        };
+        if self.get {
+            reply_text_or_null(reply, changes.string(&self.key)?);
+        }
+        if let Some(condition) = self.condition {
+            let present = changes.lookup(&self.key).is_some();
+            if present != (condition == Condition::IfPresent) {
+                if !self.get {
+                    reply.null();
+                }
+                return Ok(());
+            }
+        }
+        changes.set_string(&self.key, Text::smallest(&self.value), deadline);
+        changes.modified(Event::String, "set", &self.key);
+        if let Deadline::At(at) = deadline {
+            changes.event_in(changes.db, Event::Generic, "expire", &self.key);
+            rewrite_as_set(changes, &self.key, &self.value, at);
+        }
+        if !self.get {
+            reply.ok();
+        }
+        Ok(())
+    }
+}
+
+pub struct SetNx {
+    key: Bytes,
+    value: Bytes,
+}
+impl Command for SetNx {
+    const SPEC: Spec = spec("SETNX", Exactly(3))
+        .keys(&[key(1, OW | INSERT)])
+        .flags(DENY_OOM | FAST)
+        .syntax("key value")
+        .summary("Set the string value of a key only when the key doesn't exist.")
+        .deprecated("2.6.12", "`SET` with the `NX` argument");
+    fn parse(args: &mut Args) -> Result<SetNx, CommandError> {
+        Ok(SetNx { key: args.bytes()?, value: args.value()? })
+    }
+}
+impl WriteCommand for SetNx {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        let missing = changes.lookup(&self.key).is_none();
+        if missing {
+            changes.set_string(&self.key, Text::smallest(&self.value), Deadline::Clear);
+            changes.modified(Event::String, "set", &self.key);
+        }
+        reply.integer(missing as i64);
+        Ok(())
+    }
+}
+
+/// SETEX and PSETEX differ in the unit of their second argument.
+struct SetWithTtl {
+    key: Bytes,
+    when: When,
+    value: Bytes,
+}
+impl SetWithTtl {
+    fn parse(args: &mut Args, unit_ms: i64, name: &'static str) -> Result<SetWithTtl, CommandError> {
+        let key = args.bytes()?;
+        let number = args.integer()?;
+        Ok(SetWithTtl { key, when: When::positive(number, unit_ms, false, name)?, value: args.value()? })
+    }
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply, name: &'static str) -> Outcome {
+        let at = self.when.resolve(changes.now_ms(), name)?;
+        changes.set_string(&self.key, Text::smallest(&self.value), Deadline::At(at));
+        changes.modified(Event::String, "set", &self.key);
+        changes.event_in(changes.db, Event::Generic, "expire", &self.key);
+        rewrite_as_set(changes, &self.key, &self.value, at);
+        reply.ok();
+        Ok(())
+    }
+}
+pub struct SetEx(SetWithTtl);
+impl Command for SetEx {
+    const SPEC: Spec = spec("SETEX", Exactly(4))
+        .keys(&[key(1, OW | UPDATE)])
+        .flags(DENY_OOM)
+        .since("2.0.0")
+        .syntax("key seconds value")
+        .summary("Sets the string value and expiration time of a key. Creates the key if it doesn't exist.")
+        .deprecated("2.6.12", "`SET` with the `EX` argument");
+    fn parse(args: &mut Args) -> Result<SetEx, CommandError> {
+        SetWithTtl::parse(args, 1000, "setex").map(SetEx)
+    }
+}
+impl WriteCommand for SetEx {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        self.0.run(changes, reply, "setex")
+    }
+}
+pub struct PSetEx(SetWithTtl);
+impl Command for PSetEx {
+    const SPEC: Spec = spec("PSETEX", Exactly(4))
+        .keys(&[key(1, OW | UPDATE)])
+        .flags(DENY_OOM)
+        .since("2.6.0")
+        .syntax("key milliseconds value")
+        .summary("Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.")
+        .deprecated("2.6.12", "`SET` with the `PX` argument");
+    fn parse(args: &mut Args) -> Result<PSetEx, CommandError> {
+        SetWithTtl::parse(args, 1, "psetex").map(PSetEx)
+    }
+}
+impl WriteCommand for PSetEx {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        self.0.run(changes, reply, "psetex")
+    }
+}
+
+pub struct GetSet {
+    key: Bytes,
+    value: Bytes,
+}
+impl Command for GetSet {
+    const SPEC: Spec = spec("GETSET", Exactly(3))
+        .keys(&[key(1, RW | ACCESS | UPDATE)])
+        .flags(DENY_OOM | FAST)
+        .syntax("key value")
+        .summary("Returns the previous string value of a key after setting it to a new value.")
+        .deprecated("6.2.0", "`SET` with the `GET` argument");
+    fn parse(args: &mut Args) -> Result<GetSet, CommandError> {
+        Ok(GetSet { key: args.bytes()?, value: args.value()? })
+    }
+}
+impl WriteCommand for GetSet {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        reply_text_or_null(reply, changes.string(&self.key)?);
+        changes.set_string(&self.key, Text::smallest(&self.value), Deadline::Clear);
+        changes.modified(Event::String, "set", &self.key);
+        changes.rewrite(&[b"SET", &self.key, &self.value]);
+        Ok(())
+    }
+}
+
+pub struct GetDel {
+    key: Bytes,
+}
+impl Command for GetDel {
+    const SPEC: Spec = spec("GETDEL", Exactly(2))
+        .keys(&[key(1, RW | ACCESS | DELETE)])
+        .flags(FAST)
+        .since("6.2.0")
+        .syntax("key")
+        .summary("Returns the string value of a key after deleting the key.");
+    fn parse(args: &mut Args) -> Result<GetDel, CommandError> {
+        Ok(GetDel { key: args.bytes()? })
+    }
+}
+impl WriteCommand for GetDel {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        let Some(text) = changes.string(&self.key)? else {
+            reply.null();
+            return Ok(());
+        };
+        reply_text(reply, text);
+        changes.remove(&self.key);
+        changes.modified(Event::Generic, "del", &self.key);
+        changes.rewrite(&[b"DEL", &self.key]);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum NewDeadline {
+    Unchanged,
+    Persist,
+    Until(When),
+}
+pub struct GetEx {
+    key: Bytes,
+    deadline: NewDeadline,
+}
+impl Command for GetEx {
+    const SPEC: Spec = spec("GETEX", AtLeast(2))
+        .keys(&[key(1, RW | ACCESS | UPDATE)])
+        .flags(FAST)
+        .since("6.2.0")
+        .syntax("key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]")
+        .summary("Returns the string value of a key after setting its expiration time.");
+    fn parse(args: &mut Args) -> Result<GetEx, CommandError> {
+        let mut command = GetEx { key: args.bytes()?, deadline: NewDeadline::Unchanged };
+        while !args.is_empty() {
+            if command.deadline != NewDeadline::Unchanged {
+                return Err(CommandError::Syntax);
+            }
+            command.deadline = match When::option(args, "getex")? {
+                Some(when) => NewDeadline::Until(when),
+                None if args.option("PERSIST") => NewDeadline::Persist,
+                None => return Err(CommandError::Syntax),
+            };
+        }
+        Ok(command)
+    }
+}
+impl WriteCommand for GetEx {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        let at = match self.deadline {
+            NewDeadline::Until(when) => Some(when.resolve(changes.now_ms(), "getex")?),
+            _ => None,
+        };
+        let key = &self.key;
+        let Some(text) = changes.string(key)? else {
+            reply.null();
+            return Ok(());
+        };
+        reply_text(reply, text);
+        match (self.deadline, at) {
+            (_, Some(at)) if at <= changes.now_ms() => {
+                changes.remove(key);
+                changes.modified(Event::Generic, "del", key);
+                changes.rewrite(&[b"DEL", key]);
+            }
+            (_, Some(at)) => {
+                changes.set_deadline(key, Some(at));
+                changes.modified(Event::Generic, "expire", key);
+                changes.rewrite(&[b"PEXPIREAT", key, at.to_string().as_bytes()]);
+            }
+            (NewDeadline::Persist, _) if changes.lookup(key).is_some_and(|e| e.deadline().is_some()) => {
+                changes.set_deadline(key, None);
+                changes.modified(Event::Generic, "persist", key);
+                changes.rewrite(&[b"PERSIST", key]);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+pub struct MGet {
+    keys: Vec<Bytes>,
+}
+impl Command for MGet {
+    const SPEC: Spec = spec("MGET", AtLeast(2))
+        .keys(&[keys(1, 1, RO | ACCESS)])
+        .flags(FAST)
+        .complexity("O(N)")
+        .syntax("key [key ...]")
+        .summary("Atomically returns the string values of one or more keys.")
+        .tips(&["request_policy:multi_shard"]);
+    fn parse(args: &mut Args) -> Result<MGet, CommandError> {
+        Ok(MGet { keys: args.rest() })
+    }
+}
+impl ReadCommand for MGet {
+    fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
+        reply.array(self.keys.len());
+        for key in &self.keys {
+            // A key of another type counts as missing here: MGET never fails.
+            reply_text_or_null(reply, view.string(key).unwrap_or(None));
+        }
+        Ok(())
+    }
+}
+
+/// The pairs of MSET and MSETNX.
+fn pairs(args: &mut Args, name: &str) -> Result<Vec<(Bytes, Bytes)>, CommandError> {
+    if args.remaining() % 2 == 1 {
+        return Err(CommandError::Arity(name.to_string()));
+    }
+    let mut pairs = Vec::with_capacity(args.remaining() / 2);
+    while !args.is_empty() {
+        pairs.push((args.bytes()?, args.value()?));
+    }
+    Ok(pairs)
+}
+fn set_all(changes: &mut Changes, pairs: &[(Bytes, Bytes)]) {
+    for (key, value) in pairs {
+        changes.set_string(key, Text::smallest(value), Deadline::Clear);
+        changes.modified(Event::String, "set", key);
+    }
+}
+
+pub struct MSet {
+    pairs: Vec<(Bytes, Bytes)>,
+}
+impl Command for MSet {
+    const SPEC: Spec = spec("MSET", AtLeast(3))
+        .keys(&[keys(1, 2, OW | UPDATE)])
+        .flags(DENY_OOM)
+        .since("1.0.1")
+        .complexity("O(N)")
+        .syntax("key value [key value ...]")
+        .summary("Atomically creates or modifies the string values of one or more keys.")
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]);
+    fn parse(args: &mut Args) -> Result<MSet, CommandError> {
+        Ok(MSet { pairs: pairs(args, "mset")? })
+    }
+}
+impl WriteCommand for MSet {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        set_all(changes, &self.pairs);
+        reply.ok();
+        Ok(())
+    }
+}
+
+pub struct MSetNx {
+    pairs: Vec<(Bytes, Bytes)>,
+}
+impl Command for MSetNx {
+    const SPEC: Spec = spec("MSETNX", AtLeast(3))
+        .keys(&[keys(1, 2, OW | INSERT)])
+        .flags(DENY_OOM)
+        .since("1.0.1")
+        .complexity("O(N)")
+        .syntax("key value [key value ...]")
+        .summary("Atomically modifies the string values of one or more keys only when all keys don't exist.");
+    fn parse(args: &mut Args) -> Result<MSetNx, CommandError> {
+        Ok(MSetNx { pairs: pairs(args, "msetnx")? })
+    }
+}
+impl WriteCommand for MSetNx {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+        let all_missing = self.pairs.iter().all(|(key, _)| changes.lookup(key).is_none());
+        if all_missing {
+            set_all(changes, &self.pairs);
+        }
+        reply.integer(all_missing as i64);
+        Ok(())
+    }
+}
+
+pub struct StrLen {
+    key: Bytes,
+}
+impl Command for StrLen {
+    const SPEC: Spec = spec("STRLEN", Exactly(2))
+        .keys(&[key(1, RO)])
+        .flags(FAST)
+        .since("2.2.0")
+        .syntax("key")
+        .summary("Returns the length of a string value.");
+    fn parse(args: &mut Args) -> Result<StrLen, CommandError> {
+        Ok(StrLen { key: args.bytes()? })
+    }
+}
+impl ReadCommand for StrLen {
+    fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
+        reply.integer(view.string(&self.key)?.map_or(0, TextRef::len) as i64);
+        Ok(())
+    }
+}

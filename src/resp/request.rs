@@ -1,0 +1,70 @@
+//! One request as it came from the wire: the bytes of its frame, and where its arguments stand in it.
+//!
+//! The frame is one shared slice of the read buffer, so a request costs one reference count however many
+//! arguments it has. The raw bytes ride along with the typed command, because MONITOR, the slow log and verbatim
+//! propagation want the words that the client sent.
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// Offset and length of an argument inside its frame.
+pub type Span = (u32, u32);
+
+/// From this length on (bytes) a bulk string is read into a buffer of its own, and may be kept without a copy.
+pub const LARGE_BYTES: usize = 32 * 1024;
+
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    frame: Bytes,
+    spans: SmallVec<[Span; 4]>,
+    /// The frame owns its buffer alone, so a slice of it that is kept pins little else.
+    alone: bool,
+}
+
+impl Request {
+    pub fn new(frame: Bytes, spans: SmallVec<[Span; 4]>, alone: bool) -> Request {
+        Request { frame, spans, alone }
+    }
+
+    /// A request made of separate arguments: inline commands, scripts, tests.
+    pub fn from_args<A: AsRef<[u8]>>(args: &[A]) -> Request {
+        let mut bytes = Vec::with_capacity(args.iter().map(|a| a.as_ref().len()).sum());
+        let mut spans = SmallVec::new();
+        for arg in args {
+            spans.push((bytes.len() as u32, arg.as_ref().len() as u32));
+            bytes.extend_from_slice(arg.as_ref());
+        }
+        Request { frame: bytes.into(), spans, alone: false }
+    }
+
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+    /// The argument at `index`, the command's name being argument 0.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let &(start, length) = self.spans.get(index)?;
+        Some(&self.frame[start as usize..start as usize + length as usize])
+    }
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.spans.iter().map(|&(start, length)| &self.frame[start as usize..start as usize + length as usize])
+    }
+    /// The argument at `index` as a slice that shares the frame.
+    pub fn share(&self, index: usize) -> Option<Bytes> {
+        let &(start, length) = self.spans.get(index)?;
+        Some(self.frame.slice(start as usize..start as usize + length as usize))
+    }
+    /// The argument at `index` as bytes that may be kept for as long as one likes: shared where that pins at most
+    /// twice its size, copied otherwise. Arguments of up to `inline` bytes are shared in any case: whoever keeps
+    /// those copies them into an entry.
+    pub fn keep(&self, index: usize, inline: usize) -> Option<Bytes> {
+        let shared = self.share(index)?;
+        let pins_little = self.alone && shared.len() >= LARGE_BYTES && shared.len() * 2 >= self.frame.len();
+        Some(if shared.len() <= inline || pins_little { shared } else { Bytes::copy_from_slice(&shared) })
+    }
+    /// Memory that this request holds, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.frame.len() + self.spans.len() * size_of::<Span>()
+    }
+}

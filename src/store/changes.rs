@@ -1,0 +1,366 @@
+//! The write context: the only way to change data, and the record of what was changed.
+//!
+//! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
+//! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
+//! is not written down: [`Wants`] says who listens.
+use super::{
+    Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View,
+    entry::EntryMut,
+};
+use crate::{commands::error::CommandError, data::wheel::Item};
+use bytes::{Bytes, BytesMut};
+
+/// What becomes of a key's deadline when its value is set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Deadline {
+    /// As it was; none for a new key.
+    Keep,
+    Clear,
+    /// ms since 1970.
+    At(i64),
+}
+
+/// Class of a keyspace event: the letter by which `notify-keyspace-events` selects it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// `g`: DEL, EXPIRE, RENAME …
+    Generic,
+    /// `$`
+    String,
+    /// `x`: a deadline has passed.
+    Expired,
+    /// `n`: a key came to be.
+    New,
+}
+
+/// How a command is told to the append-only file and to replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Effect {
+    /// As the client sent it, if it changed anything.
+    #[default]
+    Verbatim,
+    /// By the commands that it wrote to the record itself (none is fine too).
+    Rewritten,
+}
+
+/// Which parts of a record somebody reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wants {
+    pub effects: bool,
+    pub events: bool,
+    pub touched: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Record {
+    pub wants: Wants,
+    /// Changes made, as `rdb_changes_since_last_save` counts them.
+    pub dirty: u64,
+    pub effect: Effect,
+    /// Database and key of everything that changed.
+    pub touched: Vec<(usize, Bytes)>,
+    pub events: Vec<(Event, &'static str, usize, Bytes)>,
+    /// Commands in RESP which, run in order on the data as it was, give the data as it is.
+    effects: Vec<u8>,
+    effects_db: Option<usize>,
+}
+
+impl Record {
+    pub fn new(wants: Wants) -> Record {
+        Record { wants, ..Record::default() }
+    }
+    /// Writes one command to the effects, preceded by SELECT where the database changes.
+    pub fn log<'a>(&mut self, db: usize, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if !self.wants.effects {
+            return;
+        }
+        if self.effects_db != Some(db) {
+            self.effects_db = Some(db);
+            let index = db.to_string();
+            encode(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
+        }
+        encode(&mut self.effects, args);
+    }
+    /// The effects written since the last call. The first command of the next ones selects its database again.
+    pub fn take_effects(&mut self) -> Vec<u8> {
+        self.effects_db = None;
+        std::mem::take(&mut self.effects)
+    }
+    /// Makes ready for the next command; effects gather until taken.
+    pub fn begin(&mut self) {
+        self.dirty = 0;
+        self.effect = Effect::Verbatim;
+    }
+}
+
+fn encode<'a>(out: &mut Vec<u8>, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+    let mut head = |kind: u8, n: usize, out: &mut Vec<u8>| {
+        out.push(kind);
+        out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    };
+    head(b'*', args.len(), out);
+    for arg in args {
+        head(b'$', arg.len(), out);
+        out.extend_from_slice(arg);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+pub struct Changes<'a> {
+    pub store: &'a mut Store,
+    /// Index of the client's database.
+    pub db: usize,
+    pub touches: bool,
+    pub record: &'a mut Record,
+}
+
+impl Changes<'_> {
+    pub fn view(&self) -> View<'_> {
+        View { store: self.store, db: self.db, touches: self.touches }
+    }
+    pub fn now_ms(&self) -> i64 {
+        self.store.now_ms()
+    }
+
+    // What happened, for whoever listens.
+
+    /// States that the value or the deadline at a key of the client's database changed, by which event.
+    #[inline]
+    pub fn modified(&mut self, class: Event, name: &'static str, key: &[u8]) {
+        self.modified_in(self.db, class, name, key)
+    }
+    pub fn modified_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.record.dirty += 1;
+        if self.record.wants.touched {
+            self.record.touched.push((db, Bytes::copy_from_slice(key)));
+        }
+        self.event_in(db, class, name, key);
+    }
+    /// An event beside the one of [`Changes::modified`].
+    pub fn event_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
+        if self.record.wants.events {
+            self.record.events.push((class, name, db, Bytes::copy_from_slice(key)));
+        }
+    }
+    /// Replaces the command, in the append-only file and for replicas, by this one (by these, if called again).
+    pub fn rewrite(&mut self, args: &[&[u8]]) {
+        self.record.effect = Effect::Rewritten;
+        self.record.log(self.db, args.iter().copied());
+    }
+    /// The command has no effect worth telling, whatever it counted as dirty.
+    pub fn rewrite_as_nothing(&mut self) {
+        self.record.effect = Effect::Rewritten;
+    }
+
+    // Looking before writing.
+
+    /// The entry of a key that is about to be written. A key whose deadline has passed is deleted first.
+    #[inline]
+    pub fn lookup(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.lookup_in(self.db, key)
+    }
+    pub fn lookup_in(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
+        let deadline = self.store.database(db).find(key)?.deadline();
+        if deadline.is_some_and(|deadline| deadline <= self.now_ms()) {
+            self.expire(db, key);
+            return None;
+        }
+        let view = View { store: self.store, db, touches: self.touches };
+        let entry = view.database().find(key)?;
+        view.touch(entry);
+        Some(entry)
+    }
+    /// The string at a key that is about to be written.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<TextRef<'_>>, CommandError> {
+        match self.lookup(key) {
+            None => Ok(None),
+            Some(entry) if entry.kind() == Kind::String => Ok(Some(entry.text())),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    // Writing. These change data only; the command states the event by `modified`.
+
+    /// Sets a key to a string, whatever stood there.
+    pub fn set_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
+        let hash = self.store.database(self.db).hash(key);
+        let clock = self.store.access_clock();
+        let Some(raw) = self.store.database(self.db).raw(hash, key) else {
+            let deadline = if let Deadline::At(at) = deadline { Some(at) } else { None };
+            let entry = Entry::string(key, text, deadline, clock.birth());
+            return self.put(self.db, hash, key, entry);
+        };
+        // SAFETY: the table owns the entry, and we own the table: nobody else looks at it meanwhile.
+        let mut entry = unsafe { EntryMut::from_raw(raw) };
+        let old = entry.get().deadline();
+        let new = match deadline {
+            Deadline::Keep => old,
+            Deadline::Clear => None,
+            Deadline::At(at) => Some(at),
+        };
+        if entry.get().is_big() {
+            let shared = entry.take_shared();
+            self.discard_shared(key, shared);
+        }
+        match entry.rewrite(text, new) {
+            Ok(()) => self.note_deadline(self.db, hash, old, new),
+            Err(text) => {
+                let entry = Entry::string(key, text, new, entry.get().clock());
+                self.put(self.db, hash, key, entry)
+            }
+        }
+    }
+    /// Edits the bytes of a string in place (an empty one where there was none); its deadline stays.
+    pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut BytesMut) -> R) -> R {
+        let hash = self.store.database(self.db).hash(key);
+        let shared = self.store.database(self.db).raw(hash, key).map(|raw| {
+            // SAFETY: as in `set_string`.
+            let mut entry = unsafe { EntryMut::from_raw(raw) };
+            entry.take_shared().unwrap_or_else(|| entry.get().text().to_bytes())
+        });
+        // If no reply holds the bytes, they are changed where they are.
+        let mut bytes = match shared.unwrap_or_default().try_into_mut() {
+            Ok(bytes) => bytes,
+            Err(held) => BytesMut::from(&held[..]),
+        };
+        let result = edit(&mut bytes);
+        self.set_string(key, Text::Shared(bytes.freeze()), Deadline::Keep);
+        result
+    }
+    /// Sets or takes away a deadline; false if there is no such key.
+    pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {
+        let hash = self.store.database(self.db).hash(key);
+        let Some(raw) = self.store.database(self.db).raw(hash, key) else { return false };
+        // SAFETY: as in `set_string`.
+        let mut entry = unsafe { EntryMut::from_raw(raw) };
+        let old = entry.get().deadline();
+        if entry.rewrite_deadline(deadline) {
+            self.note_deadline(self.db, hash, old, deadline);
+        } else {
+            let value = own(entry.get().text());
+            let new = Entry::string(key, value.as_text(), deadline, entry.get().clock());
+            self.put(self.db, hash, key, new);
+        }
+        true
+    }
+    /// Deletes a key of the client's database; false if there is none.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        match self.take(self.db, key) {
+            Some(entry) => {
+                self.discard(entry);
+                true
+            }
+            None => false,
+        }
+    }
+    /// Takes an entry out of a database.
+    pub fn take(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
+        let database = &mut self.store.databases[db];
+        let hash = database.hash(key);
+        database.remove(hash, key)
+    }
+    /// Puts a copy of an entry's value (and deadline, and access clock) at another key, or in another database.
+    pub fn put_copy(&mut self, db: usize, key: &[u8], of: &Entry) {
+        let of = of.get();
+        let value = own(of.text());
+        let entry = Entry::string(key, value.as_text(), of.deadline(), of.clock());
+        let hash = self.store.database(db).hash(key);
+        self.put(db, hash, key, entry);
+    }
+    /// A copy of the entry at a key that lives.
+    pub fn copy_of(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
+        let entry = self.lookup_in(db, key)?;
+        let value = own(entry.text());
+        Some(Entry::string(key, value.as_text(), entry.deadline(), entry.clock()))
+    }
+    /// Deletes a key whose deadline has passed, and says so to everyone.
+    pub fn expire(&mut self, db: usize, key: &[u8]) {
+        let Some(entry) = self.take(db, key) else { return };
+        self.discard(entry);
+        self.store.counts.expired += 1;
+        self.modified_in(db, Event::Expired, "expired", key);
+        self.record.log(db, [&b"DEL"[..], key].into_iter());
+    }
+    /// Empties a database; says how many keys it had.
+    pub fn clear(&mut self, db: usize) -> usize {
+        let fresh = Database::new(self.store.databases[db].id, self.store.hasher.clone());
+        let old = std::mem::replace(&mut self.store.databases[db], fresh);
+        let count = old.len();
+        if count > 0 {
+            if self.record.wants.touched {
+                old.scan_all(&mut |entry| self.record.touched.push((db, Bytes::copy_from_slice(entry.key()))));
+            }
+            self.store.counts.dropped_elsewhere += count as u64;
+            self.store.garbage.push(Garbage::Database(Box::new(old)));
+        }
+        count
+    }
+    /// Exchanges the data of two databases.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        self.store.databases.swap(a, b)
+    }
+
+    fn put(&mut self, db: usize, hash: u64, key: &[u8], entry: Entry) {
+        let new = entry.get().deadline();
+        let old = self.store.databases[db].put(hash, key, entry);
+        let old_deadline = old.as_ref().and_then(|old| old.get().deadline());
+        self.arm(db, hash, old_deadline, new);
+        if let Some(old) = old {
+            self.discard(old);
+        }
+    }
+    fn note_deadline(&mut self, db: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
+        if old != new {
+            self.store.databases[db].note_deadline(old, new);
+            self.arm(db, hash, old, new);
+        }
+    }
+    /// Tells the timing wheel of a deadline, unless an earlier one is in it: that will fire, and find this one.
+    fn arm(&mut self, db: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
+        if let Some(new) = new
+            && old.is_none_or(|old| new < old)
+        {
+            let item = Item::new(hash >> 16, self.store.databases[db].id);
+            self.store.deadlines.push((new.max(0) as u64, item));
+        }
+    }
+    /// Frees an entry: here if that is quick, elsewhere if it is big.
+    fn discard(&mut self, entry: Entry) {
+        if entry.get().is_big() {
+            self.store.counts.dropped_elsewhere += 1;
+            self.store.garbage.push(Garbage::Entry(entry));
+        }
+    }
+    fn discard_shared(&mut self, key: &[u8], shared: Option<Bytes>) {
+        if let Some(bytes) = shared {
+            self.discard(Entry::string(key, Text::Shared(bytes), None, 0));
+        }
+    }
+}
+
+/// A string value of its own, between two entries.
+enum OwnText {
+    Integer(i64),
+    Inline(Vec<u8>),
+    Shared(Bytes),
+}
+impl OwnText {
+    fn as_text(&self) -> Text<'_> {
+        match self {
+            OwnText::Integer(n) => Text::Integer(*n),
+            OwnText::Inline(bytes) => Text::Inline(bytes),
+            OwnText::Shared(bytes) => Text::Shared(bytes.clone()),
+        }
+    }
+}
+fn own(text: TextRef) -> OwnText {
+    match text {
+        TextRef::Integer(n) => OwnText::Integer(n),
+        TextRef::Inline(bytes) => OwnText::Inline(bytes.to_vec()),
+        TextRef::Shared(bytes) => OwnText::Shared(bytes.clone()),
+    }
+}

@@ -1,0 +1,491 @@
+//! One key with its value: a single allocation that the table points at.
+//!
+//! ```text
+//! offset 0  kind        type in the low four bits, form of the value in the high four
+//!        1  flags       which of the optional parts below are there
+//!        2  epoch       of the snapshot that saw this entry last (0: none yet)
+//!        3  clock       24 bits, little endian: access time (LRU) or minutes and counter (LFU)
+//!        6  key length, 7 inline value length (each 0 when the long lengths are used)
+//!        8  [deadline]  i64, ms since 1970
+//!           [payload]   8 bytes: the integer, or a pointer to the value, where it does not stand inline
+//!           [lengths]   u32 key, u32 inline value, for more than 255 bytes
+//!           key bytes, inline value bytes
+//! ```
+//!
+//! A key of 16 bytes with a value of 32 costs 56 bytes: one block of 64. The allocation is always a multiple of 16,
+//! so a value may be rewritten in place by any other of the same rounded size.
+//!
+//! All `unsafe` of the store is in this file: the faces outside are [`Entry`] (owns), [`EntryRef`] (looks) and
+//! [`EntryMut`] (changes in place).
+use crate::data::table;
+use bytes::Bytes;
+use std::{
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::NonNull,
+};
+
+/// Strings of up to this many bytes stand inside their entry; longer ones are held by reference count, so that a
+/// reply can carry them without a copy.
+pub const INLINE_BYTES_MAX: usize = 4096;
+/// Redis' limit of its `embstr` encoding, in bytes: OBJECT ENCODING shows it.
+const EMBSTR_BYTES_MAX: usize = 44;
+
+const HEADER: usize = 8;
+const ALIGN: usize = 16;
+const HAS_DEADLINE: u8 = 1;
+const LONG: u8 = 2;
+
+/// The type of a value, as TYPE names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    String = 0,
+}
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+        }
+    }
+}
+
+/// How the value is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Form {
+    /// The payload is an i64.
+    Integer = 0,
+    /// Bytes behind the key.
+    Inline = 1,
+    /// The payload points to a `Bytes`.
+    Shared = 2,
+}
+
+/// A string value to be stored.
+#[derive(Clone, Debug)]
+pub enum Text<'a> {
+    Integer(i64),
+    Inline(&'a [u8]),
+    Shared(Bytes),
+}
+impl<'a> Text<'a> {
+    /// The smallest form that holds `bytes`: an integer if they are the canonical text of one.
+    pub fn smallest(bytes: &'a Bytes) -> Text<'a> {
+        match crate::data::number::parse_integer(bytes) {
+            Some(n) => Text::Integer(n),
+            None if bytes.len() <= INLINE_BYTES_MAX => Text::Inline(bytes),
+            None => Text::Shared(bytes.clone()),
+        }
+    }
+    fn form(&self) -> Form {
+        match self {
+            Text::Integer(_) => Form::Integer,
+            Text::Inline(_) => Form::Inline,
+            Text::Shared(_) => Form::Shared,
+        }
+    }
+    fn inline_length(&self) -> usize {
+        if let Text::Inline(bytes) = self { bytes.len() } else { 0 }
+    }
+}
+
+/// A string value, looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum TextRef<'a> {
+    Integer(i64),
+    Inline(&'a [u8]),
+    Shared(&'a Bytes),
+}
+impl<'a> TextRef<'a> {
+    /// The value's bytes; `digits` is room for those of an integer.
+    pub fn bytes<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            TextRef::Integer(n) => digits.format(n).as_bytes(),
+            TextRef::Inline(bytes) => bytes,
+            TextRef::Shared(bytes) => bytes,
+        }
+    }
+    pub fn len(self) -> usize {
+        self.bytes(&mut itoa::Buffer::new()).len()
+    }
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+    /// As bytes of their own; a shared value stays shared.
+    pub fn to_bytes(self) -> Bytes {
+        match self {
+            TextRef::Shared(bytes) => bytes.clone(),
+            other => Bytes::copy_from_slice(other.bytes(&mut itoa::Buffer::new())),
+        }
+    }
+    pub fn integer(self) -> Option<i64> {
+        match self {
+            TextRef::Integer(n) => Some(n),
+            other => crate::data::number::parse_integer(other.bytes(&mut itoa::Buffer::new())),
+        }
+    }
+}
+
+/// Owns one entry.
+pub struct Entry(NonNull<u8>);
+// SAFETY: an entry owns its allocation alone, and what that holds (bytes, `Bytes`) is `Send`.
+unsafe impl Send for Entry {}
+
+/// Looks at an entry that the table owns.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a>(NonNull<u8>, PhantomData<&'a Entry>);
+/// Changes an entry in place.
+pub struct EntryMut<'a>(NonNull<u8>, PhantomData<&'a mut Entry>);
+
+/// What decides where the parts of an entry stand.
+#[derive(Clone, Copy, PartialEq)]
+struct Shape {
+    deadline: bool,
+    payload: bool,
+    key: usize,
+    value: usize,
+}
+impl Shape {
+    fn long(self) -> bool {
+        self.key > u8::MAX as usize || self.value > u8::MAX as usize
+    }
+    fn payload_at(self) -> usize {
+        HEADER + 8 * self.deadline as usize
+    }
+    fn lengths_at(self) -> usize {
+        self.payload_at() + 8 * self.payload as usize
+    }
+    fn key_at(self) -> usize {
+        self.lengths_at() + 8 * self.long() as usize
+    }
+    fn value_at(self) -> usize {
+        self.key_at() + self.key
+    }
+    fn layout(self) -> Layout {
+        let size = (self.value_at() + self.value).next_multiple_of(ALIGN);
+        // Key and value are each shorter than 2^32, so the size cannot overflow.
+        Layout::from_size_align(size, ALIGN).unwrap_or(Layout::new::<u128>())
+    }
+    fn flags(self) -> u8 {
+        self.deadline as u8 * HAS_DEADLINE + self.long() as u8 * LONG
+    }
+}
+
+impl Entry {
+    pub fn string(key: &[u8], text: Text, deadline: Option<i64>, clock: u32) -> Entry {
+        let shape = Shape {
+            deadline: deadline.is_some(),
+            payload: text.form() != Form::Inline,
+            key: key.len(),
+            value: text.inline_length(),
+        };
+        let layout = shape.layout();
+        // SAFETY: the layout has a size of at least 16.
+        let Some(raw) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        // SAFETY: `raw` is fresh and as large as `shape` says; every part stands inside it, 8-byte parts on
+        // multiples of 8.
+        unsafe {
+            let at = |offset: usize| raw.as_ptr().add(offset);
+            let lengths = if shape.long() { (0, 0) } else { (shape.key as u8, shape.value as u8) };
+            let kind = Kind::String as u8 | (text.form() as u8) << 4;
+            at(0).cast::<[u8; HEADER]>().write([kind, shape.flags(), 0, 0, 0, 0, lengths.0, lengths.1]);
+            if let Some(deadline) = deadline {
+                at(HEADER).cast::<i64>().write(deadline);
+            }
+            if shape.long() {
+                at(shape.lengths_at()).cast::<[u32; 2]>().write([shape.key as u32, shape.value as u32]);
+            }
+            at(shape.key_at()).copy_from_nonoverlapping(key.as_ptr(), key.len());
+            write_text(raw, shape, text);
+        }
+        let entry = Entry(raw);
+        entry.get().set_clock(clock);
+        entry
+    }
+    pub fn get(&self) -> EntryRef<'_> {
+        EntryRef(self.0, PhantomData)
+    }
+    pub fn get_mut(&mut self) -> EntryMut<'_> {
+        EntryMut(self.0, PhantomData)
+    }
+}
+
+/// Writes a string value where `shape` has it.
+///
+/// # Safety
+/// `raw` is an entry of this shape; a `Shared` value that stood there has been dropped or moved out.
+unsafe fn write_text(raw: NonNull<u8>, shape: Shape, text: Text) {
+    // SAFETY: by the caller's promise all offsets lie inside the allocation.
+    unsafe {
+        match text {
+            Text::Integer(n) => raw.as_ptr().add(shape.payload_at()).cast::<i64>().write(n),
+            Text::Inline(bytes) => {
+                raw.as_ptr().add(shape.value_at()).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+            }
+            Text::Shared(bytes) => raw
+                .as_ptr()
+                .add(shape.payload_at())
+                .cast::<*mut Bytes>()
+                .write(Box::into_raw(Box::new(bytes))),
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let shape = self.get().shape();
+        let form = self.get().form();
+        // SAFETY: we own the entry; it was allocated with this layout (rewriting in place keeps it), and a payload
+        // of form `Shared` is a box of our own.
+        unsafe {
+            if form == Form::Shared {
+                drop(Box::from_raw(self.0.as_ptr().add(shape.payload_at()).cast::<*mut Bytes>().read()));
+            }
+            dealloc(self.0.as_ptr(), shape.layout());
+        }
+    }
+}
+
+// SAFETY: an entry is one allocation aligned to 16; its key does not move or change while it lives.
+unsafe impl table::Entry for Entry {
+    fn into_raw(self) -> NonNull<u8> {
+        ManuallyDrop::new(self).0
+    }
+    unsafe fn from_raw(raw: NonNull<u8>) -> Entry {
+        Entry(raw)
+    }
+    unsafe fn key<'a>(raw: NonNull<u8>) -> &'a [u8] {
+        EntryRef(raw, PhantomData).key()
+    }
+}
+
+impl<'a> EntryRef<'a> {
+    /// # Safety
+    /// `raw` came from an [`Entry`] that outlives `'a` and is not changed during it other than by `set_clock`.
+    pub unsafe fn from_raw(raw: NonNull<u8>) -> EntryRef<'a> {
+        EntryRef(raw, PhantomData)
+    }
+    #[inline]
+    fn header(self) -> [u8; HEADER] {
+        // SAFETY: every entry begins with its header.
+        unsafe { self.0.as_ptr().cast::<[u8; HEADER]>().read() }
+    }
+    #[inline]
+    fn shape(self) -> Shape {
+        let header = self.header();
+        let deadline = header[1] & HAS_DEADLINE != 0;
+        let payload = header[0] >> 4 != Form::Inline as u8;
+        let (key, value) = if header[1] & LONG == 0 {
+            (header[6] as usize, header[7] as usize)
+        } else {
+            let at = HEADER + 8 * deadline as usize + 8 * payload as usize;
+            // SAFETY: the flag says that the long lengths are there.
+            let [key, value] = unsafe { self.0.as_ptr().add(at).cast::<[u32; 2]>().read() };
+            (key as usize, value as usize)
+        };
+        Shape { deadline, payload, key, value }
+    }
+    fn form(self) -> Form {
+        match self.header()[0] >> 4 {
+            0 => Form::Integer,
+            1 => Form::Inline,
+            _ => Form::Shared,
+        }
+    }
+    pub fn kind(self) -> Kind {
+        Kind::String
+    }
+    #[inline]
+    pub fn key(self) -> &'a [u8] {
+        let shape = self.shape();
+        // SAFETY: the key stands there and lives as long as the entry.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(shape.key_at()), shape.key) }
+    }
+    /// When the key expires, ms since 1970.
+    #[inline]
+    pub fn deadline(self) -> Option<i64> {
+        // SAFETY: the flag says that the deadline is there.
+        (self.header()[1] & HAS_DEADLINE != 0)
+            .then(|| unsafe { self.0.as_ptr().add(HEADER).cast::<i64>().read() })
+    }
+    #[inline]
+    pub fn text(self) -> TextRef<'a> {
+        let shape = self.shape();
+        // SAFETY: the form says what stands at the place.
+        unsafe {
+            match self.form() {
+                Form::Integer => TextRef::Integer(self.0.as_ptr().add(shape.payload_at()).cast::<i64>().read()),
+                Form::Inline => TextRef::Inline(std::slice::from_raw_parts(
+                    self.0.as_ptr().add(shape.value_at()),
+                    shape.value,
+                )),
+                Form::Shared => {
+                    TextRef::Shared(&*self.0.as_ptr().add(shape.payload_at()).cast::<*const Bytes>().read())
+                }
+            }
+        }
+    }
+    /// OBJECT ENCODING's name.
+    pub fn encoding(self) -> &'static str {
+        match self.text() {
+            TextRef::Integer(_) => "int",
+            TextRef::Inline(bytes) if bytes.len() <= EMBSTR_BYTES_MAX => "embstr",
+            _ => "raw",
+        }
+    }
+    /// The 24-bit access clock.
+    pub fn clock(self) -> u32 {
+        let header = self.header();
+        u32::from_le_bytes([header[3], header[4], header[5], 0])
+    }
+    /// Sets the access clock. It is the one part that readers may change: nothing ever borrows it.
+    pub fn set_clock(self, clock: u32) {
+        let [a, b, c, _] = clock.to_le_bytes();
+        // SAFETY: the clock lies in the header, no reference to it exists, and one thread owns the store.
+        unsafe { self.0.as_ptr().add(3).cast::<[u8; 3]>().write([a, b, c]) }
+    }
+    /// Memory of the entry and its value, in bytes.
+    pub fn size_bytes(self) -> usize {
+        self.shape().layout().size()
+            + match self.text() {
+                // A box of the handle, and the reference count beside the bytes.
+                TextRef::Shared(bytes) => size_of::<Bytes>() + 32 + bytes.len(),
+                _ => 0,
+            }
+    }
+    /// Freeing it takes long enough to be done elsewhere.
+    pub fn is_big(self) -> bool {
+        matches!(self.text(), TextRef::Shared(bytes) if bytes.len() >= 64 * 1024)
+    }
+}
+
+impl EntryMut<'_> {
+    /// # Safety
+    /// `raw` came from an [`Entry`] that outlives `'a`; nothing else looks at it meanwhile.
+    pub unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        EntryMut(raw, PhantomData)
+    }
+    pub fn get(&self) -> EntryRef<'_> {
+        EntryRef(self.0, PhantomData)
+    }
+    /// Writes a string value and deadline in place, if the allocation has the right size for them; else gives the
+    /// value back, and a new entry must be made.
+    pub fn rewrite<'t>(&mut self, text: Text<'t>, deadline: Option<i64>) -> Result<(), Text<'t>> {
+        let old = self.get().shape();
+        let new = Shape {
+            deadline: deadline.is_some(),
+            payload: text.form() != Form::Inline,
+            key: old.key,
+            value: text.inline_length(),
+        };
+        let same_places = (old.deadline, old.payload, old.long()) == (new.deadline, new.payload, new.long());
+        if !same_places || old.layout() != new.layout() {
+            return Err(text);
+        }
+        drop(self.take_shared());
+        // SAFETY: the shapes have all places in common and the same size; what was shared has been taken out.
+        unsafe {
+            self.0.as_ptr().write(Kind::String as u8 | (text.form() as u8) << 4);
+            if let Some(deadline) = deadline {
+                self.0.as_ptr().add(HEADER).cast::<i64>().write(deadline);
+            }
+            if new.long() {
+                self.0.as_ptr().add(new.lengths_at()).cast::<[u32; 2]>().write([new.key as u32, new.value as u32]);
+            } else {
+                self.0.as_ptr().add(7).write(new.value as u8);
+            }
+            write_text(self.0, new, text);
+        }
+        Ok(())
+    }
+    /// The deadline alone, if there is a place for it already (and it is not taken away).
+    pub fn rewrite_deadline(&mut self, deadline: Option<i64>) -> bool {
+        match (self.get().deadline(), deadline) {
+            (None, None) => true,
+            (Some(_), Some(new)) => {
+                // SAFETY: the entry has a deadline, and this is its place.
+                unsafe { self.0.as_ptr().add(HEADER).cast::<i64>().write(new) };
+                true
+            }
+            _ => false,
+        }
+    }
+    /// Moves a value that is held by reference count out, and leaves an integer in its place.
+    pub fn take_shared(&mut self) -> Option<Bytes> {
+        if self.get().form() != Form::Shared {
+            return None;
+        }
+        let place = self.get().shape().payload_at();
+        // SAFETY: the payload is a box of our own; kind and payload change together, so nobody drops it twice.
+        unsafe {
+            let bytes = *Box::from_raw(self.0.as_ptr().add(place).cast::<*mut Bytes>().read());
+            self.0.as_ptr().write(Kind::String as u8 | (Form::Integer as u8) << 4);
+            self.0.as_ptr().add(place).cast::<i64>().write(0);
+            Some(bytes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = Option<Bytes>> {
+        prop_oneof![
+            any::<i64>().prop_map(|n| Some(Bytes::from(n.to_string()))),
+            proptest::collection::vec(any::<u8>(), 0..80).prop_map(|v| Some(Bytes::from(v))),
+            proptest::collection::vec(any::<u8>(), 200..320).prop_map(|v| Some(Bytes::from(v))),
+            proptest::collection::vec(any::<u8>(), 4000..5000).prop_map(|v| Some(Bytes::from(v))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_gives_back_what_was_put_in_also_when_rewritten(
+            key in proptest::collection::vec(any::<u8>(), 0..300),
+            steps in proptest::collection::vec((text(), proptest::option::of(any::<i64>())), 1..12),
+        ) {
+            let mut entry: Option<Entry> = None;
+            for (value, deadline) in steps {
+                let value = value.unwrap_or_default();
+                let rewritten = entry.as_mut().is_some_and(|entry| {
+                    entry.get_mut().rewrite(Text::smallest(&value), deadline).is_ok()
+                });
+                if !rewritten {
+                    entry = Some(Entry::string(&key, Text::smallest(&value), deadline, 77));
+                }
+                let seen = entry.as_ref().unwrap().get();
+                prop_assert_eq!(seen.key(), &key[..]);
+                prop_assert_eq!(seen.text().to_bytes(), value);
+                prop_assert_eq!(seen.deadline(), deadline);
+                prop_assert_eq!(seen.clock(), 77);
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_that_the_design_counts_on() {
+        let size = |key: &[u8], value: &'static str, deadline| {
+            Entry::string(key, Text::smallest(&Bytes::from(value)), deadline, 0).get().size_bytes()
+        };
+        let key = b"key:000000000001";
+        assert_eq!(size(key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", None), 64);
+        assert_eq!(size(key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", Some(1)), 64);
+        assert_eq!(size(key, "7919", None), 32);
+    }
+
+    #[test]
+    fn encodings_have_the_names_of_redis() {
+        let name = |value: Bytes| Entry::string(b"k", Text::smallest(&value), None, 0).get().encoding();
+        assert_eq!(name("12345".into()), "int");
+        assert_eq!(name("x".repeat(44).into()), "embstr");
+        assert_eq!(name("x".repeat(45).into()), "raw");
+        assert_eq!(name("x".repeat(9999).into()), "raw");
+    }
+}

@@ -1,0 +1,159 @@
+//! The data: databases of entries, and the two ways to reach them.
+//!
+//! * [`View`] looks. It hides keys whose deadline has passed, counts hits and misses, and moves access clocks.
+//! * [`Changes`] writes. It is the only way to change data, and records what it did: touched keys, events, effects.
+//!
+//! Nothing here knows the time of day or has randomness of its own: both are handed in, so that the same commands
+//! with the same inputs give the same data, byte for byte.
+mod access;
+mod changes;
+mod database;
+mod entry;
+mod view;
+
+pub use access::{AccessClock, AccessPolicy};
+pub use changes::{Changes, Deadline, Effect, Event, Record};
+pub use database::Database;
+pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
+pub use view::View;
+
+use crate::data::wheel::Item;
+use bytes::Bytes;
+use std::cell::{Cell, RefCell};
+
+/// Counts that only the owner of the data can make.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    pub hits: Cell<u64>,
+    pub misses: Cell<u64>,
+    pub expired: u64,
+    /// Values handed over to be freed elsewhere.
+    pub dropped_elsewhere: u64,
+}
+
+/// Something large that is to be freed off the data's thread.
+pub enum Garbage {
+    Entry(#[allow(dead_code, reason = "held to be dropped")] Entry),
+    Database(Box<Database>),
+}
+impl Garbage {
+    /// Values in it, as `lazyfreed_objects` counts them.
+    pub fn objects(&self) -> usize {
+        match self {
+            Garbage::Entry(_) => 1,
+            Garbage::Database(database) => database.len(),
+        }
+    }
+}
+
+/// A deadline for the timing wheel: ms since 1970, and the key's place.
+pub type WheelEntry = (u64, Item);
+
+pub struct Store {
+    databases: Vec<Database>,
+    hasher: ahash::RandomState,
+    /// Time of the message that is being handled, ms since 1970.
+    now_ms: i64,
+    rng: RefCell<fastrand::Rng>,
+    access: AccessPolicy,
+    pub counts: Counts,
+    /// Keys that a reader found expired: they are deleted once it has run.
+    expired_seen: RefCell<Vec<(usize, Bytes)>>,
+    deadlines: Vec<WheelEntry>,
+    garbage: Vec<Garbage>,
+    /// Deletes what is due by the wheel (DEBUG SET-ACTIVE-EXPIRE turns it off).
+    pub expires_actively: bool,
+}
+
+impl Store {
+    /// An empty store. `seed` decides everything in it that is random.
+    pub fn new(databases: usize, seed: u64) -> Store {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let hasher = ahash::RandomState::with_seeds(rng.u64(..), rng.u64(..), rng.u64(..), rng.u64(..));
+        Store {
+            databases: (0..databases).map(|id| Database::new(id as u16, hasher.clone())).collect(),
+            hasher,
+            now_ms: 0,
+            rng: RefCell::new(rng),
+            access: AccessPolicy::Recency,
+            counts: Counts::default(),
+            expired_seen: RefCell::default(),
+            deadlines: Vec::new(),
+            garbage: Vec::new(),
+            expires_actively: true,
+        }
+    }
+    pub fn databases(&self) -> &[Database] {
+        &self.databases
+    }
+    pub fn database(&self, index: usize) -> &Database {
+        &self.databases[index]
+    }
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+    pub fn set_now_ms(&mut self, now_ms: i64) {
+        self.now_ms = now_ms
+    }
+    pub fn set_access_policy(&mut self, policy: AccessPolicy) {
+        self.access = policy
+    }
+    pub fn access_clock(&self) -> AccessClock {
+        AccessClock::new(self.access, self.now_ms)
+    }
+    /// Uniform over all of u64.
+    pub fn random(&self) -> u64 {
+        self.rng.borrow_mut().u64(..)
+    }
+    /// Uniform in 0..1.
+    pub fn random_fraction(&self) -> f64 {
+        self.rng.borrow_mut().f64()
+    }
+    /// Memory of the key tables, in bytes.
+    pub fn table_bytes(&self) -> usize {
+        self.databases.iter().map(Database::table_bytes).sum()
+    }
+    /// The index at which the database with this id stands now.
+    pub fn index_of(&self, id: u16) -> Option<usize> {
+        // Almost always it stands where it began: only SWAPDB moves one.
+        match self.databases.get(id as usize) {
+            Some(database) if database.id == id => Some(id as usize),
+            _ => self.databases.iter().position(|database| database.id == id),
+        }
+    }
+    /// New deadlines since the last call, for the timing wheel.
+    pub fn take_deadlines(&mut self) -> Vec<WheelEntry> {
+        std::mem::take(&mut self.deadlines)
+    }
+    pub fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+    /// Large values that were taken out since the last call, to be freed elsewhere.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        std::mem::take(&mut self.garbage)
+    }
+    pub fn has_garbage(&self) -> bool {
+        !self.garbage.is_empty()
+    }
+    /// Keys that readers found expired since the last call.
+    pub fn take_expired_seen(&mut self) -> Vec<(usize, Bytes)> {
+        std::mem::take(self.expired_seen.get_mut())
+    }
+    pub fn has_expired_seen(&self) -> bool {
+        !self.expired_seen.borrow().is_empty()
+    }
+    /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
+    pub fn check_item(&mut self, item: Item, due: &mut Vec<(usize, Bytes)>) {
+        let Some(index) = self.index_of(item.database()) else { return };
+        let (now_ms, position) = (self.now_ms, item.position());
+        let mut later: Option<i64> = None;
+        self.databases[index].at_position(position, &mut |entry| match entry.deadline() {
+            Some(deadline) if deadline <= now_ms => due.push((index, Bytes::copy_from_slice(entry.key()))),
+            Some(deadline) => later = Some(later.map_or(deadline, |other| other.min(deadline))),
+            None => {}
+        });
+        if let Some(deadline) = later {
+            self.deadlines.push((deadline as u64, Item::new(position, item.database())));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! How a command looks at data: one client's database at one moment.
+use super::{Database, EntryRef, Kind, Store, TextRef};
+use crate::commands::error::CommandError;
+use bytes::Bytes;
+
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub store: &'a Store,
+    /// Index of the client's database.
+    pub db: usize,
+    /// False for a client that asked not to move access clocks (CLIENT NO-TOUCH).
+    pub touches: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn database(&self) -> &'a Database {
+        self.store.database(self.db)
+    }
+    pub fn now_ms(&self) -> i64 {
+        self.store.now_ms()
+    }
+    /// The entry of a key that lives, without counting or moving anything.
+    pub fn peek(&self, key: &[u8]) -> Option<EntryRef<'a>> {
+        self.alive(self.db, self.database().find(key)?)
+    }
+    /// The entry, unless its deadline has passed: then it is as good as gone, and noted to be deleted.
+    pub fn alive(&self, db: usize, entry: EntryRef<'a>) -> Option<EntryRef<'a>> {
+        match entry.deadline() {
+            Some(deadline) if deadline <= self.now_ms() => {
+                self.store.expired_seen.borrow_mut().push((db, Bytes::copy_from_slice(entry.key())));
+                None
+            }
+            _ => Some(entry),
+        }
+    }
+    /// Looks a key up for reading: counts the hit or miss, and leaves the access clock alone.
+    pub fn lookup_untouched(&self, key: &[u8]) -> Option<EntryRef<'a>> {
+        let found = self.peek(key);
+        let count = if found.is_some() { &self.store.counts.hits } else { &self.store.counts.misses };
+        count.set(count.get() + 1);
+        found
+    }
+    /// Looks a key up for reading.
+    #[inline]
+    pub fn lookup(&self, key: &[u8]) -> Option<EntryRef<'a>> {
+        let entry = self.lookup_untouched(key)?;
+        self.touch(entry);
+        Some(entry)
+    }
+    /// Moves the access clock of an entry that is used.
+    #[inline]
+    pub fn touch(&self, entry: EntryRef<'a>) {
+        if self.touches {
+            let clock = self.store.access_clock().touched(entry.clock(), || self.store.random_fraction());
+            // Most uses fall into the second of the last one: the line need not become dirty.
+            if clock != entry.clock() {
+                entry.set_clock(clock)
+            }
+        }
+    }
+    /// The string at a key.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    #[inline]
+    pub fn string(&self, key: &[u8]) -> Result<Option<TextRef<'a>>, CommandError> {
+        match self.lookup(key) {
+            None => Ok(None),
+            Some(entry) if entry.kind() == Kind::String => Ok(Some(entry.text())),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+}
