@@ -4,4 +4,5 @@
 //! structure needs of the world is an argument. So each can be tested against a simple model.
 
 pub mod glob;
+pub mod quoting;
 pub mod wheel;
