@@ -4,5 +4,6 @@
 //! structure needs of the world is an argument. So each can be tested against a simple model.
 
 pub mod glob;
+pub mod hyperloglog;
 pub mod quoting;
 pub mod wheel;
