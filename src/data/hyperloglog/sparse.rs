@@ -1,0 +1,191 @@
+//! The sparse encoding: runs of equal registers.
+//!
+//! | opcode | bits | stands for |
+//! |---|---|---|
+//! | ZERO | `00nnnnnn` | n + 1 registers (to 64) that are zero |
+//! | XZERO | `01nnnnnn nnnnnnnn` | n + 1 registers (to 16,384) that are zero |
+//! | VAL | `1vvvvvnn` | n + 1 registers (to 4) of value v + 1 (to 32) |
+//!
+//! To raise a register means to split the run that covers it in up to three, and then to join runs of the same value
+//! in the neighbourhood. Which runs are joined is a matter of history, and is kept as Redis does it, so that the same
+//! commands leave the same bytes.
+
+use super::{Corrupted, REGISTERS};
+
+const XZERO: u8 = 0b0100_0000;
+const VAL: u8 = 0b1000_0000;
+const VALUE_MAX: u8 = 32;
+const VALUE_RUN_MAX: usize = 4;
+const ZERO_RUN_MAX: usize = 64;
+/// How many opcodes are looked at for joining after an edit, beginning before it.
+const JOIN_SCAN_OPCODES: usize = 5;
+
+/// One opcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The value of its registers.
+    pub value: u8,
+    /// How many registers it covers, 1 at least.
+    pub registers: usize,
+    /// The length of its code.
+    bytes: usize,
+}
+
+/// What became of a register to be raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raised {
+    /// It holds as much already.
+    No,
+    Yes,
+    /// The sparse encoding cannot hold the value, or not in the bytes allowed. Nothing was changed.
+    NeedsDense,
+}
+
+/// Calls `visit` with the first register of each run, and the run.
+///
+/// # Errors
+/// [`Corrupted`] if the runs do not cover exactly [`REGISTERS`]; runs seen before that have been visited, none beyond the last register.
+pub fn for_each_run(body: &[u8], mut visit: impl FnMut(usize, Run)) -> Result<(), Corrupted> {
+    let (mut at, mut first) = (0, 0);
+    while at < body.len() {
+        let run = read(&body[at..])?;
+        if first + run.registers > REGISTERS {
+            return Err(Corrupted);
+        }
+        visit(first, run);
+        at += run.bytes;
+        first += run.registers;
+    }
+    if first == REGISTERS { Ok(()) } else { Err(Corrupted) }
+}
+
+/// Appends the code of a run of `registers` zeroes to `code`.
+pub fn push_zeroes(code: &mut Vec<u8>, registers: usize) {
+    let stored = registers - 1;
+    if registers > ZERO_RUN_MAX {
+        code.push((stored >> 8) as u8 | XZERO);
+    }
+    code.push(stored as u8);
+}
+
+/// The opcodes as text; see [`super::decode`].
+pub fn decode(body: &[u8]) -> Result<String, Corrupted> {
+    let mut opcodes = Vec::new();
+    for_each_run(body, |_, run| {
+        opcodes.push(match run {
+            Run { value: 0, registers, bytes: 1 } => format!("z:{registers}"),
+            Run { value: 0, registers, .. } => format!("Z:{registers}"),
+            Run { value, registers, .. } => format!("v:{value},{registers}"),
+        });
+    })?;
+    Ok(opcodes.join(" "))
+}
+
+/// Raises the register at `index` to `value`, where the opcodes are what follows the first `header_bytes` of `hll`.
+///
+/// # Errors
+/// [`Corrupted`] if no run covers the register. (The runs behind it are not looked at.)
+pub fn raise(
+    hll: &mut Vec<u8>,
+    header_bytes: usize,
+    index: usize,
+    value: u8,
+    sparse_max_bytes: usize,
+) -> Result<Raised, Corrupted> {
+    if value > VALUE_MAX {
+        return Ok(Raised::NeedsDense);
+    }
+    let place = locate(&hll[header_bytes..], index)?;
+    if place.run.value >= value {
+        return Ok(Raised::No);
+    }
+    let parts = split(&place, index, value);
+    let grown_bytes = hll.len() - place.run.bytes + parts.len();
+    if parts.len() > place.run.bytes && grown_bytes > sparse_max_bytes {
+        return Ok(Raised::NeedsDense);
+    }
+    let at = header_bytes + place.at;
+    hll.splice(at..at + place.run.bytes, parts);
+    join(hll, header_bytes + place.previous_at);
+    Ok(Raised::Yes)
+}
+
+/// Where in the body a register is.
+struct Place {
+    /// The offset of the run that covers it.
+    at: usize,
+    /// The offset of the run before that, or the same if there is none.
+    previous_at: usize,
+    /// The first register of the run.
+    first: usize,
+    run: Run,
+}
+
+fn locate(body: &[u8], index: usize) -> Result<Place, Corrupted> {
+    let (mut at, mut previous_at, mut first) = (0, 0, 0);
+    while at < body.len() {
+        let run = read(&body[at..])?;
+        if index < first + run.registers {
+            return Ok(Place { at, previous_at, first, run });
+        }
+        previous_at = at;
+        at += run.bytes;
+        first += run.registers;
+    }
+    Err(Corrupted)
+}
+
+fn read(code: &[u8]) -> Result<Run, Corrupted> {
+    match *code {
+        [first, ..] if first & VAL != 0 => {
+            Ok(Run { value: (first >> 2 & 31) + 1, registers: usize::from(first & 3) + 1, bytes: 1 })
+        }
+        [first, second, ..] if first & XZERO != 0 => {
+            let stored = u16::from_be_bytes([first & 63, second]);
+            Ok(Run { value: 0, registers: usize::from(stored) + 1, bytes: 2 })
+        }
+        [first, ..] if first & XZERO == 0 => {
+            Ok(Run { value: 0, registers: usize::from(first) + 1, bytes: 1 })
+        }
+        _ => Err(Corrupted),
+    }
+}
+
+fn value_code(value: u8, registers: usize) -> u8 {
+    (value - 1) << 2 | (registers - 1) as u8 | VAL
+}
+
+/// The code that replaces the run at `place`: what is left of it on both sides, and the raised register between.
+fn split(place: &Place, index: usize, value: u8) -> Vec<u8> {
+    let before = index - place.first;
+    let after = place.run.registers - before - 1;
+    let mut code = Vec::with_capacity(5);
+    let push_rest = |code: &mut Vec<u8>, registers: usize| match (registers, place.run.value) {
+        (0, _) => (),
+        (_, 0) => push_zeroes(code, registers),
+        (_, value) => code.push(value_code(value, registers)),
+    };
+    push_rest(&mut code, before);
+    code.push(value_code(value, 1));
+    push_rest(&mut code, after);
+    code
+}
+
+/// Joins neighbouring runs of the same value among the next few opcodes.
+fn join(hll: &mut Vec<u8>, mut at: usize) {
+    for _ in 0..JOIN_SCAN_OPCODES {
+        let Some(Ok(run)) = hll.get(at..).map(read) else { return };
+        let next = hll.get(at + run.bytes..).map(read);
+        match next {
+            Some(Ok(next))
+                if run.value > 0
+                    && next.value == run.value
+                    && run.registers + next.registers <= VALUE_RUN_MAX =>
+            {
+                hll.remove(at);
+                hll[at] = value_code(run.value, run.registers + next.registers);
+            }
+            _ => at += run.bytes,
+        }
+    }
+}

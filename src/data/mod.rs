@@ -1,0 +1,9 @@
+//! Pure data structures: bytes and numbers in, bytes and numbers out.
+//!
+//! Nothing here knows a command, a client or an actor, and nothing reads a clock or a file: what a
+//! structure needs of the world is an argument. So each can be tested against a simple model.
+
+pub mod glob;
+pub mod hyperloglog;
+pub mod quoting;
+pub mod wheel;
