@@ -1,0 +1,3 @@
+//! Pure data structures: they know nothing of commands, clients or actors.
+
+pub mod table;
