@@ -5,5 +5,8 @@
 
 pub mod glob;
 pub mod hyperloglog;
+pub mod long_double;
+pub mod number;
 pub mod quoting;
+pub mod table;
 pub mod wheel;
