@@ -1,3 +1,26 @@
 //! Callboard: a Redis-compatible in-memory data server, built as a cast of actors.
-
+//!
+//! # Code map
+//!
+//! Imports point one way, and `tests/tidy.rs` fails when one points the other:
+//! `data ← store ← commands ← actors ← server`.
+//!
+//! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
+//! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
+//! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
+//! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3.
+//! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
+//! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
+//!
+//! # Invariants
+//!
+//! * Data is owned by one actor, the Keyspace. There is no lock around it, and no other way to it than a message.
+//! * Nothing below `actors` reads a clock, rolls dice, sleeps or spawns: time and randomness are handed in.
+//! * A reply is written by meaning; no command tests for a protocol version.
+pub mod allocator;
+pub mod board;
+pub mod commands;
+pub mod config;
 pub mod data;
+pub mod resp;
+pub mod store;

@@ -1,0 +1,312 @@
+//! The one table that declares every parameter: its name, the typed field that holds it, its default, what values it
+//! takes, when it may change, and what it does here.
+//!
+//! Adding a parameter is adding a row. A feature that comes into effect drops its `later`.
+
+use std::path::PathBuf;
+
+use super::checks::*;
+use super::choices::*;
+use super::parameter::{Apply, Directive, Field, Kind, Parameter, Standing};
+use super::parameter::{integer, memory, parameters, row};
+use super::setting::Setting;
+use super::special::*;
+
+const INT: i128 = i32::MAX as i128;
+const UINT: i128 = u32::MAX as i128;
+const LONG: i128 = i64::MAX as i128;
+const ULONG: i128 = u64::MAX as i128;
+const MIB: i128 = 1 << 20;
+
+const PERSISTENCE: &str = "persistence";
+const REPLICATION: &str = "replication";
+const EVICTION: &str = "eviction";
+const COLLECTIONS: &str = "collections";
+const CLUSTER: &str = "cluster mode";
+const TLS: &str = "TLS";
+
+const DEFRAG: &str = "the allocator moves nothing";
+const PLACEMENT: &str = "there are no such threads or processes to place";
+const SYSLOG: &str = "the log goes to a file or to standard output";
+const NO_CRASH_REPORT: &str = "a crash is reported by the system";
+const NO_HEARTBEAT: &str = "timers fire when they are due, there is no heartbeat";
+const TESTING: &str = "it slows Redis down for its own tests";
+
+const fn yes_no() -> Parameter {
+    row(Kind::Bool)
+}
+
+const fn choice() -> Parameter {
+    row(Kind::Choice)
+}
+
+const fn text() -> Parameter {
+    row(Kind::Text)
+}
+
+const fn optional() -> Parameter {
+    row(Kind::OptionalText)
+}
+
+const fn words() -> Parameter {
+    row(Kind::Words)
+}
+
+parameters! {
+    // Network
+    "bind" => bind: Vec<String> = "* -::*", words().apply(Apply::Listen);
+    "port" => port: u16 = "6379", integer(0, 65535).apply(Apply::Listen);
+    "protected-mode" => protected_mode: bool = "yes", yes_no();
+    "unixsocket" => unixsocket: Option<PathBuf> = "", optional().immutable();
+    "unixsocketperm" => unixsocketperm: u32 = "0", row(Kind::Octal(0, 0o777)).immutable();
+    "tcp-backlog" => tcp_backlog: u32 = "511", integer(0, INT).immutable();
+    "tcp-keepalive" => tcp_keepalive_seconds: u32 = "300", integer(0, INT);
+    "timeout" => timeout_seconds: u32 = "0", integer(0, INT);
+    "maxclients" => maxclients: u32 = "10000", integer(1, UINT).apply(Apply::MaxClients);
+    "max-new-connections-per-cycle" => max_new_connections_per_cycle: u32 = "10",
+        integer(1, 1000).no_effect("accepting does not hold up commands");
+    "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = "1", integer(1, 1000).later(TLS);
+    "socket-mark-id" => socket_mark_id: u32 = "0", integer(0, UINT).immutable().later("marked sockets");
+    "bind-source-addr" => bind_source_addr: Option<String> = "", optional().later(REPLICATION);
+    "proto-max-bulk-len" => proto_max_bulk_len: usize = "536870912", memory(MIB, LONG);
+    "client-query-buffer-limit" => client_query_buffer_limit: usize = "1073741824", memory(MIB, LONG);
+    "client-output-buffer-limit" => client_output_buffer_limit: OutputBufferLimits
+        = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", words();
+    "maxmemory-clients" => maxmemory_clients: MemoryShare = "0",
+        row(Kind::MemoryOrPercent(-100, LONG)).later("eviction of clients");
+    "io-threads" => io_threads: usize = "1", integer(1, 128).immutable();
+    "io-threads-do-reads" => io_threads_do_reads: bool = "no",
+        yes_no().immutable().no_effect("I/O threads always read");
+
+    // TLS
+    "tls-port" => tls_port: u16 = "0", integer(0, 65535).apply(Apply::Listen).later(TLS);
+    "tls-session-cache-size" => tls_session_cache_size: u32 = "20480", integer(0, INT).later(TLS);
+    "tls-session-cache-timeout" => tls_session_cache_timeout_seconds: u32 = "300", integer(0, INT).later(TLS);
+    "tls-cluster" => tls_cluster: bool = "no", yes_no().later(TLS);
+    "tls-replication" => tls_replication: bool = "no", yes_no().later(TLS);
+    "tls-auth-clients" => tls_auth_clients: TlsAuthClients = "yes", choice().later(TLS);
+    "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = "no", yes_no().later(TLS);
+    "tls-session-caching" => tls_session_caching: bool = "yes", yes_no().later(TLS);
+    "tls-cert-file" => tls_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-key-file" => tls_key_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-key-file-pass" => tls_key_file_pass: Option<String> = "", optional().sensitive().later(TLS);
+    "tls-client-cert-file" => tls_client_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-client-key-file" => tls_client_key_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = "", optional().sensitive().later(TLS);
+    "tls-dh-params-file" => tls_dh_params_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-ca-cert-file" => tls_ca_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-ca-cert-dir" => tls_ca_cert_dir: Option<PathBuf> = "", optional().volatile().later(TLS);
+    "tls-protocols" => tls_protocols: Option<String> = "", optional().later(TLS);
+    "tls-ciphers" => tls_ciphers: Option<String> = "", optional().later(TLS);
+    "tls-ciphersuites" => tls_ciphersuites: Option<String> = "", optional().later(TLS);
+
+    // General
+    "daemonize" => daemonize: bool = "no", yes_no().immutable();
+    "supervised" => supervised: Supervised = "no", choice().immutable().later("service managers");
+    "pidfile" => pidfile: Option<PathBuf> = "", optional().immutable();
+    "loglevel" => loglevel: LogLevel = "notice", choice().apply(Apply::Log);
+    "logfile" => logfile: Option<PathBuf> = "", text().immutable();
+    "hide-user-data-from-log" => hide_user_data_from_log: bool = "no",
+        yes_no().no_effect("the log never holds user data");
+    "syslog-enabled" => syslog_enabled: bool = "no", yes_no().immutable().no_effect(SYSLOG);
+    "syslog-ident" => syslog_ident: String = "redis", text().immutable().no_effect(SYSLOG);
+    "syslog-facility" => syslog_facility: SyslogFacility = "local0", choice().immutable().no_effect(SYSLOG);
+    "crash-log-enabled" => crash_log_enabled: bool = "yes", yes_no().no_effect(NO_CRASH_REPORT);
+    "crash-memcheck-enabled" => crash_memcheck_enabled: bool = "yes", yes_no().no_effect(NO_CRASH_REPORT);
+    "use-exit-on-panic" => use_exit_on_panic: bool = "no", yes_no().hidden().no_effect(NO_CRASH_REPORT);
+    "databases" => databases: usize = "16", integer(1, INT).immutable();
+    "always-show-logo" => always_show_logo: bool = "no", yes_no().immutable();
+    "set-proc-title" => set_proc_title: bool = "yes", yes_no().immutable().no_effect("the process keeps its title");
+    "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}",
+        text().settle(proc_title_template_expands).no_effect("the process keeps its title");
+    "locale-collate" => locale_collate: String = "", text().no_effect("strings compare by bytes");
+    "ignore-warnings" => ignore_warnings: String = "", text().no_effect("there are no such warnings");
+    "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT);
+    "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
+    "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
+    "hz" => hz: u32 = "10", integer(0, INT).settle(hz_within_reason).no_effect(NO_HEARTBEAT);
+    "dynamic-hz" => dynamic_hz: bool = "yes", yes_no().no_effect(NO_HEARTBEAT);
+    "activerehashing" => activerehashing: bool = "yes", yes_no().no_effect("the table grows without a second one");
+    "active-expire-effort" => active_expire_effort: u32 = "1", integer(1, 10).no_effect("keys expire when they are due");
+    "watchdog-period" => watchdog_period_ms: u32 = "0", integer(0, INT).hidden().no_effect(NO_CRASH_REPORT);
+    "oom-score-adj" => oom_score_adj: OomScoreAdj = "no", choice().later("out-of-memory scores");
+    "oom-score-adj-values" => oom_score_adj_values: [i32; 3] = "0 200 800", words().later("out-of-memory scores");
+    "disable-thp" => disable_thp: bool = "yes", yes_no().immutable().no_effect("snapshots do not fork");
+    "jemalloc-bg-thread" => jemalloc_bg_thread: bool = "yes", yes_no().no_effect("the allocator is not jemalloc");
+    "server-cpulist" => server_cpulist: Option<String> = "",
+        optional().alias("server_cpulist").immutable().later("pinning threads to cores");
+    "bio-cpulist" => bio_cpulist: Option<String> = "", optional().alias("bio_cpulist").immutable().no_effect(PLACEMENT);
+    "aof-rewrite-cpulist" => aof_rewrite_cpulist: Option<String> = "",
+        optional().alias("aof_rewrite_cpulist").immutable().no_effect(PLACEMENT);
+    "bgsave-cpulist" => bgsave_cpulist: Option<String> = "",
+        optional().alias("bgsave_cpulist").immutable().no_effect(PLACEMENT);
+
+    // Security
+    "requirepass" => requirepass: Option<String> = "", optional().sensitive().apply(Apply::Users);
+    "aclfile" => aclfile: String = "", text().immutable().later("users in a file");
+    "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = "resetchannels", choice().later("access lists");
+    "acllog-max-len" => acllog_max_len: usize = "128", integer(0, LONG).later("access lists");
+    "enable-protected-configs" => enable_protected_configs: Permission = "no", choice().immutable();
+    "enable-debug-command" => enable_debug_command: Permission = "no", choice().immutable();
+    "enable-module-command" => enable_module_command: Permission = "no",
+        choice().immutable().no_effect("modules cannot be loaded");
+    "sanitize-dump-payload" => sanitize_dump_payload: SanitizeDumpPayload = "no",
+        choice().no_effect("payloads are always checked");
+
+    // Memory
+    "maxmemory" => maxmemory: u64 = "0", memory(0, ULONG).later(EVICTION);
+    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction", choice().apply(Apply::Keyspace);
+    "maxmemory-samples" => maxmemory_samples: u32 = "5", integer(1, 64).later(EVICTION);
+    "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = "10", integer(0, 100).later(EVICTION);
+    "lfu-log-factor" => lfu_log_factor: u32 = "10", integer(0, INT);
+    "lfu-decay-time" => lfu_decay_time_minutes: u32 = "1", integer(0, INT);
+    "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = "no", yes_no();
+    "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = "no", yes_no();
+    "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no();
+    "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no();
+    "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
+    "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000", integer(0, LONG).later("client tracking");
+    "activedefrag" => activedefrag: bool = "no", yes_no().no_effect(DEFRAG);
+    "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = "1", integer(1, 99).no_effect(DEFRAG);
+    "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = "25", integer(1, 99).no_effect(DEFRAG);
+    "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = "10", integer(0, 1000).no_effect(DEFRAG);
+    "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = "100", integer(0, 1000).no_effect(DEFRAG);
+    "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = "1000", integer(1, LONG).no_effect(DEFRAG);
+    "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = "104857600", memory(1, LONG).no_effect(DEFRAG);
+
+    // Encodings
+    "hash-max-listpack-entries" => hash_max_listpack_entries: usize = "512",
+        integer(0, LONG).alias("hash-max-ziplist-entries").later(COLLECTIONS);
+    "hash-max-listpack-value" => hash_max_listpack_value: usize = "64",
+        memory(0, LONG).alias("hash-max-ziplist-value").later(COLLECTIONS);
+    "list-max-listpack-size" => list_max_listpack_size: i32 = "-2",
+        integer(i32::MIN as i128, INT).alias("list-max-ziplist-size").later(COLLECTIONS);
+    "list-compress-depth" => list_compress_depth: u32 = "0", integer(0, INT).later(COLLECTIONS);
+    "set-max-intset-entries" => set_max_intset_entries: usize = "512", integer(0, LONG).later(COLLECTIONS);
+    "set-max-listpack-entries" => set_max_listpack_entries: usize = "128", integer(0, LONG).later(COLLECTIONS);
+    "set-max-listpack-value" => set_max_listpack_value: usize = "64", integer(0, LONG).later(COLLECTIONS);
+    "zset-max-listpack-entries" => zset_max_listpack_entries: usize = "128",
+        integer(0, LONG).alias("zset-max-ziplist-entries").later(COLLECTIONS);
+    "zset-max-listpack-value" => zset_max_listpack_value: usize = "64",
+        memory(0, LONG).alias("zset-max-ziplist-value").later(COLLECTIONS);
+    "stream-node-max-bytes" => stream_node_max_bytes: usize = "4096", memory(0, LONG).later(COLLECTIONS);
+    "stream-node-max-entries" => stream_node_max_entries: usize = "100", integer(0, LONG).later(COLLECTIONS);
+    "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = "3000", memory(0, LONG);
+
+    // Persistence
+    "dir" => dir: Directory = "", text().protected().denied_while_loading().apply(Apply::Directory);
+    "save" => save: SavePoints = "3600 1 300 100 60 10000", words().accumulates().later(PERSISTENCE);
+    "dbfilename" => dbfilename: String = "dump.rdb",
+        text().protected().settle(dbfilename_is_a_name).later(PERSISTENCE);
+    "rdbchecksum" => rdbchecksum: bool = "yes", yes_no().immutable().later(PERSISTENCE);
+    "rdbcompression" => rdbcompression: bool = "yes", yes_no().later(PERSISTENCE);
+    "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(PERSISTENCE);
+    "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
+    "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
+    "key-load-delay" => key_load_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
+    "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = "2097152",
+        integer(1024, INT).hidden().no_effect("loading does not hold up connections");
+    "stop-writes-on-bgsave-error" => stop_writes_on_bgsave_error: bool = "yes", yes_no().later(PERSISTENCE);
+    "appendonly" => appendonly: bool = "no", yes_no().denied_while_loading().later(PERSISTENCE);
+    "appendfilename" => appendfilename: String = "appendonly.aof",
+        text().immutable().settle(appendfilename_is_a_name).later(PERSISTENCE);
+    "appenddirname" => appenddirname: String = "appendonlydir",
+        text().immutable().settle(appenddirname_is_a_name).later(PERSISTENCE);
+    "appendfsync" => appendfsync: AppendFsync = "everysec", choice().later(PERSISTENCE);
+    "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = "no", yes_no().later(PERSISTENCE);
+    "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = "100", integer(0, INT).later(PERSISTENCE);
+    "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = "67108864", memory(0, LONG).later(PERSISTENCE);
+    "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
+    "aof-load-truncated" => aof_load_truncated: bool = "yes", yes_no().later(PERSISTENCE);
+    "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = "yes", yes_no().later(PERSISTENCE);
+    "aof-timestamp-enabled" => aof_timestamp_enabled: bool = "no", yes_no().later(PERSISTENCE);
+    "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden().later(PERSISTENCE);
+
+    // Replication
+    "replicaof" => replicaof: Option<Master> = "", words().alias("slaveof").immutable().later(REPLICATION);
+    "masterauth" => masterauth: Option<String> = "", optional().sensitive().later(REPLICATION);
+    "masteruser" => masteruser: Option<String> = "", optional().sensitive().later(REPLICATION);
+    "replica-serve-stale-data" => replica_serve_stale_data: bool = "yes",
+        yes_no().alias("slave-serve-stale-data").later(REPLICATION);
+    "replica-read-only" => replica_read_only: bool = "yes", yes_no().alias("slave-read-only").later(REPLICATION);
+    "replica-lazy-flush" => replica_lazy_flush: bool = "no", yes_no().alias("slave-lazy-flush").later(REPLICATION);
+    "replica-ignore-maxmemory" => replica_ignore_maxmemory: bool = "yes",
+        yes_no().alias("slave-ignore-maxmemory").later(REPLICATION);
+    "replica-priority" => replica_priority: u32 = "100", integer(0, INT).alias("slave-priority").later(REPLICATION);
+    "replica-announced" => replica_announced: bool = "yes", yes_no().later(REPLICATION);
+    "replica-announce-ip" => replica_announce_ip: Option<String> = "",
+        optional().alias("slave-announce-ip").later(REPLICATION);
+    "replica-announce-port" => replica_announce_port: u16 = "0",
+        integer(0, 65535).alias("slave-announce-port").later(REPLICATION);
+    "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no", yes_no().later(REPLICATION);
+    "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT).later(REPLICATION);
+    "repl-ping-replica-period" => repl_ping_replica_period_seconds: u32 = "10",
+        integer(1, INT).alias("repl-ping-slave-period").later(REPLICATION);
+    "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = "no", yes_no().later(REPLICATION);
+    "repl-diskless-sync" => repl_diskless_sync: bool = "yes", yes_no().later(REPLICATION);
+    "repl-diskless-sync-delay" => repl_diskless_sync_delay_seconds: u32 = "5", integer(0, INT).later(REPLICATION);
+    "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = "0", integer(0, INT).later(REPLICATION);
+    "repl-diskless-load" => repl_diskless_load: DisklessLoad = "disabled",
+        choice().denied_while_loading().later(REPLICATION);
+    "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).later(REPLICATION);
+    "repl-backlog-ttl" => repl_backlog_ttl_seconds: u64 = "3600", integer(0, LONG).later(REPLICATION);
+    "min-replicas-to-write" => min_replicas_to_write: u32 = "0",
+        integer(0, INT).alias("min-slaves-to-write").later(REPLICATION);
+    "min-replicas-max-lag" => min_replicas_max_lag_seconds: u32 = "10",
+        integer(0, INT).alias("min-slaves-max-lag").later(REPLICATION);
+    "propagation-error-behavior" => propagation_error_behavior: PropagationErrorBehavior = "ignore",
+        choice().later(REPLICATION);
+
+    // Cluster
+    "cluster-enabled" => cluster_enabled: bool = "no", yes_no().immutable().later(CLUSTER);
+    "cluster-config-file" => cluster_config_file: String = "nodes.conf", text().immutable().later(CLUSTER);
+    "cluster-port" => cluster_port: u16 = "0", integer(0, 65535).immutable().later(CLUSTER);
+    "cluster-node-timeout" => cluster_node_timeout_ms: u64 = "15000", integer(0, LONG).later(CLUSTER);
+    "cluster-ping-interval" => cluster_ping_interval_ms: u64 = "0", integer(0, LONG).hidden().later(CLUSTER);
+    "cluster-replica-validity-factor" => cluster_replica_validity_factor: u32 = "10",
+        integer(0, INT).alias("cluster-slave-validity-factor").later(CLUSTER);
+    "cluster-replica-no-failover" => cluster_replica_no_failover: bool = "no",
+        yes_no().alias("cluster-slave-no-failover").later(CLUSTER);
+    "cluster-allow-replica-migration" => cluster_allow_replica_migration: bool = "yes", yes_no().later(CLUSTER);
+    "cluster-migration-barrier" => cluster_migration_barrier: u32 = "1", integer(0, INT).later(CLUSTER);
+    "cluster-require-full-coverage" => cluster_require_full_coverage: bool = "yes", yes_no().later(CLUSTER);
+    "cluster-allow-reads-when-down" => cluster_allow_reads_when_down: bool = "no", yes_no().later(CLUSTER);
+    "cluster-allow-pubsubshard-when-down" => cluster_allow_pubsubshard_when_down: bool = "yes", yes_no().later(CLUSTER);
+    "cluster-link-sendbuf-limit" => cluster_link_sendbuf_limit: u64 = "0", memory(0, ULONG).later(CLUSTER);
+    "cluster-announce-ip" => cluster_announce_ip: Option<String> = "", optional().later(CLUSTER);
+    "cluster-announce-port" => cluster_announce_port: u16 = "0", integer(0, 65535).later(CLUSTER);
+    "cluster-announce-tls-port" => cluster_announce_tls_port: u16 = "0", integer(0, 65535).later(CLUSTER);
+    "cluster-announce-bus-port" => cluster_announce_bus_port: u16 = "0", integer(0, 65535).later(CLUSTER);
+    "cluster-announce-hostname" => cluster_announce_hostname: Option<String> = "",
+        optional().settle(hostname_is_valid).later(CLUSTER);
+    "cluster-announce-human-nodename" => cluster_announce_human_nodename: Option<String> = "",
+        optional().settle(nodename_is_valid).later(CLUSTER);
+    "cluster-preferred-endpoint-type" => cluster_preferred_endpoint_type: ClusterEndpointType = "ip",
+        choice().later(CLUSTER);
+
+    // Observation and scripts
+    "slowlog-log-slower-than" => slowlog_log_slower_than_us: i64 = "10000", integer(-1, LONG).later("the slow log");
+    "slowlog-max-len" => slowlog_max_len: usize = "128", integer(0, LONG).later("the slow log");
+    "latency-monitor-threshold" => latency_monitor_threshold_ms: u64 = "0", integer(0, LONG).later("latency monitoring");
+    "latency-tracking" => latency_tracking: bool = "yes", yes_no();
+    "latency-tracking-info-percentiles" => latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9", words();
+    "notify-keyspace-events" => notify_keyspace_events: KeyspaceEvents = "", text().later("keyspace notifications");
+    "busy-reply-threshold" => busy_reply_threshold_ms: u64 = "5000", integer(0, LONG).alias("lua-time-limit").later("scripts");
+}
+
+/// What else a file may hold.
+pub static DIRECTIVES: &[Directive] = &[
+    Directive { name: "include", words: (1, 1), standing: Standing::InEffect },
+    Directive { name: "user", words: (1, usize::MAX), standing: Standing::Later("access lists") },
+    Directive { name: "rename-command", words: (2, 2), standing: Standing::Later("renamed commands") },
+    Directive {
+        name: "loadmodule",
+        words: (1, usize::MAX),
+        standing: Standing::NoEffect("modules cannot be loaded"),
+    },
+    Directive { name: "list-max-ziplist-entries", words: (1, 1), standing: RETIRED },
+    Directive { name: "list-max-ziplist-value", words: (1, 1), standing: RETIRED },
+    Directive { name: "lua-replicate-commands", words: (1, 1), standing: RETIRED },
+];
+
+const RETIRED: Standing = Standing::NoEffect("it was retired before Redis 7");
