@@ -112,7 +112,10 @@ mod tests {
                 usable
             };
             let counted = block_bytes(size);
-            assert!(counted.abs_diff(usable) * 50 <= usable.max(800), "{size}: counted {counted}, usable {usable}");
+            assert!(
+                counted.abs_diff(usable) * 50 <= usable.max(800),
+                "{size}: counted {counted}, usable {usable}"
+            );
         }
     }
 

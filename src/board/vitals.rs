@@ -78,12 +78,10 @@ const PREFIXES_MAX: usize = 128;
 impl Errors {
     pub fn count(&self, prefix: &str) {
         let mut counts = self.lock();
-        match counts.get_mut(prefix) {
-            Some(count) => *count += 1,
-            None if counts.len() < PREFIXES_MAX => {
-                counts.insert(prefix.to_string(), 1);
-            }
-            None => {}
+        if let Some(count) = counts.get_mut(prefix) {
+            *count += 1;
+        } else if counts.len() < PREFIXES_MAX {
+            counts.insert(prefix.to_string(), 1);
         }
     }
     pub fn all(&self) -> Vec<(String, u64)> {

@@ -77,7 +77,10 @@ impl<'a> Args<'a> {
     /// An index of an existing database.
     pub fn database(&mut self) -> Result<usize, CommandError> {
         let index = parse_integer(self.word()?).ok_or(CommandError::InvalidDbIndex)?;
-        usize::try_from(index).ok().filter(|&db| db < self.context.databases).ok_or(CommandError::DbIndexOutOfRange)
+        usize::try_from(index)
+            .ok()
+            .filter(|&db| db < self.context.databases)
+            .ok_or(CommandError::DbIndexOutOfRange)
     }
     /// Takes the next argument if it is the given option word, whatever its case.
     pub fn option(&mut self, word: &str) -> bool {

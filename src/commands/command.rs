@@ -176,11 +176,7 @@ pub struct Entry {
     pub parse: Option<fn(&mut Args) -> Result<Task, CommandError>>,
     pub subcommands: &'static [Entry],
 }
-const fn entry(
-    spec: Spec,
-    access: Access,
-    parse: fn(&mut Args) -> Result<Task, CommandError>,
-) -> Entry {
+const fn entry(spec: Spec, access: Access, parse: fn(&mut Args) -> Result<Task, CommandError>) -> Entry {
     Entry { spec, access, parse: Some(parse), subcommands: &[] }
 }
 pub const fn read<C: ReadCommand>() -> Entry {

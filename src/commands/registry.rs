@@ -149,9 +149,7 @@ pub fn parse(node: &Node, request: &Request, context: Context) -> Result<Task, C
 const QUOTED_BYTES_MAX: usize = 128;
 
 fn unknown(request: &Request) -> CommandError {
-    let shown = |word: &[u8]| {
-        String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned()
-    };
+    let shown = |word: &[u8]| String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned();
     let mut beginning = String::new();
     for word in request.iter().skip(1) {
         if beginning.len() >= QUOTED_BYTES_MAX {

@@ -36,7 +36,7 @@ impl Stage {
         self.store.set_access_policy(if config.maxmemory_policy.is_lfu() {
             AccessPolicy::Frequency {
                 log_factor: config.lfu_log_factor as u32,
-                decay_minutes: config.lfu_decay_time as u32,
+                decay_minutes: config.lfu_decay_time_minutes as u32,
             }
         } else {
             AccessPolicy::Recency
@@ -44,7 +44,14 @@ impl Stage {
         self.last = Instant::now();
     }
     /// Runs one command and writes its one reply.
-    pub fn perform(&mut self, node: &Node, task: &mut Task, request: &Request, caller: Caller, reply: &mut Reply) {
+    pub fn perform(
+        &mut self,
+        node: &Node,
+        task: &mut Task,
+        request: &Request,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
         let start = reply.position();
         self.record.begin();
         let outcome = self.run(task, request, caller, reply);

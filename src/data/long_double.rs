@@ -104,7 +104,9 @@ impl Decimal {
         if bits == 0 {
             return;
         }
-        let bit = |limbs: &[u32], at: u32| limbs.get(at as usize / 32).is_some_and(|limb| limb >> (at % 32) & 1 == 1);
+        let bit = |limbs: &[u32], at: u32| {
+            limbs.get(at as usize / 32).is_some_and(|limb| limb >> (at % 32) & 1 == 1)
+        };
         let half = bit(&self.0, bits - 1);
         let rest = (0..bits - 1).any(|at| bit(&self.0, at));
         let odd = bit(&self.0, bits);
@@ -172,7 +174,9 @@ mod tests {
             ("0", "1e-17", "0.00000000000000001"),
             ("1e30", "0", "1000000000000000000024696061952"),
         ] {
-            let add = |a: &str, b: &str| LongDouble::parse(a.as_bytes()).unwrap() + LongDouble::parse(b.as_bytes()).unwrap();
+            let add = |a: &str, b: &str| {
+                LongDouble::parse(a.as_bytes()).unwrap() + LongDouble::parse(b.as_bytes()).unwrap()
+            };
             assert_eq!(add(a, b).to_human(), sum, "{a} + {b}");
         }
     }

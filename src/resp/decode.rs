@@ -129,7 +129,9 @@ impl Decoder {
         match buffer.get(self.position) {
             None => return Ok(None),
             Some(b'$') => {}
-            Some(&other) => return broken(format!("Protocol error: expected '$', got '{}'", printable(other))),
+            Some(&other) => {
+                return broken(format!("Protocol error: expected '$', got '{}'", printable(other)));
+            }
         }
         let Some(length) = self.header(buffer, "bulk count string", self.position)? else { return Ok(None) };
         let length = match length {
@@ -223,7 +225,8 @@ mod tests {
 
     #[test]
     fn requests_come_out_the_same_however_they_are_cut() {
-        let input = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n\r\n*0\r\n*-1\r\nset \"a b\" 'c'\n*1\r\n$0\r\n\r\n";
+        let input =
+            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n\r\n*0\r\n*-1\r\nset \"a b\" 'c'\n*1\r\n$0\r\n\r\n";
         let words = |line: &[&str]| line.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
         let want = vec![words(&["GET", "k"]), words(&["PING"]), words(&["set", "a b", "c"]), words(&[""])];
         for step in 1..=input.len() {
@@ -263,7 +266,9 @@ mod tests {
         buffer.extend_from_slice(&value);
         buffer.extend_from_slice(b"\r\n");
         let inside = buffer.as_ptr() as usize..buffer.as_ptr() as usize + buffer.len();
-        let Ok(Decoded::Request(request)) = Decoder::default().decode(&mut buffer, OPEN, true) else { panic!() };
+        let Ok(Decoded::Request(request)) = Decoder::default().decode(&mut buffer, OPEN, true) else {
+            panic!()
+        };
         assert!(inside.contains(&(request.keep(1, 64).unwrap().as_ptr() as usize)));
     }
 }

@@ -48,7 +48,9 @@ impl Request {
         Some(&self.frame[start as usize..start as usize + length as usize])
     }
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.spans.iter().map(|&(start, length)| &self.frame[start as usize..start as usize + length as usize])
+        self.spans
+            .iter()
+            .map(|&(start, length)| &self.frame[start as usize..start as usize + length as usize])
     }
     /// The argument at `index` as a slice that shares the frame.
     pub fn share(&self, index: usize) -> Option<Bytes> {

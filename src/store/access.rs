@@ -76,7 +76,11 @@ mod tests {
         assert_eq!(now.frequency(now.birth()), 5);
         let used = now.touched(now.birth(), || 0.0);
         assert_eq!(now.frequency(used), 6);
-        assert_eq!(now.frequency(now.touched(used, || 0.99)), 6, "the higher it is, the less likely it grows");
+        assert_eq!(
+            now.frequency(now.touched(used, || 0.99)),
+            6,
+            "the higher it is, the less likely it grows"
+        );
         let later = AccessClock::new(policy, 1_000_000_000 + 4 * 60_000);
         assert_eq!(later.frequency(used), 2);
     }

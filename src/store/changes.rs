@@ -3,10 +3,7 @@
 //! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
-use super::{
-    Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View,
-    entry::EntryMut,
-};
+use super::{Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View, entry::EntryMut};
 use crate::{commands::error::CommandError, data::wheel::Item};
 use bytes::{Bytes, BytesMut};
 
@@ -94,7 +91,7 @@ impl Record {
 }
 
 fn encode<'a>(out: &mut Vec<u8>, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-    let mut head = |kind: u8, n: usize, out: &mut Vec<u8>| {
+    let head = |kind: u8, n: usize, out: &mut Vec<u8>| {
         out.push(kind);
         out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -292,7 +289,9 @@ impl Changes<'_> {
         let count = old.len();
         if count > 0 {
             if self.record.wants.touched {
-                old.scan_all(&mut |entry| self.record.touched.push((db, Bytes::copy_from_slice(entry.key()))));
+                old.scan_all(&mut |entry| {
+                    self.record.touched.push((db, Bytes::copy_from_slice(entry.key())))
+                });
             }
             self.store.counts.dropped_elsewhere += count as u64;
             self.store.garbage.push(Garbage::Database(Box::new(old)));

@@ -84,9 +84,6 @@ impl Database {
         self.table.prefetch_entry(hash)
     }
 
-    pub(super) fn reserve(&mut self, additional: usize) {
-        self.table.reserve(additional)
-    }
     /// Puts an entry in the place of the one with its key, or adds it.
     pub(super) fn put(&mut self, hash: u64, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_deadline(None, entry.get().deadline());

@@ -319,7 +319,9 @@ impl<'a> EntryRef<'a> {
         // SAFETY: the form says what stands at the place.
         unsafe {
             match self.form() {
-                Form::Integer => TextRef::Integer(self.0.as_ptr().add(shape.payload_at()).cast::<i64>().read()),
+                Form::Integer => {
+                    TextRef::Integer(self.0.as_ptr().add(shape.payload_at()).cast::<i64>().read())
+                }
                 Form::Inline => TextRef::Inline(std::slice::from_raw_parts(
                     self.0.as_ptr().add(shape.value_at()),
                     shape.value,
@@ -395,7 +397,11 @@ impl EntryMut<'_> {
                 self.0.as_ptr().add(HEADER).cast::<i64>().write(deadline);
             }
             if new.long() {
-                self.0.as_ptr().add(new.lengths_at()).cast::<[u32; 2]>().write([new.key as u32, new.value as u32]);
+                self.0
+                    .as_ptr()
+                    .add(new.lengths_at())
+                    .cast::<[u32; 2]>()
+                    .write([new.key as u32, new.value as u32]);
             } else {
                 self.0.as_ptr().add(7).write(new.value as u8);
             }

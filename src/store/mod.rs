@@ -12,7 +12,7 @@ mod entry;
 mod view;
 
 pub use access::{AccessClock, AccessPolicy};
-pub use changes::{Changes, Deadline, Effect, Event, Record};
+pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
 pub use view::View;

@@ -18,9 +18,8 @@ fn add(changes: &mut Changes, reply: &mut Reply, key: &[u8], increment: i64) -> 
         Some(text) => text.integer().ok_or(CommandError::NotAnInteger)?,
         None => 0,
     };
-    let new = old
-        .checked_add(increment)
-        .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
+    let new =
+        old.checked_add(increment).ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
     changes.set_string(key, Text::Integer(new), Deadline::Keep);
     changes.modified(Event::String, "incrby", key);
     reply.integer(new);
@@ -28,14 +27,15 @@ fn add(changes: &mut Changes, reply: &mut Reply, key: &[u8], increment: i64) -> 
 }
 
 const fn counter(name: &'static str, arity: Arity) -> Spec {
-    spec(name, arity).keys(&[key(1, RW | ACCESS | UPDATE)]).flags(DENY_OOM | FAST)
+    const KEYS: &[KeySpec] = &[key(1, RW | ACCESS | UPDATE)];
+    spec(name, arity).keys(KEYS).flags(DENY_OOM | FAST)
 }
 
 pub struct Incr(Bytes);
 impl Command for Incr {
-    const SPEC: Spec = counter("INCR", Exactly(2))
-        .syntax("key")
-        .summary("Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.");
+    const SPEC: Spec = counter("INCR", Exactly(2)).syntax("key").summary(
+        "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+    );
     fn parse(args: &mut Args) -> Result<Incr, CommandError> {
         Ok(Incr(args.bytes()?))
     }
@@ -48,9 +48,9 @@ impl WriteCommand for Incr {
 
 pub struct Decr(Bytes);
 impl Command for Decr {
-    const SPEC: Spec = counter("DECR", Exactly(2))
-        .syntax("key")
-        .summary("Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.");
+    const SPEC: Spec = counter("DECR", Exactly(2)).syntax("key").summary(
+        "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+    );
     fn parse(args: &mut Args) -> Result<Decr, CommandError> {
         Ok(Decr(args.bytes()?))
     }
@@ -83,8 +83,7 @@ impl Command for DecrBy {
         .summary("Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.");
     fn parse(args: &mut Args) -> Result<DecrBy, CommandError> {
         let (key, decrement) = (args.bytes()?, args.integer()?);
-        let increment =
-            decrement.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
+        let increment = decrement.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
         Ok(DecrBy(key, increment))
     }
 }

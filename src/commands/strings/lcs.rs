@@ -52,7 +52,9 @@ impl Command for Lcs {
         }
         let answer = match (length, ranges) {
             (true, true) => {
-                return Err(CommandError::fixed("ERR If you want both the length and indexes, please just use IDX."));
+                return Err(CommandError::fixed(
+                    "ERR If you want both the length and indexes, please just use IDX.",
+                ));
             }
             (true, false) => Answer::Length,
             (false, true) => Answer::Ranges,

@@ -85,9 +85,12 @@ impl When {
     }
     /// Takes `EX`, `PX`, `EXAT` or `PXAT` with its number, for a command of this name.
     pub fn option(args: &mut Args, command: &'static str) -> Result<Option<When>, CommandError> {
-        let Some((unit_ms, absolute)) =
-            args.one_of(&[("EX", (1000, false)), ("PX", (1, false)), ("EXAT", (1000, true)), ("PXAT", (1, true))])
-        else {
+        let Some((unit_ms, absolute)) = args.one_of(&[
+            ("EX", (1000, false)),
+            ("PX", (1, false)),
+            ("EXAT", (1000, true)),
+            ("PXAT", (1, true)),
+        ]) else {
             return Ok(None);
         };
         let number = args.integer()?;
@@ -99,7 +102,8 @@ impl When {
         absolute: bool,
         command: &'static str,
     ) -> Result<When, CommandError> {
-        let ms = number.checked_mul(unit_ms).filter(|&ms| ms > 0).ok_or(CommandError::InvalidExpire(command))?;
+        let ms =
+            number.checked_mul(unit_ms).filter(|&ms| ms > 0).ok_or(CommandError::InvalidExpire(command))?;
         Ok(if absolute { When::At(ms) } else { When::In(ms) })
     }
 }
@@ -173,7 +177,8 @@ impl Command for Set {
                     return Err(CommandError::Syntax);
                 }
                 set.condition = Some(condition);
-            } else if args.option("KEEPTTL") && matches!(set.lifetime, Lifetime::Forever | Lifetime::KeepTtl) {
+            } else if args.option("KEEPTTL") && matches!(set.lifetime, Lifetime::Forever | Lifetime::KeepTtl)
+            {
                 set.lifetime = Lifetime::KeepTtl;
             } else if set.lifetime == Lifetime::Forever
                 && let Some(when) = When::option(args, "set")?

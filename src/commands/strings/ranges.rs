@@ -62,8 +62,8 @@ impl Command for SetRange {
     fn parse(args: &mut Args) -> Result<SetRange, CommandError> {
         let bytes_max = args.context().string_bytes_max;
         let key = args.bytes()?;
-        let offset =
-            usize::try_from(args.integer()?).map_err(|_| CommandError::fixed("ERR offset is out of range"))?;
+        let offset = usize::try_from(args.integer()?)
+            .map_err(|_| CommandError::fixed("ERR offset is out of range"))?;
         Ok(SetRange { key, offset, value: args.bytes()?, bytes_max })
     }
 }
