@@ -133,10 +133,12 @@ pub fn set_field(bytes: &mut [u8], position: u64, width_bits: u32, value: u64) {
     bytes[first..first + len].copy_from_slice(&field.to_be_bytes()[..len]);
 }
 
-/// `value + increment` for an unsigned field of `width_bits` (1 to 63). `None` if it does not fit and `overflow` is to fail.
+/// `value + increment` for an unsigned field of `width_bits` (1 to 63). `None` if it does not fit and `overflow` is
+/// to fail.
 ///
-/// A `value` that does not fit by itself is an overflow upwards, whatever the increment. So, with an increment of 0, this
-/// also tells what BITFIELD SET writes for a number that a client sent: a negative one, cast, saturates at the *largest* value.
+/// A `value` that does not fit by itself is an overflow upwards, whatever the increment. So, with an increment of 0,
+/// this also tells what BITFIELD SET writes for a number that a client sent: a negative one, cast, saturates at the
+/// *largest* value.
 pub fn add_unsigned(value: u64, increment: i64, width_bits: u32, overflow: Overflow) -> Option<u64> {
     let max = (1 << width_bits) - 1;
     let sum = i128::from(value) + i128::from(increment);
@@ -150,10 +152,11 @@ pub fn add_unsigned(value: u64, increment: i64, width_bits: u32, overflow: Overf
     }
 }
 
-/// `value + increment` for a signed field of `width_bits` (1 to 64). `None` if it does not fit and `overflow` is to fail.
+/// `value + increment` for a signed field of `width_bits` (1 to 64). `None` if it does not fit and `overflow` is to
+/// fail.
 ///
-/// With an increment of 0, this also tells what BITFIELD SET writes. There it differs from arithmetic where Redis does: within
-/// 2^(`width_bits` - 1) of the least 64-bit number, a value saturates at the largest instead of the least.
+/// With an increment of 0, this also tells what BITFIELD SET writes. There it differs from arithmetic where Redis does:
+/// within 2^(`width_bits` - 1) of the least 64-bit number, a value saturates at the largest instead of the least.
 pub fn add_signed(value: i64, increment: i64, width_bits: u32, overflow: Overflow) -> Option<i64> {
     let max = i64::MAX >> (u64::BITS - width_bits);
     let min = -max - 1;
