@@ -174,7 +174,8 @@ pub fn invalidate_cached_count(hll: &mut [u8]) {
     }
 }
 
-/// Raises each of `registers` to its value in `hll`: afterwards they stand for the union. From zeroes, this reads the registers.
+/// Raises each of `registers` to its value in `hll`: afterwards they stand for the union. From zeroes, this reads the
+/// registers.
 ///
 /// # Errors
 /// [`Corrupted`] if a sparse body does not make 16,384 registers; then `registers` may have been raised in part.
@@ -195,7 +196,8 @@ pub fn merge_into(registers: &mut Registers, hll: &[u8]) -> Result<(), Corrupted
     }
 }
 
-/// Raises the registers of `hll` to those of `registers` (of 63 at most), as PFMERGE does. The cached count is stale afterwards.
+/// Raises the registers of `hll` to those of `registers` (of 63 at most), as PFMERGE does. The cached count is stale
+/// afterwards.
 ///
 /// # Errors
 /// [`Corrupted`] as for [`add`]; then `hll` may have been changed in part.

@@ -44,7 +44,8 @@ pub enum Raised {
 /// Calls `visit` with the first register of each run, and the run.
 ///
 /// # Errors
-/// [`Corrupted`] if the runs do not cover exactly [`REGISTERS`]; runs seen before that have been visited, none beyond the last register.
+/// [`Corrupted`] if the runs do not cover exactly [`REGISTERS`]. The runs before that was seen have been visited, but
+/// none beyond the last register.
 pub fn for_each_run(body: &[u8], mut visit: impl FnMut(usize, Run)) -> Result<(), Corrupted> {
     let (mut at, mut first) = (0, 0);
     while at < body.len() {

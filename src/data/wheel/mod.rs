@@ -27,6 +27,9 @@
 //! deadlines in the stretch which it has already passed go to a small ordered map beside it, and still come out
 //! at their millisecond. The same map takes deadlines that are past when they are set, so that these need no rule.
 
+mod chunks;
+
+use chunks::{Bucket, ChunkList, Pool};
 use std::collections::BTreeMap;
 
 /// Bits of a deadline that one level stands for.
@@ -35,10 +38,6 @@ const SLOTS_PER_LEVEL: usize = 1 << DIGIT_BITS;
 const LEVELS: usize = 6;
 /// Bits of a deadline that an item stores itself.
 const STORED_BITS: u32 = 32;
-/// With a length and a link beside them, these make a chunk of exactly 1 KiB, which allocators serve without slack.
-const ITEMS_PER_CHUNK: usize = 84;
-/// Empty chunks kept for reuse; more than these go back to the allocator, so that a burst leaves no lasting mark.
-const SPARE_CHUNKS_MAX: usize = 256;
 
 /// What is due: a database and the position of a key in it, in 12 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,121 +79,6 @@ impl Item {
     /// The whole deadline, given any instant of the same 2^32 ms.
     fn deadline_near(self, instant_ms: u64) -> u64 {
         instant_ms >> STORED_BITS << STORED_BITS | u64::from(self.0[2])
-    }
-}
-
-struct Chunk {
-    next: Option<Box<Chunk>>,
-    len: u32,
-    items: [Item; ITEMS_PER_CHUNK],
-}
-
-const _: () = assert!(size_of::<Chunk>() == 1024);
-
-/// Empty chunks at hand, linked to each other, and the count of all chunks.
-#[derive(Default)]
-struct Pool {
-    spare: Option<Box<Chunk>>,
-    spare_chunks: usize,
-    chunks: usize,
-}
-
-impl Pool {
-    fn take(&mut self) -> Box<Chunk> {
-        if let Some(mut chunk) = self.spare.take() {
-            self.spare = chunk.next.take();
-            self.spare_chunks -= 1;
-            return chunk;
-        }
-        self.chunks += 1;
-        Box::new(Chunk { next: None, len: 0, items: [Item::default(); ITEMS_PER_CHUNK] })
-    }
-
-    fn give_back(&mut self, mut chunk: Box<Chunk>) {
-        if self.spare_chunks < SPARE_CHUNKS_MAX {
-            chunk.next = self.spare.take();
-            self.spare = Some(chunk);
-            self.spare_chunks += 1;
-        } else {
-            self.chunks -= 1;
-        }
-    }
-}
-
-/// A stack of items in chunks. Only the first chunk may be partly filled; none is empty.
-#[derive(Default)]
-struct ChunkList {
-    head: Option<Box<Chunk>>,
-}
-
-impl ChunkList {
-    fn is_empty(&self) -> bool {
-        self.head.is_none()
-    }
-
-    fn push(&mut self, item: Item, pool: &mut Pool) {
-        match &mut self.head {
-            Some(chunk) if (chunk.len as usize) < ITEMS_PER_CHUNK => {
-                chunk.items[chunk.len as usize] = item;
-                chunk.len += 1;
-            }
-            head => {
-                let mut chunk = pool.take();
-                chunk.next = head.take();
-                chunk.items[0] = item;
-                chunk.len = 1;
-                *head = Some(chunk);
-            }
-        }
-    }
-
-    fn pop(&mut self, pool: &mut Pool) -> Option<Item> {
-        let chunk = self.head.as_mut()?;
-        chunk.len -= 1;
-        let item = chunk.items[chunk.len as usize];
-        if chunk.len == 0 {
-            let rest = chunk.next.take();
-            if let Some(empty) = std::mem::replace(&mut self.head, rest) {
-                pool.give_back(empty);
-            }
-        }
-        Some(item)
-    }
-}
-
-impl Drop for ChunkList {
-    /// Frees one chunk after the other: the derived way would recurse once per chunk.
-    fn drop(&mut self) {
-        let mut next = self.head.take();
-        while let Some(mut chunk) = next {
-            next = chunk.next.take();
-        }
-    }
-}
-
-/// Items of one key in an ordered map. The map may have many keys with a few items each, where a chunk for each would
-/// waste memory: the first chunk's worth lives in a vector.
-#[derive(Default)]
-struct Bucket {
-    few: Vec<Item>,
-    more: ChunkList,
-}
-
-impl Bucket {
-    fn is_empty(&self) -> bool {
-        self.few.is_empty() && self.more.is_empty()
-    }
-
-    fn push(&mut self, item: Item, pool: &mut Pool) {
-        if self.few.len() < ITEMS_PER_CHUNK {
-            self.few.push(item);
-        } else {
-            self.more.push(item, pool);
-        }
-    }
-
-    fn pop(&mut self, pool: &mut Pool) -> Option<Item> {
-        self.more.pop(pool).or_else(|| self.few.pop())
     }
 }
 
@@ -262,12 +146,8 @@ impl Wheel {
     /// The bytes allocated for items, with the slack in partly filled chunks and the empty chunks kept for reuse.
     /// Takes time in proportion to the overflow buckets.
     pub fn allocated_bytes(&self) -> usize {
-        let vectors = self
-            .overflow
-            .values()
-            .chain(self.belated.values())
-            .map(|bucket| bucket.few.capacity() * size_of::<Item>() + size_of::<(u64, Bucket)>());
-        self.pool.chunks * size_of::<Chunk>() + vectors.sum::<usize>()
+        let buckets = self.overflow.values().chain(self.belated.values());
+        self.pool.allocated_bytes() + buckets.map(Bucket::allocated_bytes).sum::<usize>()
     }
 
     /// Has `item` come out at `deadline_ms`, or at the next [`Wheel::advance`] if that is past.
@@ -438,209 +318,4 @@ fn digit(ms: u64, level: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const START_MS: u64 = 1_700_000_000_000;
-
-    fn item(id: u64) -> Item {
-        Item::new(id, (id % 16) as u16)
-    }
-
-    fn drain(wheel: &mut Wheel, now_ms: u64, budget: usize) -> Vec<u64> {
-        let mut due = Vec::new();
-        loop {
-            let before = due.len();
-            let more = wheel.advance(now_ms, budget, &mut due);
-            assert!(due.len() - before <= budget);
-            if !more {
-                return due.iter().map(|item| item.position()).collect();
-            }
-        }
-    }
-
-    #[test]
-    fn an_item_holds_what_it_was_given() {
-        let item = Item::new(0xffee_ddcc_bbaa, 0x1234);
-        assert_eq!(size_of::<Item>(), 12);
-        assert_eq!((item.position(), item.database()), (0xffee_ddcc_bbaa, 0x1234));
-        assert_eq!(item.with_deadline(0x5_6789_abcd).deadline_low_ms(), 0x6789_abcd);
-    }
-
-    #[test]
-    fn an_item_comes_out_at_its_millisecond_whatever_the_distance() {
-        for distance_ms in [0, 1, 63, 64, 4095, 4096, 1 << 20, (1 << 32) - 1, 1 << 32, 1 << 36, (1 << 40) + 7]
-        {
-            let mut wheel = Wheel::new(START_MS);
-            let deadline_ms = START_MS + distance_ms;
-            wheel.insert(deadline_ms, item(1));
-            if distance_ms > 0 {
-                assert!(drain(&mut wheel, deadline_ms - 1, 10).is_empty(), "{distance_ms} ms: early");
-            }
-            assert_eq!(drain(&mut wheel, deadline_ms, 10), [1], "{distance_ms} ms");
-            assert!(wheel.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_past_deadline_is_due_at_once() {
-        let mut wheel = Wheel::new(START_MS);
-        wheel.insert(5, item(1));
-        assert!(wheel.next_due_ms() <= Some(START_MS));
-        assert_eq!(drain(&mut wheel, START_MS, 10), [1]);
-    }
-
-    #[test]
-    fn a_clock_that_jumps_back_delays_nothing_that_is_set_afterwards() {
-        let mut wheel = Wheel::new(START_MS);
-        wheel.insert(START_MS + 10, item(1));
-        assert!(drain(&mut wheel, START_MS - 3_600_000, 10).is_empty());
-        wheel.insert(START_MS - 3_599_000, item(2));
-        wheel.insert(7, item(3));
-        assert!(wheel.next_due_ms() <= Some(START_MS - 3_600_000));
-        assert_eq!(drain(&mut wheel, START_MS - 3_600_000, 10), [3]);
-        assert!(drain(&mut wheel, START_MS - 3_599_001, 10).is_empty());
-        assert_eq!(drain(&mut wheel, START_MS - 3_599_000, 10), [2]);
-        assert_eq!(drain(&mut wheel, START_MS + 10, 10), [1]);
-    }
-
-    #[test]
-    fn a_million_items_cost_little_more_than_twelve_bytes_each_and_move_down_in_steps() {
-        const ITEMS: u64 = 1_000_000;
-        let mut wheel = Wheel::new(START_MS);
-        for id in 0..ITEMS {
-            wheel.insert(START_MS + 100_000 + id % 3, item(id));
-        }
-        assert!(wheel.allocated_bytes() as u64 * 2 <= ITEMS * 25, "{} bytes", wheel.allocated_bytes());
-
-        let mut due = Vec::new();
-        let mut calls = 0;
-        while wheel.advance(START_MS + 100_001, 10_000, &mut due) {
-            calls += 1;
-            assert!(wheel.allocated_bytes() as u64 * 2 <= ITEMS * 25);
-        }
-        assert_eq!(due.len() as u64, ITEMS.div_ceil(3) + (ITEMS - 1).div_ceil(3));
-        assert!(calls >= 166, "every item had to be handled twice or more: {calls} calls");
-        due.clear();
-        while wheel.advance(START_MS + 100_002, 10_000, &mut due) {}
-        assert!(wheel.is_empty());
-        assert!(wheel.allocated_bytes() <= SPARE_CHUNKS_MAX * 1024);
-    }
-
-    #[test]
-    fn far_deadlines_with_an_epoch_each_do_not_cost_a_chunk_each() {
-        let mut wheel = Wheel::new(START_MS);
-        for id in 0..1000 {
-            wheel.insert((1 << 50) + (id << 32), item(id));
-        }
-        assert!(wheel.allocated_bytes() < 200_000, "{}", wheel.allocated_bytes());
-        assert_eq!(drain(&mut wheel, u64::MAX, 7), (0..1000).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_long_list_is_freed_without_recursion() {
-        let mut wheel = Wheel::new(START_MS);
-        (0..3_000_000).for_each(|id| wheel.insert(START_MS + 5, item(id)));
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Insert(i64),
-        Advance(i64),
-    }
-
-    fn distance() -> impl Strategy<Value = i64> {
-        prop_oneof![-3i64..200, 0i64..10_000, 0i64..(1 << 24), (1i64 << 31)..(1 << 34), 0i64..(1 << 40)]
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            3 => distance().prop_map(Step::Insert),
-            1 => distance().prop_map(Step::Advance),
-            1 => (0i64..100).prop_map(Step::Advance),
-        ];
-        prop::collection::vec(step, 1..200)
-    }
-
-    /// Steps with a clock that also jumps back, even before the start.
-    fn steps_with_a_bad_clock() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            3 => distance().prop_map(Step::Insert),
-            1 => distance().prop_map(Step::Advance),
-            1 => distance().prop_map(|distance| Step::Advance(-distance)),
-        ];
-        prop::collection::vec(step, 1..200)
-    }
-
-    /// Runs `steps` on a wheel and on an ordered map, which must release the same items at each advance.
-    fn check(steps: Vec<Step>, budget: usize) {
-        let (mut now_ms, mut next_id) = (START_MS * 2, 0);
-        let mut wheel = Wheel::new(now_ms);
-        let mut model: BTreeMap<(u64, u64), ()> = BTreeMap::new();
-        for step in steps {
-            match step {
-                Step::Insert(distance_ms) => {
-                    let deadline_ms = now_ms.saturating_add_signed(distance_ms);
-                    wheel.insert(deadline_ms, item(next_id));
-                    model.insert((deadline_ms, next_id), ());
-                    next_id += 1;
-                }
-                Step::Advance(distance_ms) => {
-                    now_ms = now_ms.saturating_add_signed(distance_ms);
-                    let later = model.split_off(&(now_ms + 1, 0));
-                    let mut expected: Vec<u64> = model.keys().map(|&(_, id)| id).collect();
-                    model = later;
-                    let mut released = drain(&mut wheel, now_ms, budget);
-                    expected.sort_unstable();
-                    released.sort_unstable();
-                    assert_eq!(released, expected);
-                }
-            }
-            assert_eq!(wheel.len(), model.len());
-            let first_ms = model.keys().next().map(|&(deadline_ms, _)| deadline_ms.max(now_ms));
-            assert_eq!(wheel.next_due_ms().is_some(), first_ms.is_some());
-            assert!(wheel.next_due_ms() <= first_ms, "a timer set so would be late");
-        }
-        drain(&mut wheel, u64::MAX, budget);
-        assert!(wheel.is_empty() && wheel.next_due_ms().is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn releases_what_an_ordered_map_releases(steps in steps()) {
-            check(steps, usize::MAX);
-        }
-
-        #[test]
-        fn a_small_budget_releases_the_same_over_several_calls(steps in steps(), budget in 1usize..5) {
-            check(steps, budget);
-        }
-
-        #[test]
-        fn a_bad_clock_loses_nothing(steps in steps_with_a_bad_clock(), budget in 1usize..50) {
-            check(steps, budget);
-        }
-
-        #[test]
-        fn inserting_in_the_midst_of_a_cascade_keeps_the_order(
-            first in prop::collection::vec(0u64..10_000, 1..100),
-            second in prop::collection::vec(0u64..10_000, 1..100),
-            calls in 1usize..100,
-        ) {
-            let mut wheel = Wheel::new(START_MS);
-            let mut due = Vec::new();
-            first.iter().for_each(|&deadline| wheel.insert(START_MS + deadline, item(deadline)));
-            for _ in 0..calls {
-                wheel.advance(START_MS + 5_000, 1, &mut due);
-            }
-            second.iter().for_each(|&deadline| wheel.insert(START_MS + deadline, item(deadline)));
-            while wheel.advance(START_MS + 5_000, 1, &mut due) {}
-            let mut released: Vec<u64> = due.iter().map(|item| item.position()).collect();
-            let mut expected: Vec<u64> = first.into_iter().chain(second).filter(|&d| d <= 5_000).collect();
-            released.sort_unstable();
-            expected.sort_unstable();
-            prop_assert_eq!(released, expected);
-        }
-    }
-}
+mod tests;
