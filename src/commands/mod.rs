@@ -5,11 +5,14 @@
 pub mod args;
 mod command;
 pub mod error;
+pub mod key_positions;
 pub mod registry;
 pub mod session;
 pub mod spec;
 pub mod stage;
+pub mod syntax;
 
+mod server;
 mod strings;
 
 pub use command::*;
