@@ -22,8 +22,6 @@ pub struct Context {
     pub db: usize,
     /// `proto-max-bulk-len`: how long a string may become, bytes.
     pub string_bytes_max: usize,
-    /// Time of parsing, ms since 1970: relative deadlines count from here.
-    pub now_ms: i64,
 }
 
 impl<'a> Args<'a> {

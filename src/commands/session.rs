@@ -39,6 +39,17 @@ impl Session {
             quits: false,
         }
     }
+    /// Whether the next command's reply is left out; asked once for every command.
+    pub fn mutes_reply(&mut self) -> bool {
+        match self.replies {
+            Replies::On => false,
+            Replies::Off => true,
+            Replies::SkipNext => {
+                self.replies = Replies::On;
+                true
+            }
+        }
+    }
     pub fn select(&mut self, db: usize) {
         self.db = db;
         self.record.db.store(db, Relaxed);
