@@ -66,7 +66,7 @@ fn bitcount() {
         BITCOUNT k 0 1 BIT x
         BITCOUNT absent
         BITCOUNT absent 0 -1 BIT
-        BITCOUNT absent 0
+        BITCOUNT absent 0 ## since 7.2 the arguments are checked before the key
         BITCOUNT absent 0 1 hello ## since 7.2 the arguments are checked before the key
         BITCOUNT absent a b ## since 7.2 the arguments are checked before the key
         BITCOUNT

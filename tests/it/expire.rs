@@ -98,7 +98,6 @@ fn extremes() {
         TTL k
         PEXPIREAT k 9223372036854775807
         PEXPIRETIME k
-        EXPIRETIME k
         EXPIRE k 0
         EXISTS k
         SET k v
@@ -145,13 +144,14 @@ fn gone_on_time() {
         TTL other
         TYPE third
         EXISTS k other third kept longer rewritten
-        DBSIZE
         EXISTS "new name"
+        DBSIZE
         GETSET k fresh
         TTL k
         PERSIST other
         APPEND third x
         SELECT 3
+        EXISTS k
         DBSIZE
         "#
     );

@@ -213,7 +213,7 @@ fn object() {
         OBJECT ENCODING
         OBJECT FOO k
         OBJECT
-        OBJECT HELP
+        OBJECT HELP ## since 7.2 the last line says Print, not Prints
         OBJECT HELP x
         "#
     );

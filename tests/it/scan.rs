@@ -17,7 +17,7 @@ fn options() {
         SCAN 0 MATCH k TYPE string
         SCAN 0 TYPE list
         SCAN 0 TYPE STRING
-        SCAN 0 count 1 match ? type string
+        ~ SCAN 0 count 1 match ? type string
         SCAN 0 COUNT 9223372036854775807
         SCAN 0 COUNT 0
         SCAN 0 COUNT -1
@@ -27,15 +27,19 @@ fn options() {
         SCAN 0 TYPE
         SCAN 0 FOO bar
         SCAN a
-        SCAN -1
-        SCAN ""
+        SCAN -1 ## since 7.4 a cursor is checked strictly
+        SCAN "" ## since 7.4 a cursor is checked strictly
         SCAN 18446744073709551616
         SCAN
         "#
     );
 }
 
-fn scan_all(client: &mut Client, options: &[&str], mut between: impl FnMut(&mut Client, usize)) -> Vec<String> {
+fn scan_all(
+    client: &mut Client,
+    options: &[&str],
+    mut between: impl FnMut(&mut Client, usize),
+) -> Vec<String> {
     let mut cursor = "0".to_string();
     let mut seen = Vec::new();
     for step in 0.. {

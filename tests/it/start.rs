@@ -116,7 +116,9 @@ fn a_wrong_line_is_named() {
 #[test]
 fn wrong_arguments_and_missing_files() {
     let dir = directory();
-    for arguments in [&["/nonexistent/server.conf"][..], &["--nosuch", "1"], &["--timeout", "abc"], &["--timeout"]] {
+    for arguments in
+        [&["/nonexistent/server.conf"][..], &["--nosuch", "1"], &["--timeout", "abc"], &["--timeout"]]
+    {
         let (code, printed) = refused(dir.path(), arguments);
         assert_eq!(code, Some(1), "{arguments:?}: {printed}");
         assert!(!printed.trim().is_empty(), "{arguments:?} is answered by a reason");
@@ -139,7 +141,8 @@ fn version_and_help() {
 fn unix_socket_and_port_zero() {
     let dir = directory();
     let path = dir.path().join("socket");
-    fs::write(dir.path().join("config"), format!("unixsocket {}\nunixsocketperm 700\n", path.display())).expect("written");
+    fs::write(dir.path().join("config"), format!("unixsocket {}\nunixsocketperm 700\n", path.display()))
+        .expect("written");
     let mut command = command(&ours(), dir.path());
     command.args(["config", "--port", "0", "--save", ""]);
     let mut child = spawn(command).expect("the binary runs");
@@ -154,7 +157,10 @@ fn unix_socket_and_port_zero() {
     assert_eq!(config(&mut client, "port"), "0");
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(&path).expect("the socket");
-    assert!(metadata.file_type().is_socket() && metadata.permissions().mode() & 0o777 == 0o700, "{metadata:?}");
+    assert!(
+        metadata.file_type().is_socket() && metadata.permissions().mode() & 0o777 == 0o700,
+        "{metadata:?}"
+    );
     client.send(&["SHUTDOWN", "NOSAVE"]);
     assert_eq!(wait(&mut child).code(), Some(0));
     assert!(!path.exists(), "the socket's file is removed");
@@ -214,13 +220,16 @@ fn daemonize() {
     let port = free_port();
     let file = dir.path().join("config");
     let path = dir.path().display();
-    let text = format!("daemonize yes\nport {port}\ndir {path}\npidfile {path}/pid\nlogfile {path}/log\nsave \"\"\n");
+    let text = format!(
+        "daemonize yes\nport {port}\ndir {path}\npidfile {path}/pid\nlogfile {path}/log\nsave \"\"\n"
+    );
     fs::write(&file, text).expect("written");
     let (code, printed) = refused(dir.path(), &[&file.to_string_lossy()]);
     assert_eq!(code, Some(0), "the one who started it returns: {printed}");
     let mut client = eventually("an answer", || Client::tcp("127.0.0.1", port).ok());
     let info = client.call(&["INFO", "server"]).text();
-    let pid: u32 = eventually("a pid file", || fs::read_to_string(dir.path().join("pid")).ok()?.trim().parse().ok());
+    let pid: u32 =
+        eventually("a pid file", || fs::read_to_string(dir.path().join("pid")).ok()?.trim().parse().ok());
     assert!(info.contains(&format!("process_id:{pid}\r\n")), "{pid} in {info}");
     send_signal(pid, libc::SIGTERM);
     assert!(client.is_closed());
@@ -244,7 +253,14 @@ fn signals_stop_it() {
 
 #[test]
 fn shutdown() {
-    for options in [&[][..], &["NOSAVE"], &["nosave", "NOW"], &["NOSAVE", "FORCE"], &["NOSAVE", "NOW", "FORCE"], &["NOW"]] {
+    for options in [
+        &[][..],
+        &["NOSAVE"],
+        &["nosave", "NOW"],
+        &["NOSAVE", "FORCE"],
+        &["NOSAVE", "NOW", "FORCE"],
+        &["NOW"],
+    ] {
         let mut server = Server::start(&ours(), &[]);
         let mut client = server.connect();
         client.send(&[&["SHUTDOWN"], options].concat());
@@ -279,7 +295,9 @@ fn no_more_clients_than_allowed() {
     for io_threads in ["1", "2"] {
         let server = Server::start(&ours(), &["--maxclients", "5", "--io-threads", io_threads]);
         let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
-        clients.iter_mut().for_each(|client| assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into())));
+        clients
+            .iter_mut()
+            .for_each(|client| assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into())));
         let mut one_more = server.connect();
         let said = one_more.read_to_end().expect("the server closes");
         assert_eq!(String::from_utf8_lossy(&said), "-ERR max number of clients reached\r\n");

@@ -47,7 +47,8 @@ type Said = Vec<String>;
 pub fn run(test: &str, text: &str) {
     // A transcript that failed leaves nothing behind that the next does not clear.
     let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let lines: Vec<Line> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Line::new).collect();
+    let lines: Vec<Line> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Line::new).collect();
     let [two, three] = Protocol::BOTH.map(|protocol| {
         let said = play(&stage.ours[0], &lines, protocol);
         agree("io-threads 2", &lines, protocol, &said, &play(&stage.ours[1], &lines, protocol), false);
@@ -140,7 +141,12 @@ impl Line {
     }
 
     /// Does what the line says and returns what was answered, lines ended.
-    fn play(&self, server: &Server, connections: &mut BTreeMap<String, Client>, protocol: Protocol) -> String {
+    fn play(
+        &self,
+        server: &Server,
+        connections: &mut BTreeMap<String, Client>,
+        protocol: Protocol,
+    ) -> String {
         if let Action::Remark = self.action {
             return String::new();
         }
@@ -164,7 +170,9 @@ impl Line {
         }
         let reply = match connections.get_mut(&self.connection).expect("opened above").try_receive() {
             Ok(value) => value.render(protocol),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no reply: {}", self.shown),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no reply: {}", self.shown)
+            }
             Err(_) => "(closed)".into(),
         };
         let reply = if self.masked { mask(&reply) } else { reply };
