@@ -72,6 +72,11 @@ const KNOWN: &[Known] = &[
         applies: |ours, theirs| ours.is_error() && *theirs == Value::Integer(0),
     },
     Known {
+        command: "BITPOS",
+        reason: "since 7.2 the arguments are checked before the key",
+        applies: |ours, theirs| ours.is_error() && [Value::Integer(0), Value::Integer(-1)].contains(theirs),
+    },
+    Known {
         command: "SCAN",
         reason: "since 7.4 a cursor is checked strictly",
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
