@@ -16,6 +16,7 @@ mod shrink;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::io::{self, Write};
 
 use generators::{Generator, all_generators};
 use peers::{Peers, Step};
@@ -23,7 +24,7 @@ use random::Random;
 use support::{Protocol, Server, ours};
 
 /// About a minute on two cores.
-const SEQUENCES_DEFAULT: u64 = 4000;
+const SEQUENCES_DEFAULT: u64 = 12_000;
 const STEPS_MAX: usize = 80;
 
 fn number_from_env(name: &str) -> Option<u64> {
@@ -44,7 +45,8 @@ fn random_sessions_agree() {
     let mut peers = Peers::start();
     let first = number_from_env("DIFFERENTIAL_SEED").unwrap_or_else(|| fastrand::u64(..1 << 48));
     let sequences = number_from_env("DIFFERENTIAL_SEQUENCES").unwrap_or(SEQUENCES_DEFAULT);
-    println!("DIFFERENTIAL_SEED={first} DIFFERENTIAL_SEQUENCES={sequences}");
+    // Past the harness' capture: a run that was killed can be repeated, too.
+    let _ = writeln!(io::stderr(), "DIFFERENTIAL_SEED={first} DIFFERENTIAL_SEQUENCES={sequences}");
     for seed in first..first + sequences {
         let (protocol, steps) = sequence(seed, &generators);
         let io_threads = (seed % 2) as usize;
