@@ -185,6 +185,12 @@ pub const fn read<C: ReadCommand>() -> Entry {
 pub const fn write<C: WriteCommand>() -> Entry {
     entry(C::SPEC, Access::Write, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
 }
+/// A [`WriteCommand`] that is a read to its caller: it answers a question, and keeps the answer in the value for the
+/// next time (PFCOUNT). So it is allowed where writes are not: on a replica, to a user who may only read, without
+/// memory. What it kept is recorded as for any write; such a command is [`MAY_REPLICATE`](super::spec::MAY_REPLICATE).
+pub const fn caching_read<C: WriteCommand>() -> Entry {
+    entry(C::SPEC, Access::Read, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
+}
 pub const fn backstage<C: BackstageCommand>() -> Entry {
     entry(C::SPEC, Access::Neither, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))
 }

@@ -10,6 +10,10 @@ pub mod session;
 pub mod spec;
 pub mod stage;
 
+mod bitmaps;
+mod hyperloglog;
 mod strings;
+#[cfg(test)]
+mod testing;
 
 pub use command::*;

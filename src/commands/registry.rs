@@ -12,7 +12,8 @@ use crate::resp::Request;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
-static FAMILIES: &[&[Entry]] = &[super::strings::COMMANDS];
+static FAMILIES: &[&[Entry]] =
+    &[super::strings::COMMANDS, super::bitmaps::COMMANDS, super::hyperloglog::COMMANDS];
 
 /// A command as it is registered, containers and subcommands alike.
 pub struct Node {
