@@ -22,6 +22,8 @@ pub struct Context {
     pub db: usize,
     /// `proto-max-bulk-len`: how long a string may become, bytes.
     pub string_bytes_max: usize,
+    /// Time of parsing, ms since 1970.
+    pub now_ms: i64,
 }
 
 impl<'a> Args<'a> {

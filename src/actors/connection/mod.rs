@@ -149,7 +149,7 @@ impl Connection {
         self.desk.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
         let limit = self.desk.board.config.load().client_query_buffer_limit;
         let unauthenticated_limit = 1024 * 1024;
-        let limit = if self.session.authenticated { limit } else { limit.min(unauthenticated_limit) };
+        let limit = if !self.session.must_authenticate() { limit } else { limit.min(unauthenticated_limit) };
         if self.partial.len() > limit {
             tracing::warn!(
                 "Closing client id={} addr={} that reached max query buffer length: {} bytes",

@@ -85,7 +85,7 @@ impl Connection {
                 Ok(Decoded::Request(request)) => {
                     self.take_request(request, batch, &rules);
                     rules.context.db = self.session.db;
-                    rules.limits.authenticated = self.session.authenticated;
+                    rules.limits.authenticated = !self.session.must_authenticate();
                 }
                 Ok(Decoded::Nothing) => {}
                 Ok(Decoded::Incomplete(missing)) => {
@@ -105,12 +105,13 @@ impl Connection {
         Rules {
             limits: Limits {
                 bulk_bytes: config.proto_max_bulk_len,
-                authenticated: self.session.authenticated,
+                authenticated: !self.session.must_authenticate(),
             },
             context: Context {
                 databases: config.databases,
                 db: self.session.db,
                 string_bytes_max: config.proto_max_bulk_len,
+                now_ms: now_ms(),
             },
         }
     }
@@ -127,7 +128,6 @@ impl Connection {
             }
             Ok(Task::Session(mut task)) => {
                 let started = Instant::now();
-                let muted = self.session.mutes_reply();
                 let start = batch.says.position();
                 batch.says.speak(self.session.protocol);
                 let outcome = task.run_session(&mut self.session, &mut batch.says);
@@ -137,6 +137,7 @@ impl Connection {
                     count_error(&self.desk.board, error);
                 }
                 self.desk.tally.called(node.index, started.elapsed().as_nanos() as u64, outcome.is_err());
+                let muted = self.session.mutes_reply();
                 self.say_from(start, batch, muted);
                 self.halted |= self.session.quits;
             }
@@ -171,7 +172,7 @@ impl Connection {
                 return Err(error);
             }
         };
-        if !self.session.authenticated && node.spec().flags & spec::NO_AUTH == 0 {
+        if self.session.must_authenticate() && node.spec().flags & spec::NO_AUTH == 0 {
             self.desk.tally.rejected(node.index);
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
