@@ -63,6 +63,16 @@ struct Known {
     #[allow(dead_code, reason = "read by people")]
     reason: &'static str,
     applies: fn(&Value, &Value) -> bool,
+    then: Then,
+}
+
+/// What a known difference means for the rest of its sequence.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Then {
+    /// Nothing: only the replies differ.
+    GoOn,
+    /// The data may have parted, so that nothing after it can be compared.
+    Stop,
 }
 
 const KNOWN: &[Known] = &[
@@ -70,20 +80,41 @@ const KNOWN: &[Known] = &[
         command: "BITCOUNT",
         reason: "since 7.2 the arguments are checked before the key",
         applies: |ours, theirs| ours.is_error() && *theirs == Value::Integer(0),
+        then: Then::GoOn,
     },
     Known {
         command: "BITPOS",
         reason: "since 7.2 the arguments are checked before the key",
         applies: |ours, theirs| ours.is_error() && [Value::Integer(0), Value::Integer(-1)].contains(theirs),
+        then: Then::GoOn,
     },
     Known {
         command: "SCAN",
         reason: "since 7.4 a cursor is checked strictly",
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "PFCOUNT",
+        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
+        applies: only_theirs_is_corrupted,
+        then: Then::Stop,
+    },
+    Known {
+        command: "PFMERGE",
+        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
+        applies: only_theirs_is_corrupted,
+        then: Then::Stop,
     },
 ];
 
-pub fn known(arguments: &[Argument], ours: &Value, theirs: &Value) -> bool {
+fn only_theirs_is_corrupted(ours: &Value, theirs: &Value) -> bool {
+    !ours.is_error() && *theirs == Value::Error("INVALIDOBJ Corrupted HLL object detected".into())
+}
+
+/// Whether this difference is a listed one, and what follows from it.
+pub fn known(arguments: &[Argument], ours: &Value, theirs: &Value) -> Option<Then> {
     let command = String::from_utf8_lossy(&arguments[0]).to_uppercase();
-    KNOWN.iter().any(|known| known.command == command && (known.applies)(ours, theirs))
+    let found = KNOWN.iter().find(|known| known.command == command && (known.applies)(ours, theirs));
+    found.map(|known| known.then)
 }

@@ -114,7 +114,7 @@ fn fields_are_read_and_written() {
         ),
         (
             "BITFIELD k SET i64 0 -9223372036854775808 OVERFLOW fail INCRBY i64 0 -1",
-            "[-7061644215716937728, nil]",
+            "[-7061925690693648384, nil]",
         ),
         ("BITFIELD_RO k GET i64 0 get u1 0", "[-9223372036854775808, 1]"),
         ("BITFIELD k GET u63 4294967295", "[0]"),
