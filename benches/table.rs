@@ -13,9 +13,6 @@ use callboard::data::table::{Entry, Table};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use hashbrown::HashMap;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// An entry as the store has it: header and key in one allocation.
 struct Node(NonNull<u8>);
 

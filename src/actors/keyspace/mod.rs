@@ -16,7 +16,11 @@ use crate::{
         now_ms,
     },
     board::{Board, PauseScope},
-    commands::{Access, Caller, stage::Stage},
+    commands::{
+        Access, Caller,
+        spec::{Begin, KeySpec},
+        stage::Stage,
+    },
     data::wheel::Item,
     resp::Reply,
     store::{Wants, WheelEntry},
@@ -62,7 +66,12 @@ pub struct Keyspace {
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
     due: Vec<(usize, bytes::Bytes)>,
+    /// Database and hash of the keys that a batch begins with.
+    hashes: Vec<(usize, u64)>,
 }
+
+/// Below this a batch has too few keys for prefetching to pay.
+const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
     pub fn new(board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
@@ -75,6 +84,7 @@ impl Keyspace {
             held: Held::default(),
             pause_end_asked_ms: 0,
             due: Vec::new(),
+            hashes: Vec::new(),
         }
     }
     fn perform(stage: &mut Stage, run: &mut Run, client: u64, reply: &mut Reply) {
@@ -84,6 +94,28 @@ impl Keyspace {
         stage.perform(run.node, &mut run.task, &run.request, caller, reply);
         if run.muted {
             reply.truncate(start);
+        }
+    }
+    /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
+    /// memory after the other becomes one wait for all.
+    fn prefetch(&mut self, steps: &[Step]) {
+        if steps.len() < PREFETCH_STEPS_MIN {
+            return;
+        }
+        self.hashes.clear();
+        for step in steps {
+            let Step::Run(run) = step else { continue };
+            if let Some(KeySpec { begin: Begin::Index(index), .. }) = run.node.spec().keys.first()
+                && let Some(key) = run.request.get(*index as usize)
+            {
+                let database = self.stage.store.database(run.db);
+                let hash = database.hash(key);
+                database.prefetch_slots(hash);
+                self.hashes.push((run.db, hash));
+            }
+        }
+        for &(db, hash) in &self.hashes {
+            self.stage.store.database(db).prefetch_entry(hash);
         }
     }
     /// Tells the others what changed, at the end of the drain.
@@ -132,6 +164,7 @@ impl Handler<Execute> for Keyspace {
         if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
             self.hold(&mut batch, &courier, scope, until_ms);
         }
+        self.prefetch(&batch.steps);
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
         let mut ends = Vec::with_capacity(batch.turns.len());
         let mut steps = batch.steps.iter_mut();
