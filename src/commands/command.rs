@@ -13,7 +13,7 @@ use smallbox::{SmallBox, smallbox, space::S16};
 
 pub type Outcome = Result<(), CommandError>;
 
-pub trait Command: Sized + Send + 'static {
+pub trait Command: Sized + Send + Unpin + 'static {
     const SPEC: Spec;
     /// Takes the arguments; runs where the request was read.
     ///
@@ -118,19 +118,19 @@ pub enum Task {
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
 }
-pub trait RunRead: Send {
+pub trait RunRead: Send + Unpin {
     fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome;
 }
-pub trait RunWrite: Send {
+pub trait RunWrite: Send + Unpin {
     fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
 }
-pub trait RunBackstage: Send {
+pub trait RunBackstage: Send + Unpin {
     fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
 }
-pub trait RunSession: Send {
+pub trait RunSession: Send + Unpin {
     fn run_session(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
 }
-pub trait RunControl: Send {
+pub trait RunControl: Send + Unpin {
     fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
 }
 impl<C: ReadCommand> RunRead for C {
