@@ -45,8 +45,8 @@ pub struct ClientRecord {
     pub library_name: ArcSwapOption<String>,
     pub library_version: ArcSwapOption<String>,
     pub user: ArcSwap<String>,
-    /// Full name of the last command (`client|list`), or `NULL`.
-    pub last_command: ArcSwap<&'static str>,
+    /// The last command: one more than its index in the registry; 0 for none yet.
+    pub last_command: AtomicUsize,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
     pub unix_socket: bool,
@@ -98,7 +98,7 @@ impl ClientRecord {
             library_name: ArcSwapOption::empty(),
             library_version: ArcSwapOption::empty(),
             user: ArcSwap::from_pointee("default".into()),
-            last_command: ArcSwap::from_pointee("NULL"),
+            last_command: AtomicUsize::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             unix_socket,
@@ -136,6 +136,14 @@ impl ClientRecord {
     }
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+    /// Connected from this machine.
+    pub fn is_local(&self) -> bool {
+        self.unix_socket
+            || self
+                .address
+                .parse::<std::net::SocketAddr>()
+                .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
     pub fn kind(&self) -> ClientKind {
         if self.is_subscribed() { ClientKind::PubSub } else { ClientKind::Normal }

@@ -11,8 +11,12 @@ pub mod session;
 pub mod spec;
 pub mod stage;
 
+mod bitmaps;
 mod connection;
+mod hyperloglog;
 mod strings;
+#[cfg(test)]
+mod testing;
 
 pub use command::*;
 

@@ -54,9 +54,13 @@ fn words(class: u8) -> u32 {
     (4 + u32::from(class % 4)) << (2 + class / 4)
 }
 
-/// Slots of a class that serve as overflow, the last, always free one included.
+/// Slots that a search compares at once, without a branch between.
+const STRIDE: usize = 8;
+
+/// Slots of a class that serve as overflow, the last, always free one included. A stride from the last home ends
+/// within the tail.
 fn tail(class: u8) -> u32 {
-    words(class) / 16 + 1
+    (words(class) / 16 + 1).max(STRIDE as u32)
 }
 
 /// Keys at which a segment of `class` is full: nine tenths of its words.
@@ -199,21 +203,29 @@ impl Segment {
         unsafe { std::slice::from_raw_parts_mut(self.base(), (*self.header.as_ptr()).slots as usize) }
     }
 
-    /// The slot at `index`, which is not past the first free slot behind a home.
+    /// The slot at `index`, which is within a stride of a home, or not past the first free slot behind one.
     #[inline]
     fn at(self, index: usize) -> Slot {
         debug_assert!(index < self.slots().len());
-        // SAFETY: homes lie before the tail, and a walk from a home ends at the last slot at the latest, as that is
-        // always free; so `index` is in bounds. Slots are initialised, as in `slots`.
+        // SAFETY: homes lie before the tail, which is as long as a stride, and a walk from a home ends at the last slot
+        // at the latest, as that is always free; so `index` is in bounds. Slots are initialised, as in `slots`.
         unsafe { *self.base().add(index) }
     }
 
     /// The first slot from `tag`'s home on that is free or holds `tag` or a larger one.
+    ///
+    /// From a home on, slots that do not reach a tag come before all that do, even across a gap; so counting them in
+    /// one stride tells the place. A loop that stops at the place is slower: its length cannot be predicted, and each
+    /// wrong guess fetches the entry of another key.
     #[inline]
     pub(super) fn lower_bound(self, tag: u32) -> usize {
-        let mut index = home(tag, self.capacity);
-        while !self.at(index).reaches(tag) {
-            index += 1;
+        let home = home(tag, self.capacity);
+        let before: usize = (0..STRIDE).map(|offset| usize::from(!self.at(home + offset).reaches(tag))).sum();
+        let mut index = home + before;
+        if before == STRIDE {
+            while !self.at(index).reaches(tag) {
+                index += 1;
+            }
         }
         index
     }

@@ -10,6 +10,7 @@ use crate::{
         Command, Outcome, SessionCommand,
         args::Args,
         error::CommandError,
+        registry::Registry,
         session::Session,
         spec::{Arity::*, *},
     },
@@ -121,7 +122,9 @@ fn write_line(client: &ClientRecord, now_ms: i64, line: &mut String) -> std::fmt
     write!(line, " multi={}", client.queued_commands.load(Relaxed).max(-1))?;
     write!(line, " watch={}", number(&client.watched_keys))?;
     write_memory(client, line)?;
-    write!(line, " cmd={} user={}", **client.last_command.load(), client.user.load())?;
+    let last = client.last_command.load(Relaxed).checked_sub(1);
+    let command = last.and_then(|index| Registry::get().full_name(index)).unwrap_or("NULL");
+    write!(line, " cmd={command} user={}", client.user.load())?;
     write!(line, " redir=-1 resp={}", client.protocol.load(Relaxed))?;
     write!(line, " lib-name={} lib-ver={}", text(&client.library_name), text(&client.library_version))?;
     line.write_char('\n')
