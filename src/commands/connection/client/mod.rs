@@ -24,7 +24,8 @@ use crate::{
 pub const SPEC: Spec = spec("CLIENT", AtLeast(2))
     .since("2.4.0")
     .categories(0)
-    .complexity("Depends on subcommand.")
+    // Each subcommand has its own.
+    .complexity("")
     .summary("What concerns clients and their connections.");
 
 pub static SUBCOMMANDS: &[Entry] = &[
