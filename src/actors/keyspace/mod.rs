@@ -8,10 +8,7 @@ mod held;
 
 use crate::{
     actors::{
-        courier::{
-            Courier,
-            messages::{Batch, Replies, Run, Step},
-        },
+        courier::messages::{Batch, Replies, Run, Step},
         expiry::{Deadlines, Expiry},
         now_ms,
     },
@@ -35,7 +32,8 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 #[rtype(result = "()")]
 pub struct Execute {
     pub batch: Batch,
-    pub courier: Addr<Courier>,
+    /// Who carries the replies.
+    pub reply_to: Recipient<Replies>,
     /// A buffer of replies that is done with.
     pub spent_bytes: Option<Vec<u8>>,
 }
@@ -158,11 +156,11 @@ impl Actor for Keyspace {
 impl Handler<Execute> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
-        let Execute { mut batch, courier, spent_bytes } = message;
+        let Execute { mut batch, reply_to, spent_bytes } = message;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
-            self.hold(&mut batch, &courier, scope, until_ms);
+            self.hold(&mut batch, &reply_to, scope, until_ms);
         }
         self.prefetch(&batch.steps);
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
@@ -181,7 +179,7 @@ impl Handler<Execute> for Keyspace {
         }
         drop(steps);
         let (bytes, grafts) = reply.into_parts();
-        courier.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
+        reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
         self.note_changes(ctx);
     }
 }
@@ -227,14 +225,14 @@ impl Handler<Flush> for Keyspace {
 
 impl Keyspace {
     /// Takes the turns that must wait for the end of a pause out of the batch.
-    fn hold(&mut self, batch: &mut Batch, courier: &Addr<Courier>, scope: PauseScope, until_ms: i64) {
+    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
         let waits = |steps: &[Step]| {
             scope == PauseScope::All
                 || steps
                     .iter()
                     .any(|step| matches!(step, Step::Run(run) if run.node.entry.access == Access::Write))
         };
-        if self.held.take_from(batch, courier, waits) && self.pause_end_asked_ms != until_ms {
+        if self.held.take_from(batch, reply_to, waits) && self.pause_end_asked_ms != until_ms {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
         }
@@ -249,8 +247,8 @@ impl Handler<PauseOver> for Keyspace {
             return;
         }
         self.pause_end_asked_ms = 0;
-        for (courier, batch) in self.held.release() {
-            ctx.notify(Execute { batch, courier, spent_bytes: None });
+        for (reply_to, batch) in self.held.release() {
+            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
         }
         self.stage.board.vitals.blocked_clients.store(0, Relaxed);
     }
