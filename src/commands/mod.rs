@@ -5,6 +5,7 @@
 pub mod args;
 mod command;
 pub mod error;
+pub mod help;
 pub mod key_positions;
 pub mod registry;
 pub mod session;
@@ -12,7 +13,15 @@ pub mod spec;
 pub mod stage;
 pub mod syntax;
 
+mod bitmaps;
+mod connection;
+mod hyperloglog;
 mod server;
 mod strings;
+#[cfg(test)]
+mod testing;
 
 pub use command::*;
+
+/// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.
+pub const REDIS_VERSION: &str = "7.4.1";

@@ -421,6 +421,15 @@ impl EntryMut<'_> {
             _ => false,
         }
     }
+    /// A value that is held by reference count, to be changed in its place.
+    pub fn shared_mut(&mut self) -> Option<&mut Bytes> {
+        if self.get().form() != Form::Shared {
+            return None;
+        }
+        let place = self.get().shape().payload_at();
+        // SAFETY: a payload of form `Shared` is a box of our own, and `self` is borrowed for as long as the reference.
+        Some(unsafe { &mut *self.0.as_ptr().add(place).cast::<*mut Bytes>().read() })
+    }
     /// Moves a value that is held by reference count out, and leaves an integer in its place.
     pub fn take_shared(&mut self) -> Option<Bytes> {
         if self.get().form() != Form::Shared {

@@ -22,9 +22,6 @@ use super::{
     spec::{Arity::*, *},
 };
 
-/// The version of Redis that we behave as. Clients and tools decide by it what they may ask for.
-pub const REDIS_VERSION: &str = "7.4.1";
-
 pub static COMMANDS: &[Entry] = &[
     command::COMMAND,
     container(
