@@ -10,6 +10,8 @@ pub mod session;
 pub mod spec;
 pub mod stage;
 
+mod help;
+mod keys;
 mod strings;
 
 pub use command::*;

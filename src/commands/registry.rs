@@ -12,7 +12,7 @@ use crate::resp::Request;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
-static FAMILIES: &[&[Entry]] = &[super::strings::COMMANDS];
+static FAMILIES: &[&[Entry]] = &[super::keys::COMMANDS, super::strings::COMMANDS];
 
 /// A command as it is registered, containers and subcommands alike.
 pub struct Node {
