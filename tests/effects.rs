@@ -41,7 +41,7 @@ fn check(seed: u64) {
     let (mut now_ms, mut log, mut told) = (START_MS, Vec::new(), Vec::new());
     for _ in 0..COMMANDS_PER_SEED {
         if rng.u8(..5) == 0 {
-            now_ms += rng.i64(..3000);
+            now_ms += rng.i64(0..3000);
             if rng.bool() {
                 original.expire_due(now_ms);
             }
