@@ -24,8 +24,9 @@ use callboard::{
 use std::collections::BTreeMap;
 
 const START_MS: i64 = 1_700_000_000_000;
-const SEEDS: u64 = 60;
-const COMMANDS_PER_SEED: usize = 500;
+const SEEDS: u64 = 800;
+/// Short runs: what fails is then short to read, and less is forgotten before it is compared.
+const COMMANDS_PER_SEED: usize = 60;
 /// Few of each, so that commands meet.
 const KEYS: usize = 12;
 const DATABASES: usize = 3;
