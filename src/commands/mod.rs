@@ -14,6 +14,7 @@ pub mod stage;
 mod bitmaps;
 mod connection;
 mod hyperloglog;
+mod keys;
 mod strings;
 #[cfg(test)]
 mod testing;
