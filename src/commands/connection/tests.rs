@@ -130,6 +130,15 @@ fn small_talk() {
 }
 
 #[test]
+fn large_messages_stand_in_the_reply_itself() {
+    let text = "x".repeat(1 << 16);
+    for command in ["PING", "ECHO"] {
+        let reply = Prompt::with(Config::default()).say(&format!("{command} {text}"));
+        assert!(reply == format!("$65536 {text}"), "{command}");
+    }
+}
+
+#[test]
 fn select_goes_to_existing_databases_only() {
     let mut prompt = Prompt::with(Config::default());
     prompt.check(&[
@@ -336,7 +345,8 @@ fn a_line_has_the_fields_of_redis_in_their_order() {
     record.query_buffer_free_bytes.store(100, Relaxed);
     record.argument_bytes.store(10, Relaxed);
     record.output_buffer_bytes.store(5, Relaxed);
-    record.last_command.store(Arc::new("client|info"));
+    let node = Registry::get().find_full(b"client|info").expect("registered");
+    record.last_command.store(node.index + 1, Relaxed);
     prompt.now_ms += 2_000;
     let memory_bytes = size_of::<ClientRecord>() + 141;
     let line = format!(
