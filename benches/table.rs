@@ -1,7 +1,7 @@
 //! The key table beside hashbrown: finding, inserting, replacing, and what growth costs in bytes and in pauses.
 //!
 //! `cargo bench --bench table` measures with criterion; `cargo bench --bench table -- --growth` prints bytes per key
-//! over the number of keys, and the slowest single insertions.
+//! over the number of keys, and the slowest single insertions; `-- --compare` times finding in turns, for noisy machines.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::hint::black_box;
@@ -12,9 +12,6 @@ use ahash::RandomState;
 use callboard::data::table::{Entry, Table};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use hashbrown::HashMap;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An entry as the store has it: header and key in one allocation.
 struct Node(NonNull<u8>);
@@ -264,9 +261,39 @@ fn slowest<T>(name: &str, new: impl Fn() -> T, mut insert: impl FnMut(&mut T, &[
     );
 }
 
+/// Prints what a look-up costs in table and map, in turns, so that both meet the same noise; the median of many turns.
+fn compare() {
+    for count in [100_000, 1_000_000] {
+        let (table, map) = (table_of(count), map_of(count));
+        for (name, keys) in [("hit", shuffled(0, count)), ("miss", shuffled(count, count))] {
+            let mut times = [Vec::new(), Vec::new()];
+            for chunk in keys.chunks(5_000).cycle().take(400) {
+                let start = thread_time();
+                for key in chunk {
+                    black_box(table.find(table.hash(key), key));
+                }
+                let middle = thread_time();
+                for key in chunk {
+                    black_box(map.get(key.as_slice()));
+                }
+                times[0].push(middle - start);
+                times[1].push(thread_time() - middle);
+            }
+            let [table, map] = times.map(|mut times| {
+                times.sort_unstable();
+                times[times.len() / 2].as_nanos() / 5_000
+            });
+            println!("find {name} of {count}: table {table} ns, hashbrown {map} ns");
+        }
+    }
+}
+
 fn main() {
     if std::env::args().any(|argument| argument == "--growth") {
         return growth();
+    }
+    if std::env::args().any(|argument| argument == "--compare") {
+        return compare();
     }
     let mut criterion = Criterion::default().configure_from_args();
     find(&mut criterion);

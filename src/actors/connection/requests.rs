@@ -128,6 +128,8 @@ impl Connection {
             }
             Ok(Task::Session(mut task)) => {
                 let started = Instant::now();
+                // Before it runs, because CLIENT LIST shows itself.
+                self.note_command(node);
                 let start = batch.says.position();
                 batch.says.speak(self.session.protocol);
                 let outcome = task.run_session(&mut self.session, &mut batch.says);
@@ -159,6 +161,11 @@ impl Connection {
             }
         }
         self.last_command = Some(node);
+    }
+    fn note_command(&self, node: &Node) {
+        let record = &self.session.record;
+        record.active_at_ms.store(now_ms(), Relaxed);
+        record.last_command.store(node.index + 1, Relaxed);
     }
     /// The gates that a request meets before it is parsed.
     fn admit(&mut self, request: &Request) -> Result<&'static Node, CommandError> {
@@ -209,12 +216,10 @@ impl Connection {
         if count == 0 && self.deferred.is_none() {
             return;
         }
-        let record = &self.session.record;
-        record.active_at_ms.store(now_ms(), Relaxed);
-        record.commands.fetch_add(count as u64, Relaxed);
+        self.session.record.commands.fetch_add(count as u64, Relaxed);
         self.desk.board.vitals.commands_processed.fetch_add(count as u64, Relaxed);
         if let Some(node) = self.last_command {
-            record.last_command.store(node.index + 1, Relaxed);
+            self.note_command(node);
         }
     }
     /// Sends a command to the Supervisor; its reply comes like any other.

@@ -83,8 +83,8 @@ impl Desk {
         let batch = self.outbox.replace(spare);
         self.outbox_bytes.set(0);
         if !batch.is_empty() {
-            let (courier, spent_bytes) = (self.courier.clone(), self.spare_bytes.take());
-            self.keyspace.do_send(crate::actors::keyspace::Execute { batch, courier, spent_bytes });
+            let (reply_to, spent_bytes) = (self.courier.clone().recipient(), self.spare_bytes.take());
+            self.keyspace.do_send(crate::actors::keyspace::Execute { batch, reply_to, spent_bytes });
         }
     }
     /// Runs `act` on a client's line, if it is still there.

@@ -1,13 +1,10 @@
 //! Turns that wait for the end of CLIENT PAUSE, in the order in which they came.
-use crate::actors::courier::{
-    Courier,
-    messages::{Batch, Step, Turn},
-};
-use actix::Addr;
+use crate::actors::courier::messages::{Batch, Replies, Step, Turn};
+use actix::Recipient;
 
 #[derive(Default)]
 pub struct Held {
-    batches: Vec<(Addr<Courier>, Batch)>,
+    batches: Vec<(Recipient<Replies>, Batch)>,
     turns: usize,
 }
 impl Held {
@@ -19,7 +16,7 @@ impl Held {
     pub fn take_from(
         &mut self,
         batch: &mut Batch,
-        courier: &Addr<Courier>,
+        reply_to: &Recipient<Replies>,
         waits: impl Fn(&[Step]) -> bool,
     ) -> bool {
         let (mut kept, mut held) = (Batch::default(), Batch::default());
@@ -45,12 +42,12 @@ impl Held {
         let any = !held.is_empty();
         if any {
             self.turns += held.turns.len();
-            self.batches.push((courier.clone(), held));
+            self.batches.push((reply_to.clone(), held));
         }
         any
     }
     /// All that wait, to be run now.
-    pub fn release(&mut self) -> Vec<(Addr<Courier>, Batch)> {
+    pub fn release(&mut self) -> Vec<(Recipient<Replies>, Batch)> {
         self.turns = 0;
         std::mem::take(&mut self.batches)
     }

@@ -8,15 +8,16 @@ mod held;
 
 use crate::{
     actors::{
-        courier::{
-            Courier,
-            messages::{Batch, Replies, Run, Step},
-        },
+        courier::messages::{Batch, Replies, Run, Step},
         expiry::{Deadlines, Expiry},
         now_ms,
     },
     board::{Board, PauseScope},
-    commands::{Access, Caller, stage::Stage},
+    commands::{
+        Access, Caller,
+        spec::{Begin, KeySpec},
+        stage::Stage,
+    },
     data::wheel::Item,
     resp::Reply,
     store::{Wants, WheelEntry},
@@ -31,7 +32,8 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 #[rtype(result = "()")]
 pub struct Execute {
     pub batch: Batch,
-    pub courier: Addr<Courier>,
+    /// Who carries the replies.
+    pub reply_to: Recipient<Replies>,
     /// A buffer of replies that is done with.
     pub spent_bytes: Option<Vec<u8>>,
 }
@@ -62,7 +64,12 @@ pub struct Keyspace {
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
     due: Vec<(usize, bytes::Bytes)>,
+    /// Database and hash of the keys that a batch begins with.
+    hashes: Vec<(usize, u64)>,
 }
+
+/// Below this a batch has too few keys for prefetching to pay.
+const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
     pub fn new(board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
@@ -75,6 +82,7 @@ impl Keyspace {
             held: Held::default(),
             pause_end_asked_ms: 0,
             due: Vec::new(),
+            hashes: Vec::new(),
         }
     }
     fn perform(stage: &mut Stage, run: &mut Run, client: u64, reply: &mut Reply) {
@@ -84,6 +92,28 @@ impl Keyspace {
         stage.perform(run.node, &mut run.task, &run.request, caller, reply);
         if run.muted {
             reply.truncate(start);
+        }
+    }
+    /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
+    /// memory after the other becomes one wait for all.
+    fn prefetch(&mut self, steps: &[Step]) {
+        if steps.len() < PREFETCH_STEPS_MIN {
+            return;
+        }
+        self.hashes.clear();
+        for step in steps {
+            let Step::Run(run) = step else { continue };
+            if let Some(KeySpec { begin: Begin::Index(index), .. }) = run.node.spec().keys.first()
+                && let Some(key) = run.request.get(*index as usize)
+            {
+                let database = self.stage.store.database(run.db);
+                let hash = database.hash(key);
+                database.prefetch_slots(hash);
+                self.hashes.push((run.db, hash));
+            }
+        }
+        for &(db, hash) in &self.hashes {
+            self.stage.store.database(db).prefetch_entry(hash);
         }
     }
     /// Tells the others what changed, at the end of the drain.
@@ -126,12 +156,13 @@ impl Actor for Keyspace {
 impl Handler<Execute> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
-        let Execute { mut batch, courier, spent_bytes } = message;
+        let Execute { mut batch, reply_to, spent_bytes } = message;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
-            self.hold(&mut batch, &courier, scope, until_ms);
+            self.hold(&mut batch, &reply_to, scope, until_ms);
         }
+        self.prefetch(&batch.steps);
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
         let mut ends = Vec::with_capacity(batch.turns.len());
         let mut steps = batch.steps.iter_mut();
@@ -148,7 +179,7 @@ impl Handler<Execute> for Keyspace {
         }
         drop(steps);
         let (bytes, grafts) = reply.into_parts();
-        courier.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
+        reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
         self.note_changes(ctx);
     }
 }
@@ -194,14 +225,14 @@ impl Handler<Flush> for Keyspace {
 
 impl Keyspace {
     /// Takes the turns that must wait for the end of a pause out of the batch.
-    fn hold(&mut self, batch: &mut Batch, courier: &Addr<Courier>, scope: PauseScope, until_ms: i64) {
+    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
         let waits = |steps: &[Step]| {
             scope == PauseScope::All
                 || steps
                     .iter()
                     .any(|step| matches!(step, Step::Run(run) if run.node.entry.access == Access::Write))
         };
-        if self.held.take_from(batch, courier, waits) && self.pause_end_asked_ms != until_ms {
+        if self.held.take_from(batch, reply_to, waits) && self.pause_end_asked_ms != until_ms {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
         }
@@ -216,8 +247,8 @@ impl Handler<PauseOver> for Keyspace {
             return;
         }
         self.pause_end_asked_ms = 0;
-        for (courier, batch) in self.held.release() {
-            ctx.notify(Execute { batch, courier, spent_bytes: None });
+        for (reply_to, batch) in self.held.release() {
+            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
         }
         self.stage.board.vitals.blocked_clients.store(0, Relaxed);
     }

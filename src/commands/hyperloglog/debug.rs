@@ -105,7 +105,7 @@ impl Command for PfSelfTest {
     const SPEC: Spec = spec("PFSELFTEST", Exactly(1))
         .flags(ADMIN)
         .complexity("")
-        .summary("Checks the arithmetic of HyperLogLogs. Takes seconds, in which nobody else is served.");
+        .summary("Checks the arithmetic of HyperLogLogs. Takes a while; nobody else is served meanwhile.");
     fn parse(_: &mut Args) -> Result<PfSelfTest, CommandError> {
         Ok(PfSelfTest)
     }

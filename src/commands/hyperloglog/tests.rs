@@ -108,8 +108,7 @@ fn encodings_are_shown_and_changed() {
 
 #[test]
 fn the_configured_size_makes_values_dense() {
-    let mut config = Config::default();
-    config.hll_sparse_max_bytes = 30;
+    let config = Config { hll_sparse_max_bytes: 30, ..Config::default() };
     Prompt::with(config).check(&[
         ("PFADD k a b c", "1"),
         ("PFDEBUG ENCODING k", "sparse"),

@@ -14,14 +14,14 @@
 use std::ops::Range;
 use std::ptr::NonNull;
 
-use super::segment::{CLASS_MAX, Segment, class_for, keys_max};
+use super::segment::{CLASS_MAX, CLASS_MIN, Segment, class_for, keys_max};
 use super::slot::{Slot, TAG_BITS, TAG_END, prefetch};
 
 /// No segment splits below this depth, so that the 20 tag bits end within the 48 bits of a position.
 pub(super) const DEPTH_MAX: u8 = 28;
 
 /// Two siblings merge when they hold no more keys than this together: half of a full segment.
-const MERGED_KEYS_MAX: u32 = 230;
+const MERGED_KEYS_MAX: u32 = 224;
 
 /// Entries fetched ahead of the one being read.
 pub(super) const ENTRIES_AHEAD: usize = 8;
@@ -40,7 +40,7 @@ pub(super) struct Directory {
 impl Directory {
     /// One empty segment.
     pub(super) fn new() -> Directory {
-        Directory::with_segments(0, 0)
+        Directory::with_segments(0, CLASS_MIN)
     }
 
     /// 2^`depth` empty segments of `class`.
@@ -178,7 +178,7 @@ impl Directory {
     pub(super) fn relax(&mut self, hash: u64) {
         let segment = self.locate(hash);
         let len = segment.len();
-        if segment.class() > 0 && len * 5 < keys_max(segment.class()) * 2 {
+        if segment.class() > CLASS_MIN && len * 5 < keys_max(segment.class()) * 2 {
             self.rebuild(hash, class_for(len + len / 4));
         }
         // Looking at the sibling costs a cache miss: not on every removal.

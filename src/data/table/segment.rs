@@ -1,4 +1,4 @@
-//! A segment: up to some 460 keys that share a prefix of their hash, in one allocation, sorted.
+//! A segment: up to 448 keys that share a prefix of their hash, in one allocation, sorted.
 //!
 //! Linear probing in sorted order (Amble and Knuth, "Ordered hash tables", 1974). The *home* of a tag is
 //! `tag * capacity / 2^20`, monotonic in the tag; a slot lies at its home or behind it with no free slot between, and
@@ -19,6 +19,9 @@ use std::ptr::NonNull;
 
 use super::Entry;
 use super::slot::{Slot, TAG_BITS, prefetch};
+
+/// The smallest class: 32 words, of which half are the tail.
+pub(super) const CLASS_MIN: u8 = 4;
 
 /// The class at which a segment splits instead of growing: 512 words.
 pub(super) const CLASS_MAX: u8 = 20;
@@ -49,13 +52,13 @@ pub(super) struct Segment {
     depth: u8,
 }
 
-/// Words of an allocation of `class`: 16, 20, 24, 28, 32, 40, 48, 56, 64, 80 …
+/// Words of an allocation of `class`: 32, 40, 48, 56, 64, 80 … from [`CLASS_MIN`] on
 fn words(class: u8) -> u32 {
     (4 + u32::from(class % 4)) << (2 + class / 4)
 }
 
 /// Slots that a search compares at once, without a branch between.
-const STRIDE: usize = 8;
+const STRIDE: usize = 16;
 
 /// Slots of a class that serve as overflow, the last, always free one included. A stride from the last home ends
 /// within the tail.
@@ -63,15 +66,15 @@ fn tail(class: u8) -> u32 {
     (words(class) / 16 + 1).max(STRIDE as u32)
 }
 
-/// Keys at which a segment of `class` is full: nine tenths of its words.
+/// Keys at which a segment of `class` is full: seven eighths of its words.
 pub(super) fn keys_max(class: u8) -> u32 {
-    words(class) * 29 / 32
+    words(class) * 28 / 32
 }
 
 /// The smallest class that takes `keys` keys and some more.
 pub(super) fn class_for(keys: u32) -> u8 {
     let wanted = keys + keys / 32 + 1;
-    (0..u8::MAX).find(|&class| keys_max(class) >= wanted).expect("a segment never holds 2^32 keys")
+    (CLASS_MIN..u8::MAX).find(|&class| keys_max(class) >= wanted).expect("a segment never holds 2^32 keys")
 }
 
 /// The slot where `tag`'s run begins, of `capacity`.
