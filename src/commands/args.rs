@@ -76,7 +76,12 @@ impl<'a> Args<'a> {
     }
     /// An index of an existing database.
     pub fn database(&mut self) -> Result<usize, CommandError> {
-        let index = parse_integer(self.word()?).ok_or(CommandError::InvalidDbIndex)?;
+        let index = self.integer()?;
+        if i32::try_from(index).is_err() {
+            return Err(CommandError::fixed(
+                "ERR value is out of range, value must between -2147483648 and 2147483647",
+            ));
+        }
         usize::try_from(index)
             .ok()
             .filter(|&db| db < self.context.databases)

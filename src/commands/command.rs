@@ -33,7 +33,8 @@ pub trait WriteCommand: Command {
 pub trait BackstageCommand: Command {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
 }
-/// About the connection itself, answered by it from its session and the board, in its place among the others.
+/// About the connection itself, answered by it from its session and the board, in its place among the others. Such a
+/// reply travels as plain bytes, so it holds no grafts (`Reply::bulk`, not `shared_bulk`).
 pub trait SessionCommand: Command {
     fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
 }

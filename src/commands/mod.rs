@@ -16,6 +16,7 @@ pub mod syntax;
 mod bitmaps;
 mod connection;
 mod hyperloglog;
+mod keys;
 mod server;
 mod strings;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use std::sync::LazyLock;
 
 static FAMILIES: &[&[Entry]] = &[
+    super::keys::COMMANDS,
     super::strings::COMMANDS,
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,

@@ -143,6 +143,14 @@ impl Changes<'_> {
     }
     fn note_modified(&mut self, db: usize, key: &[u8]) {
         self.record.dirty += 1;
+        self.note_touched(db, key);
+    }
+    /// A further key that the same change reached (RENAME's new name): it is not counted a second time.
+    pub fn also_modified_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.note_touched(db, key);
+        self.event_in(db, class, name, key);
+    }
+    fn note_touched(&mut self, db: usize, key: &[u8]) {
         if self.record.wants.touched {
             self.record.touched.push((db, Bytes::copy_from_slice(key)));
         }
@@ -251,8 +259,7 @@ impl Changes<'_> {
         if entry.rewrite_deadline(deadline) {
             self.note_deadline(self.db, hash, old, deadline);
         } else {
-            let value = own(entry.get().text());
-            let new = Entry::string(key, value.as_text(), deadline, entry.get().clock());
+            let new = entry.moved(key, deadline);
             self.put(self.db, hash, key, new);
         }
         true
@@ -267,62 +274,104 @@ impl Changes<'_> {
             None => false,
         }
     }
+    /// Deletes a key as a client asks for it: if its deadline has passed, it has expired before. False if there is
+    /// none that lives.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        let Some(entry) = self.take(self.db, key) else { return false };
+        let lived = self.view().is_alive(entry.get());
+        self.discard(entry);
+        if !lived {
+            self.tell_expired(self.db, key);
+        }
+        lived
+    }
     /// Takes an entry out of a database.
     pub fn take(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
         let database = &mut self.store.databases[db];
         let hash = database.hash(key);
         database.remove(hash, key)
     }
-    /// Puts a copy of an entry's value (and deadline, and access clock) at another key, or in another database.
-    pub fn put_copy(&mut self, db: usize, key: &[u8], of: &Entry) {
-        let of = of.get();
-        let value = own(of.text());
-        let entry = Entry::string(key, value.as_text(), of.deadline(), of.clock());
-        let hash = self.store.database(db).hash(key);
-        self.put(db, hash, key, entry);
+    /// Gives a key of the client's database another name, whatever stood there. However large the value is, this
+    /// takes no longer: it is moved.
+    pub fn rename(&mut self, key: &[u8], to: &[u8]) {
+        let Some(mut entry) = self.take(self.db, key) else { return };
+        let deadline = entry.get().deadline();
+        let renamed = entry.get_mut().moved(to, deadline);
+        self.place(self.db, to, renamed);
     }
-    /// A copy of the entry at a key that lives.
-    pub fn copy_of(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
-        let entry = self.lookup_in(db, key)?;
-        let value = own(entry.text());
-        Some(Entry::string(key, value.as_text(), entry.deadline(), entry.clock()))
+    /// Moves a key of the client's database to another one, whatever stood there.
+    pub fn carry(&mut self, key: &[u8], to_db: usize) {
+        if let Some(entry) = self.take(self.db, key) {
+            self.place(to_db, key, entry);
+        }
+    }
+    /// Copies a key of the client's database, with its deadline, to another name or database, whatever stood there.
+    pub fn copy(&mut self, key: &[u8], to_db: usize, to: &[u8]) {
+        let clock = self.store.access_clock().birth();
+        if let Some(entry) = self.store.database(self.db).find(key) {
+            let copy = entry.copied(to, clock);
+            self.place(to_db, to, copy);
+        }
     }
     /// Deletes a key whose deadline has passed, and says so to everyone.
     pub fn expire(&mut self, db: usize, key: &[u8]) {
         let Some(entry) = self.take(db, key) else { return };
         self.discard(entry);
+        self.tell_expired(db, key);
+    }
+    /// The command at hand did not do this, so it is not counted as a change of its, and is told by itself.
+    fn tell_expired(&mut self, db: usize, key: &[u8]) {
         self.store.counts.expired += 1;
-        self.modified_in(db, Event::Expired, "expired", key);
+        self.also_modified_in(db, Event::Expired, "expired", key);
         self.record.log(db, [&b"DEL"[..], key].into_iter());
     }
-    /// Empties a database; says how many keys it had.
-    pub fn clear(&mut self, db: usize) -> usize {
-        let fresh = Database::new(self.store.databases[db].id, self.store.hasher.clone());
-        let old = std::mem::replace(&mut self.store.databases[db], fresh);
-        let count = old.len();
+    /// Empties a database.
+    pub fn clear(&mut self, db: usize) {
+        let count = self.store.databases[db].len() as u64;
         if count > 0 {
-            if self.record.wants.touched {
-                old.scan_all(&mut |entry| {
-                    self.record.touched.push((db, Bytes::copy_from_slice(entry.key())))
-                });
-            }
-            self.store.counts.dropped_elsewhere += count as u64;
+            self.touch_all(db, db);
+            let fresh = Database::new(self.store.databases[db].id, self.store.hasher.clone());
+            let old = std::mem::replace(&mut self.store.databases[db], fresh);
+            self.record.dirty += count;
+            self.store.counts.dropped_elsewhere += count;
             self.store.garbage.push(Garbage::Database(Box::new(old)));
         }
-        count
     }
-    /// Exchanges the data of two databases.
+    /// Exchanges the data of two databases. For clients of either, every key that stands in one of them has changed.
     pub fn swap(&mut self, a: usize, b: usize) {
-        self.store.databases.swap(a, b)
+        self.record.dirty += 1;
+        if a != b {
+            for (db, seen_at) in [(a, a), (a, b), (b, a), (b, b)] {
+                self.touch_all(db, seen_at);
+            }
+            self.store.databases.swap(a, b)
+        }
+    }
+    /// States that every key of `db` changed, for clients of `seen_at`.
+    fn touch_all(&mut self, db: usize, seen_at: usize) {
+        if self.record.wants.touched {
+            self.store.databases[db].scan_all(&mut |entry| {
+                self.record.touched.push((seen_at, Bytes::copy_from_slice(entry.key())))
+            });
+        }
     }
 
+    /// Puts an entry at its key as a new one: what stood there is gone before.
+    fn place(&mut self, db: usize, key: &[u8], entry: Entry) {
+        if let Some(old) = self.take(db, key) {
+            self.discard(old);
+        }
+        let hash = self.store.database(db).hash(key);
+        self.put(db, hash, key, entry);
+    }
     fn put(&mut self, db: usize, hash: u64, key: &[u8], entry: Entry) {
         let new = entry.get().deadline();
         let old = self.store.databases[db].put(hash, key, entry);
         let old_deadline = old.as_ref().and_then(|old| old.get().deadline());
         self.arm(db, hash, old_deadline, new);
-        if let Some(old) = old {
-            self.discard(old);
+        match old {
+            Some(old) => self.discard(old),
+            None => self.event_in(db, Event::New, "new", key),
         }
     }
     fn note_deadline(&mut self, db: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
@@ -363,27 +412,4 @@ fn edit_shared<R>(shared: &mut Bytes, edit: impl FnOnce(&mut BytesMut) -> R) -> 
     let result = edit(&mut bytes);
     *shared = bytes.freeze();
     result
-}
-
-/// A string value of its own, between two entries.
-enum OwnText {
-    Integer(i64),
-    Inline(Vec<u8>),
-    Shared(Bytes),
-}
-impl OwnText {
-    fn as_text(&self) -> Text<'_> {
-        match self {
-            OwnText::Integer(n) => Text::Integer(*n),
-            OwnText::Inline(bytes) => Text::Inline(bytes),
-            OwnText::Shared(bytes) => Text::Shared(bytes.clone()),
-        }
-    }
-}
-fn own(text: TextRef) -> OwnText {
-    match text {
-        TextRef::Integer(n) => OwnText::Integer(n),
-        TextRef::Inline(bytes) => OwnText::Inline(bytes.to_vec()),
-        TextRef::Shared(bytes) => OwnText::Shared(bytes.clone()),
-    }
 }

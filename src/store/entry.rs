@@ -332,6 +332,15 @@ impl<'a> EntryRef<'a> {
             }
         }
     }
+    /// A copy for another key, used last at `clock`. A value that is held by reference count is shared.
+    pub fn copied(self, key: &[u8], clock: u32) -> Entry {
+        let text = match self.text() {
+            TextRef::Integer(n) => Text::Integer(n),
+            TextRef::Inline(bytes) => Text::Inline(bytes),
+            TextRef::Shared(bytes) => Text::Shared(bytes.clone()),
+        };
+        Entry::string(key, text, self.deadline(), clock)
+    }
     /// OBJECT ENCODING's name.
     pub fn encoding(self) -> &'static str {
         match self.text() {
@@ -429,6 +438,18 @@ impl EntryMut<'_> {
         let place = self.get().shape().payload_at();
         // SAFETY: a payload of form `Shared` is a box of our own, and `self` is borrowed for as long as the reference.
         Some(unsafe { &mut *self.0.as_ptr().add(place).cast::<*mut Bytes>().read() })
+    }
+    /// Moves the value to an entry of its own, with this key and deadline. What is left is to be dropped.
+    pub fn moved(&mut self, key: &[u8], deadline: Option<i64>) -> Entry {
+        let clock = self.get().clock();
+        let shared = self.take_shared();
+        let text = match (shared, self.get().text()) {
+            (Some(bytes), _) => Text::Shared(bytes),
+            (None, TextRef::Integer(n)) => Text::Integer(n),
+            (None, TextRef::Inline(bytes)) => Text::Inline(bytes),
+            (None, TextRef::Shared(bytes)) => Text::Shared(bytes.clone()),
+        };
+        Entry::string(key, text, deadline, clock)
     }
     /// Moves a value that is held by reference count out, and leaves an integer in its place.
     pub fn take_shared(&mut self) -> Option<Bytes> {

@@ -25,13 +25,16 @@ impl<'a> View<'a> {
     }
     /// The entry, unless its deadline has passed: then it is as good as gone, and noted to be deleted.
     pub fn alive(&self, db: usize, entry: EntryRef<'a>) -> Option<EntryRef<'a>> {
-        match entry.deadline() {
-            Some(deadline) if deadline <= self.now_ms() => {
-                self.store.expired_seen.borrow_mut().push((db, Bytes::copy_from_slice(entry.key())));
-                None
-            }
-            _ => Some(entry),
+        if self.is_alive(entry) {
+            return Some(entry);
         }
+        self.store.expired_seen.borrow_mut().push((db, Bytes::copy_from_slice(entry.key())));
+        None
+    }
+    /// Whether an entry's deadline is still to come, or there is none.
+    #[inline]
+    pub fn is_alive(&self, entry: EntryRef) -> bool {
+        entry.deadline().is_none_or(|deadline| deadline > self.now_ms())
     }
     /// Looks a key up for reading: counts the hit or miss, and leaves the access clock alone.
     pub fn lookup_untouched(&self, key: &[u8]) -> Option<EntryRef<'a>> {

@@ -212,10 +212,6 @@ impl Courier {
 
 impl Actor for Courier {
     type Context = Context<Self>;
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // Bounded by the number of clients, each with one batch in flight.
-        ctx.set_mailbox_capacity(usize::MAX >> 1);
-    }
 }
 
 impl Handler<Adopt> for Courier {

@@ -148,10 +148,6 @@ impl Keyspace {
 
 impl Actor for Keyspace {
     type Context = Context<Self>;
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // Bounded by the number of clients, each with one batch in flight.
-        ctx.set_mailbox_capacity(usize::MAX >> 1);
-    }
 }
 
 impl Handler<Execute> for Keyspace {

@@ -124,7 +124,6 @@ impl Supervisor {
 impl Actor for Supervisor {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(usize::MAX >> 1);
         ctx.run_interval(HOUSEKEEPING_EVERY, |supervisor, _| supervisor.keep_house());
     }
 }

@@ -1,4 +1,7 @@
 //! What a client says about itself as a whole: the handshake, small talk, and the farewell.
+//!
+//! Large messages are copied into the reply, not grafted: what a connection says itself travels as plain bytes among
+//! the steps of its batch.
 use super::{ALWAYS, authentication::authenticate, client::validate_name, spec};
 use crate::{
     commands::{
@@ -32,7 +35,7 @@ impl Command for Ping {
 impl SessionCommand for Ping {
     fn run(&mut self, _: &mut Session, reply: &mut Reply) -> Outcome {
         match &self.message {
-            Some(message) => reply.shared_bulk(message),
+            Some(message) => reply.bulk(message),
             None => reply.status("PONG"),
         }
         Ok(())
@@ -53,7 +56,7 @@ impl Command for Echo {
 }
 impl SessionCommand for Echo {
     fn run(&mut self, _: &mut Session, reply: &mut Reply) -> Outcome {
-        reply.shared_bulk(&self.message);
+        reply.bulk(&self.message);
         Ok(())
     }
 }

@@ -130,6 +130,15 @@ fn small_talk() {
 }
 
 #[test]
+fn large_messages_stand_in_the_reply_itself() {
+    let text = "x".repeat(1 << 16);
+    for command in ["PING", "ECHO"] {
+        let reply = Prompt::with(Config::default()).say(&format!("{command} {text}"));
+        assert!(reply == format!("$65536 {text}"), "{command}");
+    }
+}
+
+#[test]
 fn select_goes_to_existing_databases_only() {
     let mut prompt = Prompt::with(Config::default());
     prompt.check(&[

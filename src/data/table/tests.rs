@@ -317,6 +317,7 @@ fn an_empty_table_has_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too slow")]
 fn shrinks_to_nothing() {
     let mut pair = Pair::new(GOOD);
     let empty_bytes = pair.table.memory_bytes();

@@ -1,0 +1,264 @@
+//! Are effects the truth? The append-only file and every replica are built from nothing else.
+//!
+//! Random write commands run on one stage, while time moves and keys expire, by lookups and by the wheel. The effects
+//! that it wrote are replayed into an empty second stage, and both must hold the same data. Replay happens at the
+//! beginning of time, as it does when a log is loaded: nothing expires by itself there, deletions are all in the log.
+//! At the end both come to the same moment, and what is due by then expires by the wheel alone.
+//!
+//! The commands come from the registry, their arguments from the syntax in their specs: a new command takes part by
+//! being registered. A new kind of argument needs a line in [`argument`], a new type of value one in [`value_of`].
+use bytes::BytesMut;
+use callboard::{
+    board::Board,
+    commands::{
+        Access, Caller,
+        args::Context,
+        registry::{self, Node, Registry},
+        stage::Stage,
+    },
+    config::Config,
+    data::wheel::Wheel,
+    resp::{Decoder, Limits, Reply, Request, decode::Decoded},
+    store::{EntryRef, Kind, Wants},
+};
+use std::collections::BTreeMap;
+
+const START_MS: i64 = 1_700_000_000_000;
+const SEEDS: u64 = 800;
+/// Short runs: what fails is then short to read, and less is forgotten before it is compared.
+const COMMANDS_PER_SEED: usize = 60;
+/// Few of each, so that commands meet.
+const KEYS: usize = 12;
+const DATABASES: usize = 3;
+
+#[test]
+fn what_effects_tell_is_what_happened() {
+    (0..SEEDS).for_each(check);
+}
+
+fn check(seed: u64) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut original = Machine::new(seed, START_MS);
+    let (mut now_ms, mut log, mut told) = (START_MS, Vec::new(), Vec::new());
+    for _ in 0..COMMANDS_PER_SEED {
+        if rng.u8(..5) == 0 {
+            now_ms += rng.i64(0..3000);
+            if rng.bool() {
+                original.expire_due(now_ms);
+            }
+        }
+        let words = random_command(&mut rng, now_ms);
+        told.push(String::from_utf8_lossy(&words.join(&b' ')).into_owned());
+        original.perform(&Request::from_args(&words), rng.usize(..DATABASES), now_ms);
+        log.extend(original.stage.record.take_effects());
+    }
+    original.expire_due(now_ms);
+    log.extend(original.stage.record.take_effects());
+
+    let mut replayed = Machine::new(seed + 1, 0);
+    replayed.replay(&log);
+    replayed.expire_due(now_ms);
+    for (db, (is, was)) in replayed.data(now_ms).into_iter().zip(original.data(now_ms)).enumerate() {
+        assert!(is == was, "seed {seed}, database {db}: replayed {is:#?}\nwas {was:#?}\nafter {told:#?}");
+    }
+}
+
+/// A stage with the wheel that tells it what is due.
+struct Machine {
+    stage: Stage,
+    wheel: Wheel,
+}
+/// By key: the value, and the deadline.
+type Data = BTreeMap<String, (String, Option<i64>)>;
+
+impl Machine {
+    fn new(seed: u64, now_ms: i64) -> Machine {
+        let board = Board::new(Config::default(), None, seed, now_ms);
+        let wants = Wants { effects: true, ..Wants::default() };
+        Machine { stage: Stage::new(board, seed, wants), wheel: Wheel::new(now_ms as u64) }
+    }
+    /// Runs a command; an error is its text.
+    fn perform(&mut self, request: &Request, db: usize, now_ms: i64) -> Option<String> {
+        let databases = self.stage.store.databases().len();
+        let context = Context { databases, db, string_bytes_max: 1 << 20, now_ms };
+        let mut reply = Reply::default();
+        self.stage.begin(now_ms);
+        match Registry::get().resolve(request).and_then(|node| {
+            let task = registry::parse(node, request, context)?;
+            Ok((node, task))
+        }) {
+            Ok((node, mut task)) => {
+                let caller = Caller { db, ..Caller::default() };
+                self.stage.perform(node, &mut task, request, caller, &mut reply);
+            }
+            Err(error) => reply.error(&error),
+        }
+        self.take_deadlines();
+        let reply = String::from_utf8_lossy(reply.as_bytes()).into_owned();
+        reply.starts_with('-').then_some(reply)
+    }
+    fn take_deadlines(&mut self) {
+        for (deadline_ms, item) in self.stage.store.take_deadlines() {
+            self.wheel.insert(deadline_ms, item);
+        }
+    }
+    fn expire_due(&mut self, now_ms: i64) {
+        self.stage.begin(now_ms);
+        let (mut items, mut due) = (Vec::new(), Vec::new());
+        while self.wheel.advance(now_ms as u64, 100, &mut items) {}
+        items.into_iter().for_each(|item| self.stage.store.check_item(item, &mut due));
+        for (db, key) in due {
+            self.stage.changes(Caller::default()).expire(db, &key);
+        }
+        self.take_deadlines();
+    }
+    fn replay(&mut self, log: &[u8]) {
+        const BEGINNING_MS: i64 = 0;
+        let mut buffer = BytesMut::from(log);
+        let (mut decoder, mut db) = (Decoder::default(), 0);
+        let limits = Limits { bulk_bytes: 1 << 29, authenticated: true };
+        while !buffer.is_empty() {
+            let Ok(Decoded::Request(request)) = decoder.decode(&mut buffer, limits, false) else {
+                panic!("the effects are not whole requests");
+            };
+            if request.get(0) == Some(b"SELECT") {
+                db = String::from_utf8_lossy(request.get(1).unwrap()).parse().unwrap();
+            } else if let Some(error) = self.perform(&request, db, BEGINNING_MS) {
+                let words: Vec<_> = request.iter().map(String::from_utf8_lossy).collect();
+                panic!("{words:?} failed when replayed: {error}");
+            }
+        }
+    }
+    /// All there is, by database. Nothing may be left whose time has come, and the counts must agree.
+    fn data(&self, now_ms: i64) -> Vec<Data> {
+        let databases = self.stage.store.databases().iter().map(|database| {
+            let mut data = Data::new();
+            database.scan_all(&mut |entry| {
+                let key = String::from_utf8_lossy(entry.key()).into_owned();
+                let late = entry.deadline().is_some_and(|deadline| deadline <= now_ms);
+                assert!(!late, "the wheel forgot {key}, due at {:?}", entry.deadline());
+                data.insert(key, (value_of(entry), entry.deadline()));
+            });
+            let volatile = data.values().filter(|(_, deadline)| deadline.is_some()).count();
+            assert_eq!((database.len(), database.volatile()), (data.len(), volatile));
+            data
+        });
+        databases.collect()
+    }
+}
+
+/// What a value says, in a form to compare.
+fn value_of(entry: EntryRef) -> String {
+    match entry.kind() {
+        Kind::String => format!("{:?}", entry.text().to_bytes()),
+    }
+}
+
+fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
+    let mut nodes: Vec<&Node> =
+        Registry::get().all().filter(|node| node.entry.access == Access::Write).collect();
+    nodes.sort_by_key(|node| node.full_name);
+    // Whole databases go rarely: else there would never be much in them.
+    let rare = |node: &&Node| ["flushall", "flushdb"].contains(&node.full_name);
+    let node = loop {
+        let node = nodes[rng.usize(..nodes.len())];
+        if !rare(&node) || rng.u8(..10) == 0 {
+            break node;
+        }
+    };
+    let mut words: Vec<Vec<u8>> = node.full_name.split('|').map(|word| word.as_bytes().to_vec()).collect();
+    let syntax = tokens(node.spec().syntax);
+    write_sequence(&parse_sequence(&mut &syntax[..]), rng, now_ms, &mut words);
+    words
+}
+
+/// A piece of a command's syntax.
+enum Part {
+    /// A literal in upper case, or the name of an argument.
+    Word(String),
+    /// One of several sequences; `[…]`, which may be left out; `… ...`, which may come again.
+    Group { alternatives: Vec<Vec<Part>>, optional: bool, repeats: bool },
+}
+fn tokens(syntax: &str) -> Vec<String> {
+    let mut spaced = syntax.to_string();
+    for mark in ["[", "]", "<", ">", "|"] {
+        spaced = spaced.replace(mark, &format!(" {mark} "));
+    }
+    spaced.split_whitespace().map(str::to_string).collect()
+}
+/// Parses to the end, or up to the mark that ends an alternative.
+fn parse_sequence(rest: &mut &[String]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    while let Some((token, behind)) = rest.split_first() {
+        match token.as_str() {
+            "]" | ">" | "|" => break,
+            "[" | "<" => {
+                *rest = behind;
+                parts.push(parse_group(rest, token == "["));
+            }
+            word => {
+                parts.push(Part::Word(word.to_string()));
+                *rest = behind;
+            }
+        }
+    }
+    parts
+}
+fn parse_group(rest: &mut &[String], optional: bool) -> Part {
+    let mut alternatives = Vec::new();
+    loop {
+        alternatives.push(parse_sequence(rest));
+        let (end, behind) = rest.split_first().expect("a group is closed");
+        *rest = behind;
+        if end != "|" {
+            break;
+        }
+    }
+    let is_dots = |part: &Part| matches!(part, Part::Word(word) if word == "...");
+    let repeats = alternatives.iter().any(|parts| parts.last().is_some_and(is_dots));
+    alternatives.iter_mut().for_each(|parts| parts.retain(|part| !is_dots(part)));
+    Part::Group { alternatives, optional, repeats }
+}
+fn write_sequence(parts: &[Part], rng: &mut fastrand::Rng, now_ms: i64, words: &mut Vec<Vec<u8>>) {
+    for part in parts {
+        match part {
+            Part::Word(word) if word.chars().all(|c| !c.is_ascii_lowercase()) => {
+                words.push(word.clone().into())
+            }
+            Part::Word(name) => words.push(argument(name, rng, now_ms)),
+            Part::Group { alternatives, optional, repeats } => {
+                let mut again = !optional || rng.bool();
+                while again {
+                    let chosen = &alternatives[rng.usize(..alternatives.len())];
+                    write_sequence(chosen, rng, now_ms, words);
+                    again = *repeats && rng.bool();
+                }
+            }
+        }
+    }
+}
+
+/// An argument as its name in the syntax means it.
+fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
+    match name {
+        "key" | "newkey" | "source" | "destination" => format!("key:{}", rng.usize(..KEYS)).into(),
+        "value" => random_value(rng),
+        "seconds" => rng.i64(-1..10).to_string().into(),
+        "milliseconds" => rng.i64(-1000..10_000).to_string().into(),
+        "unix-time-seconds" => (now_ms / 1000 + rng.i64(-2..10)).to_string().into(),
+        "unix-time-milliseconds" => (now_ms + rng.i64(-2000..10_000)).to_string().into(),
+        "increment" | "decrement" => rng.i64(-5..5).to_string().into(),
+        "offset" => rng.usize(..200).to_string().into(),
+        "db" | "destination-db" | "index1" | "index2" => rng.usize(..DATABASES).to_string().into(),
+        unknown => panic!("no generator for the argument '{unknown}': add one here"),
+    }
+}
+/// In every form that a string is held in.
+fn random_value(rng: &mut fastrand::Rng) -> Vec<u8> {
+    match rng.u8(..8) {
+        0..4 => rng.i64(-100..100).to_string().into(),
+        4 | 5 => vec![rng.u8(..); rng.usize(..60)],
+        6 => vec![rng.u8(..); rng.usize(200..300)],
+        _ => vec![rng.u8(..); rng.usize(4000..70_000)],
+    }
+}
