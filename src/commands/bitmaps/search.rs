@@ -109,9 +109,15 @@ impl Command for BitPos {
             Some(1) => true,
             Some(_) => return Err(CommandError::fixed("ERR The bit argument must be 1 or 0.")),
         };
+        if args.remaining() > 3 {
+            return Err(CommandError::Syntax);
+        }
         let start = if args.is_empty() { 0 } else { args.integer()? };
-        let end = if args.is_empty() { None } else { Some(args.integer()?) };
-        Ok(BitPos { key, bit, stretch: Stretch { start, end, unit: Unit::parse(args)? } })
+        // The unit is looked at before the end of the range.
+        let end = if args.is_empty() { None } else { Some(args.word()?) };
+        let unit = Unit::parse(args)?;
+        let end = end.map(|end| parse_integer(end).ok_or(CommandError::NotAnInteger)).transpose()?;
+        Ok(BitPos { key, bit, stretch: Stretch { start, end, unit } })
     }
 }
 impl ReadCommand for BitPos {
