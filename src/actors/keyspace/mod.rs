@@ -142,6 +142,7 @@ impl Keyspace {
         vitals.hits.fetch_add(counts.hits.take(), Relaxed);
         vitals.misses.fetch_add(counts.misses.take(), Relaxed);
         vitals.expired.fetch_add(std::mem::take(&mut counts.expired), Relaxed);
+        vitals.changes.fetch_add(self.stage.record.take_changes(), Relaxed);
     }
 }
 
