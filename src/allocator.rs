@@ -107,8 +107,9 @@ pub fn statistics() -> Option<String> {
 }
 /// Name and version of the allocator.
 pub fn name() -> String {
+    // Two decimal digits each for minor and patch.
     let version = MiMalloc.version();
-    format!("mimalloc-{}.{}.{}", version / 100 % 100, version / 10 % 10, version % 10)
+    format!("mimalloc-{}.{}.{}", version / 10_000, version / 100 % 100, version % 100)
 }
 
 #[cfg(test)]

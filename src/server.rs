@@ -108,6 +108,8 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     };
     let own: Vec<Arbiter> =
         if io_threads > 1 { (0..io_threads).map(|_| Arbiter::new()).collect() } else { vec![] };
+    name_thread(&data, "data".into());
+    own.iter().enumerate().for_each(|(n, arbiter)| name_thread(arbiter, format!("io-{n}")));
     let places = if own.is_empty() { vec![data.handle()] } else { own.iter().map(Arbiter::handle).collect() };
     let couriers = places.iter().map(|place| {
         let (board, keyspace, supervisor) = (board.clone(), keyspace.clone(), supervisor.clone());
@@ -117,6 +119,16 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     expiry.do_send(Serve(keyspace.clone()));
     supervisor.do_send(Open { keyspace, ushers, tcp, unix });
     watch_signals(supervisor);
+}
+
+/// Gives an arbiter's thread the name that `top -H` and profilers show.
+fn name_thread(arbiter: &Arbiter, name: String) {
+    arbiter.spawn_fn(move || {
+        if let Ok(name) = std::ffi::CString::new(name) {
+            // A thread without a name works as well.
+            let _ = nix::sys::prctl::set_name(&name);
+        }
+    });
 }
 
 fn watch_signals(supervisor: Addr<Supervisor>) {

@@ -19,7 +19,7 @@ use callboard::{
     config::Config,
     data::wheel::Wheel,
     resp::{Decoder, Limits, Reply, Request, decode::Decoded},
-    store::{EntryRef, Kind, Wants},
+    store::{DueKey, EntryRef, Kind, Wants},
 };
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ impl Machine {
         let (mut items, mut due) = (Vec::new(), Vec::new());
         while self.wheel.advance(now_ms as u64, 100, &mut items) {}
         items.into_iter().for_each(|item| self.stage.store.check_item(item, &mut due));
-        for (db, key) in due {
+        for DueKey { db, key, .. } in due {
             self.stage.changes(Caller::default()).expire(db, &key);
         }
         self.take_deadlines();

@@ -8,7 +8,7 @@ mod vitals;
 
 pub use roster::{ClientKind, ClientRecord, Roster};
 pub use tally::{CommandTally, Tallies, Tally};
-pub use vitals::{Errors, Vitals};
+pub use vitals::{Errors, Lag, Vitals};
 
 use crate::config::Config;
 use arc_swap::ArcSwap;

@@ -339,7 +339,9 @@ fn mark(argument: Option<&mut Argument>, number: usize) {
 fn argument_at(arguments: &mut [Argument], mut place: usize) -> Option<&mut Argument> {
     for argument in arguments {
         let (least, _) = width_of(argument);
-        if place < least {
+        // An optional value is there whenever anything is: its key stands at its place (PFMERGE's sources).
+        let may_stand_here = place == 0 && argument.optional && argument.token.is_none();
+        if place < least || may_stand_here {
             return match argument.kind {
                 Kind::Block if argument.token.is_none() => argument_at(&mut argument.arguments, place),
                 Kind::OneOf | Kind::Block | Kind::PureToken => None,
@@ -410,6 +412,11 @@ mod tests {
     fn lines_become_trees() {
         const KEY: &[KeySpec] = &[key(1, RW)];
         let cases: &[(&'static str, &[KeySpec], &str)] = &[
+            (
+                "destkey [sourcekey [sourcekey ...]]",
+                &[key(1, RW), key(2, RW)],
+                "destkey:key@0 sourcekey:key@1+?",
+            ),
             ("", &[], ""),
             ("key value [NX|XX] [GET]", KEY, "key:key@0 value:string <=NX =XX>? =GET?"),
             (
@@ -464,8 +471,10 @@ mod tests {
 
     #[test]
     fn every_command_has_a_syntax_that_agrees_with_its_arity() {
-        // Parsed by hand, so that its table has no arguments for it.
-        const FREE_FORM: &[&str] = &["debug"];
+        // DEBUG has no syntax line, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out, but not all of them.
+        // DEBUG has no syntax line, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out,
+        // but not all of them.
+        const FREE_FORM: &[&str] = &["debug", "client|kill", "quit"];
         for node in Registry::get().all().filter(|node| !FREE_FORM.contains(&node.full_name)) {
             let is_container = node.entry.parse.is_none();
             let arguments =

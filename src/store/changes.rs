@@ -53,6 +53,8 @@ pub struct Record {
     pub wants: Wants,
     /// Changes made, as `rdb_changes_since_last_save` counts them.
     pub dirty: u64,
+    /// Those of earlier commands that are not posted yet.
+    pub changes: u64,
     pub effect: Effect,
     /// Database and key of everything that changed.
     pub touched: Vec<(usize, Bytes)>,
@@ -83,9 +85,13 @@ impl Record {
         self.effects_db = None;
         std::mem::take(&mut self.effects)
     }
+    /// Changes since the last call.
+    pub fn take_changes(&mut self) -> u64 {
+        std::mem::take(&mut self.changes) + std::mem::take(&mut self.dirty)
+    }
     /// Makes ready for the next command; effects gather until taken.
     pub fn begin(&mut self) {
-        self.dirty = 0;
+        self.changes += std::mem::take(&mut self.dirty);
         self.effect = Effect::Verbatim;
     }
 }

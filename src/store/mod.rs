@@ -58,6 +58,15 @@ impl Default for EncodingLimits {
     }
 }
 
+/// A key whose deadline has passed.
+#[derive(Debug)]
+pub struct DueKey {
+    pub db: usize,
+    pub key: Bytes,
+    /// ms since 1970.
+    pub deadline_ms: i64,
+}
+
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
 pub type WheelEntry = (u64, Item);
 
@@ -158,12 +167,16 @@ impl Store {
         !self.expired_seen.borrow().is_empty()
     }
     /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
-    pub fn check_item(&mut self, item: Item, due: &mut Vec<(usize, Bytes)>) {
+    pub fn check_item(&mut self, item: Item, due: &mut Vec<DueKey>) {
         let Some(index) = self.index_of(item.database()) else { return };
         let (now_ms, position) = (self.now_ms, item.position());
         let mut later: Option<i64> = None;
         self.databases[index].at_position(position, &mut |entry| match entry.deadline() {
-            Some(deadline) if deadline <= now_ms => due.push((index, Bytes::copy_from_slice(entry.key()))),
+            Some(deadline) if deadline <= now_ms => due.push(DueKey {
+                db: index,
+                key: Bytes::copy_from_slice(entry.key()),
+                deadline_ms: deadline,
+            }),
             Some(deadline) => later = Some(later.map_or(deadline, |other| other.min(deadline))),
             None => {}
         });

@@ -22,8 +22,6 @@ use std::{
 
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
-/// Room for reading the rest of a request that came in part, bytes.
-const PARTIAL_ROOM_BYTES: usize = 16 * 1024;
 
 /// From the Courier: the replies are out, go on with what is waiting.
 #[derive(Message)]
@@ -110,27 +108,31 @@ impl Connection {
     fn ask_to_resume(&self) {
         self.desk.with_line(self.line, |line| line.wants_resume = true);
     }
+    /// Reads into the buffer of the thread; only the rest of a large request goes straight to a buffer of its own.
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
-        self.desk.board.vitals.reads.fetch_add(1, Relaxed);
-        if self.partial.is_empty() && !self.decoder.is_midway() && !self.in_flight {
-            let desk = self.desk.clone();
-            return desk.with_read_buffer(|buffer| {
-                let count = ready!(self.socket.poll_read(buffer, task))?;
+        if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
+            if self.partial.capacity() == self.partial.len() {
+                self.partial.reserve(self.missing);
+            }
+            return self.socket.poll_read(&mut self.partial, task);
+        }
+        let desk = self.desk.clone();
+        desk.with_read_buffer(|buffer| {
+            let count = ready!(self.socket.poll_read(buffer, task))?;
+            if self.partial.is_empty() && !self.in_flight {
                 self.take_requests(buffer, false);
-                if !buffer.is_empty() {
-                    let mut rest = self.room_for(buffer.len());
-                    rest.extend_from_slice(buffer);
-                    buffer.clear();
-                    self.keep(rest);
+            }
+            if !buffer.is_empty() {
+                let mut rest = std::mem::take(&mut self.partial);
+                if rest.is_empty() {
+                    rest = self.room_for(buffer.len());
                 }
-                Poll::Ready(Ok(count))
-            });
-        }
-        let room = self.missing.max(if self.decoder.wants_own_buffer() { 1 } else { PARTIAL_ROOM_BYTES });
-        if self.partial.capacity() - self.partial.len() < room.min(PARTIAL_ROOM_BYTES) {
-            self.partial.reserve(room);
-        }
-        self.socket.poll_read(&mut self.partial, task)
+                rest.extend_from_slice(buffer);
+                buffer.clear();
+                self.keep(rest);
+            }
+            Poll::Ready(Ok(count))
+        })
     }
     /// A buffer for the part of a request that has come: just large enough for the whole of a large one, so that its
     /// value may be kept where it lies.
@@ -145,6 +147,7 @@ impl Connection {
         record.query_buffer_peak_bytes.fetch_max(self.partial.len(), Relaxed);
     }
     fn note_input(&mut self, count: usize) {
+        self.desk.board.vitals.reads.fetch_add(1, Relaxed);
         self.session.record.input_bytes.fetch_add(count as u64, Relaxed);
         self.desk.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
         let limit = self.desk.board.config.load().client_query_buffer_limit;

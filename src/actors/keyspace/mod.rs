@@ -20,7 +20,7 @@ use crate::{
     },
     data::wheel::Item,
     resp::Reply,
-    store::{Wants, WheelEntry},
+    store::{DueKey, Wants, WheelEntry},
 };
 use actix::prelude::*;
 use dropper::Dropper;
@@ -63,7 +63,7 @@ pub struct Keyspace {
     held: Held,
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
-    due: Vec<(usize, bytes::Bytes)>,
+    due: Vec<DueKey>,
     /// Database and hash of the keys that a batch begins with.
     hashes: Vec<(usize, u64)>,
 }
@@ -142,6 +142,7 @@ impl Keyspace {
         vitals.hits.fetch_add(counts.hits.take(), Relaxed);
         vitals.misses.fetch_add(counts.misses.take(), Relaxed);
         vitals.expired.fetch_add(std::mem::take(&mut counts.expired), Relaxed);
+        vitals.changes.fetch_add(self.stage.record.take_changes(), Relaxed);
     }
 }
 
@@ -200,8 +201,9 @@ impl Handler<Due> for Keyspace {
         for &item in &items {
             self.stage.store.check_item(item, &mut due);
         }
-        for (db, key) in due.drain(..) {
+        for DueKey { db, key, deadline_ms } in due.drain(..) {
             self.stage.changes(Caller { db, ..Caller::default() }).expire(db, &key);
+            self.stage.board.vitals.expiry_lag.note((now_ms - deadline_ms).max(0) as u64);
         }
         self.due = due;
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();

@@ -12,6 +12,7 @@ use crate::{
         keyspace::Keyspace,
         listener::{Listener, Listening, Stop, Ushers},
     },
+    allocator,
     board::{Board, Tally},
     commands::{
         Task,
@@ -25,7 +26,7 @@ use crate::{
 use actix::prelude::*;
 use housekeeping::Rates;
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -135,6 +136,8 @@ impl Handler<Open> for Supervisor {
         let config = self.board.config.load_full();
         self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
         self.unix = open.unix.and_then(|socket| self.listen(socket));
+        let vitals = &self.board.vitals;
+        vitals.startup_memory_bytes.store(allocator::used_bytes(), Relaxed);
         tracing::info!("Server initialized");
         if !self.tcp.is_empty() {
             tracing::info!("Ready to accept connections tcp (port {})", config.port);

@@ -30,7 +30,7 @@ pub struct PfDebug {
 impl Command for PfDebug {
     const SPEC: Spec = spec("PFDEBUG", Exactly(3))
         .keys(&[key(2, RW | ACCESS)])
-        .flags(DENY_OOM | ADMIN)
+        .flags(DENY_OOM | ADMIN | SYSTEM)
         .complexity("")
         .syntax("subcommand key")
         .summary("Shows or changes how a HyperLogLog is encoded.");
@@ -103,7 +103,7 @@ fn reply_opcodes(changes: &mut Changes, key: &[u8], reply: &mut Reply) -> Outcom
 pub struct PfSelfTest;
 impl Command for PfSelfTest {
     const SPEC: Spec = spec("PFSELFTEST", Exactly(1))
-        .flags(ADMIN)
+        .flags(ADMIN | SYSTEM)
         .complexity("")
         .summary("Checks the arithmetic of HyperLogLogs. Takes a while; nobody else is served meanwhile.");
     fn parse(_: &mut Args) -> Result<PfSelfTest, CommandError> {

@@ -1,14 +1,4 @@
-//! HELP of a container: its subcommands with one line or two about each.
-use crate::resp::Reply;
-
-/// Writes the lines of a HELP, between the head and the tail that all of them have.
-pub fn reply_help(reply: &mut Reply, container: &str, lines: &[&str]) {
-    reply.array(lines.len() + 3);
-    reply.status(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    lines.iter().for_each(|line| reply.status(line));
-    reply.status("HELP");
-    reply.status("    Print this help.");
-}
+//! HELP of a container: a command whose reply is a list of lines.
 
 /// Declares the HELP of a container.
 macro_rules! help {
@@ -26,7 +16,7 @@ macro_rules! help {
                 _: &mut $crate::commands::session::Session,
                 reply: &mut $crate::resp::Reply,
             ) -> $crate::commands::Outcome {
-                $crate::commands::server::help::reply_help(reply, $container, &[$($line),*]);
+                $crate::commands::help::reply_help(reply, $container, &[$($line),*]);
                 Ok(())
             }
         }

@@ -1,8 +1,8 @@
 //! LOLWUT: a callboard. Notes are pinned to a board at random; each run of the command pins them anew.
-use super::{REDIS_VERSION, spec};
+use super::spec;
 use crate::{
     commands::{
-        Command, Outcome, ReadCommand,
+        Command, Outcome, REDIS_VERSION, ReadCommand,
         args::Args,
         error::CommandError,
         spec::{Arity::*, *},
@@ -66,7 +66,7 @@ fn draw(random: &mut dyn FnMut(usize) -> usize) -> String {
 /// One note, over whatever hangs there already.
 fn pin(board: &mut [Vec<u8>], note: &[u8], left: usize, top: usize) {
     let width = note.len() + 4;
-    let edge = [&[b'.'][..], &vec![b'-'; width - 2], &[b'.']].concat();
+    let edge = [&b"."[..], &vec![b'-'; width - 2], b"."].concat();
     let middle = [b"| ", note, b" |"].concat();
     for (row, line) in [&edge, &middle, &edge].into_iter().enumerate() {
         board[top + row][left..left + width].copy_from_slice(line);

@@ -18,7 +18,7 @@ mod testing;
 mod time;
 
 use super::{
-    Entry, REDIS_VERSION, backstage, container, control,
+    Entry, backstage, container, control,
     spec::{Arity::*, *},
 };
 

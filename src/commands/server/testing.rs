@@ -105,7 +105,7 @@ impl Client {
         let context = Context {
             databases: config.databases,
             db: self.session.db,
-            string_bytes_max: config.proto_max_bulk_len as usize,
+            string_bytes_max: config.proto_max_bulk_len,
             now_ms: NOW_MS,
         };
         drop(config);

@@ -6,13 +6,13 @@ mod digest;
 mod keys;
 mod protocol;
 
-use super::{OPERATOR, help::reply_help, spec};
+use super::{OPERATOR, spec};
 use crate::{
-    board::Board,
     commands::{
-        Backstage, BackstageCommand, Caller, Command, Outcome,
+        Backstage, BackstageCommand, Command, Outcome,
         args::Args,
         error::CommandError,
+        help::reply_help,
         spec::{Arity::*, *},
     },
     data::glob,
@@ -206,7 +206,8 @@ fn match_at_random(random: &mut dyn FnMut() -> u64) {
 impl BackstageCommand for Debug {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let allowed = backstage.board.config.load().enable_debug_command;
-        if !allowed.admits(is_local(backstage.board, backstage.caller)) {
+        let caller = backstage.board.roster.get(backstage.caller.client);
+        if !allowed.admits(caller.is_some_and(|record| record.is_local())) {
             return Err(CommandError::fixed(NOT_ALLOWED));
         }
         match &mut self.0 {
@@ -218,13 +219,6 @@ impl BackstageCommand for Debug {
 const NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", \
     you can run it from a local connection, otherwise you need to set this option in the configuration file, \
     and then restart the server.";
-
-/// Whether a client is connected from this host.
-fn is_local(board: &Board, caller: Caller) -> bool {
-    let Some(record) = board.roster.get(caller.client) else { return false };
-    let address = record.address.parse::<std::net::SocketAddr>();
-    record.unix_socket || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
-}
 
 const HELP: &[&str] = &[
     "ASSERT | PANIC | SEGFAULT",

@@ -2,8 +2,8 @@
 use super::{Report, Scene};
 use crate::{
     allocator,
+    commands::REDIS_VERSION,
     commands::server::{
-        REDIS_VERSION,
         host::{self, human_bytes},
         memory::Figures,
         time::refined_us,
@@ -34,7 +34,7 @@ pub fn server(scene: &Scene, report: &mut Report) {
     report.field("uptime_in_days", uptime_seconds / 86_400);
     report.field("hz", config.hz);
     report.field("configured_hz", config.hz);
-    report.field("lru_clock", now_ms / 1000 & 0xff_ffff);
+    report.field("lru_clock", (now_ms / 1000) & 0xff_ffff);
     report.field("executable", &board.executable);
     report.field(
         "config_file",
@@ -133,7 +133,8 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     let board = scene.backstage.board;
     report.section("Persistence");
     report.fields([("loading", 0), ("async_loading", 0)]);
-    report.field("rdb_changes_since_last_save", board.vitals.changes.load(Relaxed));
+    let changes = board.vitals.changes.load(Relaxed) + scene.backstage.changes.record.changes;
+    report.field("rdb_changes_since_last_save", changes);
     report.field("rdb_bgsave_in_progress", 0);
     // As Redis has it, what was there at the start counts as saved.
     report.field("rdb_last_save_time", board.started_at_ms / 1000);

@@ -19,7 +19,7 @@ pub struct Figures {
     pub startup: usize,
     pub tables: usize,
     pub deadlines: usize,
-    /// Buffers of clients, in and out.
+    /// Buffers of clients, and what is kept of each.
     pub clients: usize,
     pub keys: usize,
 }
@@ -29,9 +29,6 @@ impl Figures {
         let used = allocator::used_bytes();
         board.vitals.note_memory(used);
         let clients = board.roster.all();
-        let buffers = clients
-            .iter()
-            .map(|client| client.query_buffer_bytes.load(Relaxed) + client.output_buffer_bytes.load(Relaxed));
         Figures {
             used,
             resident: host::resident_bytes().unwrap_or(0),
@@ -39,7 +36,7 @@ impl Figures {
             startup: board.vitals.startup_memory_bytes.load(Relaxed),
             tables: store.table_bytes(),
             deadlines: board.vitals.wheel_bytes.load(Relaxed),
-            clients: buffers.sum(),
+            clients: clients.iter().map(|client| client.memory_bytes()).sum(),
             keys: store.databases().iter().map(Database::len).sum(),
         }
     }
