@@ -17,10 +17,13 @@
 //! * Data is owned by one actor, the Keyspace. There is no lock around it, and no other way to it than a message.
 //! * Nothing below `actors` reads a clock, rolls dice, sleeps or spawns: time and randomness are handed in.
 //! * A reply is written by meaning; no command tests for a protocol version.
+pub mod actors;
 pub mod allocator;
 pub mod board;
 pub mod commands;
 pub mod config;
 pub mod data;
+pub mod log;
 pub mod resp;
+pub mod server;
 pub mod store;

@@ -1,3 +1,47 @@
-fn main() {
-    println!("Hello, world!");
+//! `callboard [redis.conf] [--port 6379 …]`: reads the configuration and runs the server.
+use callboard::{
+    config::{Config, Invocation},
+    server,
+};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: callboard [/path/to/redis.conf] [options] [-]
+       callboard - (read the configuration from standard input)
+       callboard -v or --version
+       callboard -h or --help
+
+Every parameter of redis.conf can be given as an option:
+       callboard --port 7777
+       callboard --port 7777 --bind 127.0.0.1 ::1
+       callboard /etc/redis/redis.conf --loglevel verbose
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match Invocation::of(arguments.first().map(|first| first.as_os_str())) {
+        Invocation::Version => {
+            println!("Callboard server v={} (speaks as Redis 7.4.1)", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Invocation::Help => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Invocation::Serve => {}
+    }
+    let loaded = match Config::load(arguments.into_iter(), &mut std::io::stdin()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match server::run(loaded) {
+        Ok(code) => code,
+        Err(fatal) => {
+            server::complain(&fatal);
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -45,8 +45,8 @@ pub struct ClientRecord {
     pub library_name: ArcSwapOption<String>,
     pub library_version: ArcSwapOption<String>,
     pub user: ArcSwap<String>,
-    /// Full name of the last command (`client|list`), or `NULL`.
-    pub last_command: ArcSwap<&'static str>,
+    /// The last command: one more than its index in the registry; 0 for none yet.
+    pub last_command: AtomicUsize,
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
     pub unix_socket: bool,
@@ -54,7 +54,19 @@ pub struct ClientRecord {
     pub blocked: AtomicBool,
     /// The connection ends once its pending output is written.
     pub closing: AtomicBool,
+    /// Channels, patterns and shard channels that the client is subscribed to.
+    pub channels: AtomicUsize,
+    pub patterns: AtomicUsize,
+    pub shard_channels: AtomicUsize,
+    /// Commands queued since MULTI; negative outside of a transaction.
+    pub queued_commands: AtomicI64,
+    pub queued_bytes: AtomicUsize,
+    pub watched_keys: AtomicUsize,
+    /// Of the command at hand, all arguments together.
+    pub argument_bytes: AtomicUsize,
     pub query_buffer_bytes: AtomicUsize,
+    /// Capacity of the query buffer that is not in use.
+    pub query_buffer_free_bytes: AtomicUsize,
     pub query_buffer_peak_bytes: AtomicUsize,
     pub output_buffer_bytes: AtomicUsize,
     pub input_bytes: AtomicU64,
@@ -86,13 +98,21 @@ impl ClientRecord {
             library_name: ArcSwapOption::empty(),
             library_version: ArcSwapOption::empty(),
             user: ArcSwap::from_pointee("default".into()),
-            last_command: ArcSwap::from_pointee("NULL"),
+            last_command: AtomicUsize::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             unix_socket,
             blocked: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            channels: AtomicUsize::new(0),
+            patterns: AtomicUsize::new(0),
+            shard_channels: AtomicUsize::new(0),
+            queued_commands: AtomicI64::new(-1),
+            queued_bytes: AtomicUsize::new(0),
+            watched_keys: AtomicUsize::new(0),
+            argument_bytes: AtomicUsize::new(0),
             query_buffer_bytes: AtomicUsize::new(0),
+            query_buffer_free_bytes: AtomicUsize::new(0),
             query_buffer_peak_bytes: AtomicUsize::new(0),
             output_buffer_bytes: AtomicUsize::new(0),
             input_bytes: AtomicU64::new(0),
@@ -117,8 +137,30 @@ impl ClientRecord {
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
     }
+    /// Connected from this machine.
+    pub fn is_local(&self) -> bool {
+        self.unix_socket
+            || self
+                .address
+                .parse::<std::net::SocketAddr>()
+                .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+    }
     pub fn kind(&self) -> ClientKind {
-        ClientKind::Normal
+        if self.is_subscribed() { ClientKind::PubSub } else { ClientKind::Normal }
+    }
+    pub fn is_subscribed(&self) -> bool {
+        [&self.channels, &self.patterns, &self.shard_channels].iter().any(|count| count.load(Relaxed) > 0)
+    }
+    /// Memory that the client costs, in bytes: its buffers, and what is kept of it.
+    pub fn memory_bytes(&self) -> usize {
+        let buffers = [
+            &self.query_buffer_bytes,
+            &self.query_buffer_free_bytes,
+            &self.output_buffer_bytes,
+            &self.argument_bytes,
+            &self.queued_bytes,
+        ];
+        size_of::<ClientRecord>() + buffers.iter().map(|bytes| bytes.load(Relaxed)).sum::<usize>()
     }
 }
 
@@ -138,6 +180,13 @@ impl Roster {
     }
     pub fn leave(&self, id: u64) {
         self.clients.remove(&id);
+    }
+    /// Ends a client's connection and takes it off the roster at once: who kills and then counts must not meet the
+    /// dead. (Its Courier says `leave` once more, when the socket is closed.) False if somebody else was faster.
+    pub fn kill(&self, record: &ClientRecord) -> bool {
+        let present = self.clients.remove(&record.id).is_some();
+        record.kill();
+        present
     }
     pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
         self.clients.get(&id).map(|found| found.value().clone())

@@ -12,6 +12,8 @@ use std::{
 pub struct Vitals {
     pub connections_received: AtomicU64,
     pub connections_rejected: AtomicU64,
+    /// Clients that are connected now: counted up where they are accepted, down where they end.
+    pub connected: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     pub reads: AtomicU64,

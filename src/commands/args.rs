@@ -22,7 +22,7 @@ pub struct Context {
     pub db: usize,
     /// `proto-max-bulk-len`: how long a string may become, bytes.
     pub string_bytes_max: usize,
-    /// Time of parsing, ms since 1970: relative deadlines count from here.
+    /// Time of parsing, ms since 1970.
     pub now_ms: i64,
 }
 

@@ -13,7 +13,7 @@ use smallbox::{SmallBox, smallbox, space::S16};
 
 pub type Outcome = Result<(), CommandError>;
 
-pub trait Command: Sized + Send + 'static {
+pub trait Command: Sized + Send + Unpin + 'static {
     const SPEC: Spec;
     /// Takes the arguments; runs where the request was read.
     ///
@@ -33,7 +33,8 @@ pub trait WriteCommand: Command {
 pub trait BackstageCommand: Command {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
 }
-/// About the connection itself, answered by it from its session and the board, in its place among the others.
+/// About the connection itself, answered by it from its session and the board, in its place among the others. Such a
+/// reply travels as plain bytes, so it holds no grafts (`Reply::bulk`, not `shared_bulk`).
 pub trait SessionCommand: Command {
     fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
 }
@@ -118,19 +119,19 @@ pub enum Task {
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
 }
-pub trait RunRead: Send {
+pub trait RunRead: Send + Unpin {
     fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome;
 }
-pub trait RunWrite: Send {
+pub trait RunWrite: Send + Unpin {
     fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
 }
-pub trait RunBackstage: Send {
+pub trait RunBackstage: Send + Unpin {
     fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
 }
-pub trait RunSession: Send {
+pub trait RunSession: Send + Unpin {
     fn run_session(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome;
 }
-pub trait RunControl: Send {
+pub trait RunControl: Send + Unpin {
     fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
 }
 impl<C: ReadCommand> RunRead for C {
@@ -184,6 +185,12 @@ pub const fn read<C: ReadCommand>() -> Entry {
 }
 pub const fn write<C: WriteCommand>() -> Entry {
     entry(C::SPEC, Access::Write, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
+}
+/// A [`WriteCommand`] that is a read to its caller: it answers a question, and keeps the answer in the value for the
+/// next time (PFCOUNT). So it is allowed where writes are not: on a replica, to a user who may only read, without
+/// memory. What it kept is recorded as for any write; such a command is [`MAY_REPLICATE`](super::spec::MAY_REPLICATE).
+pub const fn caching_read<C: WriteCommand>() -> Entry {
+    entry(C::SPEC, Access::Read, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
 }
 pub const fn backstage<C: BackstageCommand>() -> Entry {
     entry(C::SPEC, Access::Neither, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))

@@ -5,13 +5,21 @@
 pub mod args;
 mod command;
 pub mod error;
+pub mod help;
 pub mod registry;
 pub mod session;
 pub mod spec;
 pub mod stage;
 
-mod help;
+mod bitmaps;
+mod connection;
+mod hyperloglog;
 mod keys;
 mod strings;
+#[cfg(test)]
+mod testing;
 
 pub use command::*;
+
+/// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.
+pub const REDIS_VERSION: &str = "7.4.1";

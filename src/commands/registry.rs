@@ -12,7 +12,13 @@ use crate::resp::Request;
 use hashbrown::HashMap;
 use std::sync::LazyLock;
 
-static FAMILIES: &[&[Entry]] = &[super::keys::COMMANDS, super::strings::COMMANDS];
+static FAMILIES: &[&[Entry]] = &[
+    super::keys::COMMANDS,
+    super::strings::COMMANDS,
+    super::bitmaps::COMMANDS,
+    super::hyperloglog::COMMANDS,
+    super::connection::COMMANDS,
+];
 
 /// A command as it is registered, containers and subcommands alike.
 pub struct Node {
@@ -37,7 +43,7 @@ impl Node {
 
 pub struct Registry {
     by_name: HashMap<&'static [u8], Node, ahash::RandomState>,
-    count: usize,
+    names: Vec<&'static str>,
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::build);
@@ -47,7 +53,7 @@ impl Registry {
         &REGISTRY
     }
     fn build() -> Registry {
-        let mut registry = Registry { by_name: HashMap::default(), count: 0 };
+        let mut registry = Registry { by_name: HashMap::default(), names: Vec::new() };
         for entry in FAMILIES.iter().copied().flatten() {
             let node = registry.node(entry, None);
             registry.by_name.insert(entry.spec.name.as_bytes(), node);
@@ -56,22 +62,26 @@ impl Registry {
     }
     fn node(&mut self, entry: &'static Entry, container: Option<&str>) -> Node {
         let name = entry.spec.name.to_ascii_lowercase();
-        let full_name = container.map_or(name.clone(), |container| format!("{container}|{name}"));
-        let index = self.count;
-        self.count += 1;
+        // The registry is built once and lives as long as the program.
+        let full_name = container.map_or(name.clone(), |container| format!("{container}|{name}")).leak();
+        let index = self.names.len();
+        self.names.push(full_name);
         Node {
             entry,
             index,
             categories: categories_of(entry),
             subcommands: entry.subcommands.iter().map(|sub| self.node(sub, Some(&name))).collect(),
             words: 1 + container.is_some() as usize,
-            // The registry is built once and lives as long as the program.
-            full_name: full_name.leak(),
+            full_name,
         }
     }
     /// Commands and subcommands in all: the length of tables indexed by [`Node::index`].
     pub fn count(&self) -> usize {
-        self.count
+        self.names.len()
+    }
+    /// The full name of the command with this [`Node::index`].
+    pub fn full_name(&self, index: usize) -> Option<&'static str> {
+        self.names.get(index).copied()
     }
     /// The top-level commands.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {

@@ -1,9 +1,15 @@
 //! What a connection knows of its client: the part of the state that its own commands read and set.
+//!
+//! What others may see of it (CLIENT LIST) is written through to the client's record on the board at once, so a
+//! change goes by a method here, never by the bare field.
 use crate::{
     board::{Board, ClientRecord},
     resp::Protocol,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// The user that every connection starts as.
+pub const DEFAULT_USER: &str = "default";
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -11,8 +17,10 @@ pub enum Replies {
     #[default]
     On,
     Off,
-    /// The next command's reply is left out, then they are on again.
+    /// Asked for by the command at hand: the next one's reply is left out.
     SkipNext,
+    /// The reply of the command at hand is left out, then they are on again.
+    Skip,
 }
 
 pub struct Session {
@@ -22,7 +30,7 @@ pub struct Session {
     pub protocol: Protocol,
     pub authenticated: bool,
     pub replies: Replies,
-    /// Set by QUIT: nothing behind it is read any more.
+    /// Set by QUIT and by whoever kills itself: its reply is written, nothing behind it is read any more.
     pub quits: bool,
 }
 
@@ -46,5 +54,55 @@ impl Session {
     pub fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
         self.record.protocol.store(if protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
+    }
+    /// Sets the client's name; the empty one takes it away.
+    pub fn rename(&mut self, name: &str) {
+        self.record.name.store((!name.is_empty()).then(|| Arc::new(name.to_string())));
+    }
+    /// From here on the client is this user.
+    pub fn log_in(&mut self, user: &str) {
+        self.authenticated = true;
+        self.record.user.store(Arc::new(user.to_string()));
+    }
+    /// True while only commands that need no authentication (`NO_AUTH`) may run. A password that is taken out of
+    /// the configuration is asked of nobody any more.
+    pub fn must_authenticate(&self) -> bool {
+        !self.authenticated && self.board.config.load().requirepass.is_some()
+    }
+    /// The connection ends behind the reply of the command at hand.
+    pub fn quit(&mut self) {
+        self.quits = true;
+        self.record.closing.store(true, Relaxed);
+    }
+    /// RESET: as if newly connected, but for the library's name and version, which stay true.
+    pub fn reset(&mut self) {
+        self.select(0);
+        self.speak(Protocol::Resp2);
+        self.rename("");
+        self.log_in(DEFAULT_USER);
+        self.authenticated = self.board.config.load().requirepass.is_none();
+        self.record.no_evict.store(false, Relaxed);
+        self.record.no_touch.store(false, Relaxed);
+        // A SKIP that was meant for RESET's own reply still counts.
+        if self.replies != Replies::Skip {
+            self.replies = Replies::On;
+        }
+    }
+    /// Whether the reply of the command at hand, an error included, is left out. Asked exactly once per command: of
+    /// one that the connection answers, after it has run (CLIENT REPLY ON speaks again at once, and so does RESET);
+    /// of any other, when it is sent off. Pushes are never left out.
+    pub fn mutes_reply(&mut self) -> bool {
+        match self.replies {
+            Replies::On => false,
+            Replies::Off => true,
+            Replies::SkipNext => {
+                self.replies = Replies::Skip;
+                true
+            }
+            Replies::Skip => {
+                self.replies = Replies::On;
+                true
+            }
+        }
     }
 }

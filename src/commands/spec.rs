@@ -118,6 +118,7 @@ pub const SKIP_SLOWLOG: Flags = 1 << 8;
 pub const ASKING: Flags = 1 << 9;
 pub const FAST: Flags = 1 << 10;
 pub const NO_AUTH: Flags = 1 << 11;
+/// Has effects to tell although it is no write (PFCOUNT, PUBLISH): waits while writes are paused. Clients do not see it.
 pub const MAY_REPLICATE: Flags = 1 << 12;
 pub const NO_MANDATORY_KEYS: Flags = 1 << 13;
 pub const PROTECTED: Flags = 1 << 14;
@@ -140,7 +141,6 @@ pub const FLAG_NAMES: &[(Flags, &str)] = &[
     (ASKING, "asking"),
     (FAST, "fast"),
     (NO_AUTH, "no_auth"),
-    (MAY_REPLICATE, "may_replicate"),
     (NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     board::{Board, Tally},
     resp::{Reply, Request},
-    store::{AccessPolicy, Changes, Effect, Record, Store, View, Wants},
+    store::{AccessPolicy, Changes, Effect, EncodingLimits, Record, Store, View, Wants},
 };
 use std::{sync::Arc, time::Instant};
 
@@ -41,6 +41,7 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
+        self.store.limits = EncodingLimits { hll_sparse_bytes_max: config.hll_sparse_max_bytes };
         self.last = Instant::now();
     }
     /// Runs one command and writes its one reply.

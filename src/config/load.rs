@@ -32,6 +32,8 @@ pub struct Loaded {
     pub notices: Vec<String>,
 }
 
+const UNBALANCED: &str = "Unbalanced quotes in configuration line";
+
 /// Files may include files, but not themselves.
 const DEPTH_MAX: usize = 32;
 
@@ -113,7 +115,7 @@ impl Loader {
     }
 
     fn read_line(&mut self, line: &[u8], depth: usize) -> Result<(), Wrong> {
-        let words = split_args(line).ok_or("Unbalanced quotes in configuration line")?;
+        let words = split_args(line).ok_or(UNBALANCED)?;
         let words: Result<Vec<String>, _> = words.into_iter().map(String::from_utf8).collect();
         let words = words.map_err(|_| "configuration line is not UTF-8 text")?;
         let Some((name, values)) = words.split_first() else { return Ok(()) };
@@ -131,7 +133,7 @@ impl Loader {
         match values {
             // One argument may hold several words: `--save "60 1"`.
             [value] if parameter.kind.takes_many_words() && !value.is_empty() => {
-                let words = split_args(value.as_bytes()).unwrap_or_default();
+                let words = split_args(value.as_bytes()).ok_or(UNBALANCED)?;
                 let words: Vec<String> =
                     words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect();
                 self.take_words(parameter, &words)?;
@@ -225,7 +227,7 @@ fn notice(name: &str, standing: Standing) -> Option<String> {
     match standing {
         Standing::InEffect => None,
         Standing::Later(feature) => {
-            Some(format!("{name} is kept but not yet in effect: {feature} is still to come"))
+            Some(format!("{name} is kept but not yet in effect: it waits for {feature}"))
         }
         Standing::NoEffect(why) => Some(format!("{name} is kept but has no effect: {why}")),
     }

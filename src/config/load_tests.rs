@@ -184,10 +184,10 @@ fn what_is_not_in_effect_is_named_once() {
     assert_eq!(
         loaded.notices,
         [
-            "appendonly is kept but not yet in effect: persistence is still to come",
+            "appendonly is kept but not yet in effect: it waits for persistence",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
-            "rename-command is kept but not yet in effect: renamed commands is still to come",
-            "user is kept but not yet in effect: access lists is still to come",
+            "rename-command is kept but not yet in effect: it waits for renamed commands",
+            "user is kept but not yet in effect: it waits for access lists",
         ]
     );
     assert_eq!(loaded.renamed_commands, [("FLUSHALL".to_string(), String::new())]);

@@ -254,6 +254,11 @@ impl Parameter {
         (self.field.clear)(config);
     }
 
+    /// Its name or its alias, whichever `name` is, in lower case.
+    pub(super) fn called(&self, name: &str) -> &'static str {
+        self.alias.filter(|alias| alias.eq_ignore_ascii_case(name)).unwrap_or(self.name)
+    }
+
     /// Whether this is its name or its alias, in any case.
     pub fn is_called(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)

@@ -2,12 +2,15 @@
 //!
 //! The file stays its author's: comments, order and unknown lines remain. A parameter's lines are used again one by
 //! one, in their order; what is left over is taken out; what was not there before, and differs from the default, is
-//! added at the end below a marker. The file is replaced in one step, so a crash leaves the old one or the new one.
+//! added at the end below a marker. Where Redis hands a class's buffer limits the line of another class, and so adds
+//! a line at every rewrite, each class keeps its own here.
+//!
+//! The file is replaced in one step, so a crash leaves the old one or the new one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::parameter::Parameter;
@@ -77,8 +80,8 @@ impl Draft {
             return;
         }
         match subject(line) {
-            Some(name) => {
-                self.places.entry(name.to_string()).or_default().push_back(self.lines.len());
+            Some(key) => {
+                self.places.entry(key).or_default().push_back(self.lines.len());
                 self.lines.push(line.to_string());
             }
             None => self.lines.push(format!("# ??? {line}")),
@@ -94,13 +97,11 @@ impl Draft {
                     Written::UnlessDefault(lines) => lines,
                     _ => Vec::new(),
                 };
-                let is_new = |index: usize, line: &String| every || defaults.get(index) != Some(line);
-                lines
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, line)| (is_new(index, &line), line))
-                    .map(|(n, l)| (l, n))
-                    .collect()
+                let with_need = |(index, line): (usize, String)| {
+                    let is_needed = every || defaults.get(index) != Some(&line);
+                    (line, is_needed)
+                };
+                lines.into_iter().enumerate().map(with_need).collect()
             }
         };
         self.put(parameter.name, lines.into_iter());
@@ -109,13 +110,15 @@ impl Draft {
     /// Writes the lines of one name; those that need not be there only in the place of an old one.
     fn put(&mut self, name: &str, lines: impl Iterator<Item = (String, bool)>) {
         self.written.insert(name.to_string());
-        for (line, is_needed) in lines {
-            let line = format!("{name} {line}");
-            match self.places.get_mut(name).and_then(VecDeque::pop_front) {
+        for (value, is_needed) in lines {
+            let line = format!("{name} {value}");
+            let key = key_of(name, value.split(' ').next());
+            match self.places.get_mut(&key).and_then(VecDeque::pop_front) {
                 Some(place) => self.lines[place] = line,
                 None if is_needed => self.append(line),
                 None => (),
             }
+            self.written.insert(key);
         }
     }
 
@@ -139,14 +142,25 @@ impl Draft {
     }
 }
 
-/// The parameter or directive that a line is about, by its first name.
-fn subject(line: &str) -> Option<&'static str> {
+/// The key of the parameter or directive that a line is about, by its first name.
+fn subject(line: &str) -> Option<String> {
     let words = split_args(line.as_bytes())?;
-    let name = String::from_utf8_lossy(words.first()?).into_owned();
+    let mut words = words.iter().map(|word| String::from_utf8_lossy(word));
+    let name = words.next()?;
     let directive = || DIRECTIVES.iter().find(|directive| directive.name.eq_ignore_ascii_case(&name));
-    Parameter::named(&name)
-        .map(|parameter| parameter.name)
-        .or_else(|| directive().map(|directive| directive.name))
+    let name =
+        Parameter::named(&name).map(|known| known.name).or_else(|| directive().map(|known| known.name))?;
+    Some(key_of(name, words.next().as_deref()))
+}
+
+/// What tells which lines may take each other's place: the name, and for buffer limits the class of clients.
+fn key_of(name: &str, first_value: Option<&str>) -> String {
+    match first_value {
+        Some(value) if name == "client-output-buffer-limit" => {
+            format!("{name} {}", value.to_ascii_lowercase().replace("slave", "replica"))
+        }
+        _ => name.to_string(),
+    }
 }
 
 /// Replaces a file in one step, keeping its permissions: a new file beside it, synced, then renamed over it.
@@ -175,7 +189,7 @@ fn write_synced(path: &Path, text: &str, permissions: Option<Permissions>) -> io
     let mode = if permissions.is_some() { 0o600 } else { 0o644 };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     if let Some(permissions) = permissions {
-        file.set_permissions(Permissions::from_mode(permissions.mode()))?;
+        file.set_permissions(permissions)?;
     }
     file.write_all(text.as_bytes())?;
     file.sync_all()

@@ -13,7 +13,12 @@ pub struct Circumstances {
     pub loading: bool,
 }
 
-type Pair<'a> = (&'static Parameter, &'a [u8]);
+/// A parameter, the name it was called by, and its value.
+struct Pair<'a> {
+    parameter: &'static Parameter,
+    name: &'static str,
+    value: &'a [u8],
+}
 
 impl Config {
     /// The configuration with all of `pairs` set, and which parameters differ from before, for [`Parameter::apply`].
@@ -26,15 +31,12 @@ impl Config {
     ) -> Result<(Config, Vec<&'static Parameter>), SetError> {
         let pairs = self.admit(pairs, now)?;
         let mut config = self.clone();
-        for (parameter, value) in &pairs {
-            set_one(&mut config, parameter, value)
-                .map_err(|reason| SetError::failed(parameter.name, reason))?;
+        for pair in &pairs {
+            set_one(&mut config, pair).map_err(|reason| SetError::failed(pair.name, reason))?;
         }
-        let changed = pairs
-            .into_iter()
-            .map(|(parameter, _)| parameter)
-            .filter(|p| p.volatile || p.differs(self, &config));
-        let changed = changed.collect();
+        let changed = pairs.iter().map(|pair| pair.parameter);
+        let changed =
+            changed.filter(|parameter| parameter.volatile || parameter.differs(self, &config)).collect();
         Ok((config, changed))
     }
 
@@ -44,10 +46,10 @@ impl Config {
         for (name, value) in pairs {
             let parameter = Parameter::named(name).ok_or_else(|| SetError::Unknown(name.to_string()))?;
             self.refuse_if_fixed(parameter, name, now)?;
-            if admitted.iter().any(|(known, _)| std::ptr::eq(*known, parameter)) {
+            if admitted.iter().any(|known| std::ptr::eq(known.parameter, parameter)) {
                 return Err(SetError::failed(name, "duplicate parameter"));
             }
-            admitted.push((parameter, value));
+            admitted.push(Pair { parameter, name: parameter.called(name), value });
         }
         Ok(admitted)
     }
@@ -71,7 +73,8 @@ impl Parameter {
 }
 
 /// A value of several words is split at every single space, without quotes.
-fn set_one(config: &mut Config, parameter: &Parameter, value: &[u8]) -> Result<(), String> {
+fn set_one(config: &mut Config, pair: &Pair) -> Result<(), String> {
+    let Pair { parameter, value, .. } = pair;
     let value = std::str::from_utf8(value).map_err(|_| "argument must be UTF-8 text")?;
     if parameter.accumulates {
         parameter.clear(config);

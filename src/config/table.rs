@@ -65,7 +65,8 @@ parameters! {
     "maxclients" => maxclients: u32 = "10000", integer(1, UINT).apply(Apply::MaxClients);
     "max-new-connections-per-cycle" => max_new_connections_per_cycle: u32 = "10",
         integer(1, 1000).no_effect("accepting does not hold up commands");
-    "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = "1", integer(1, 1000).later(TLS);
+    "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = "1",
+        integer(1, 1000).later(TLS);
     "socket-mark-id" => socket_mark_id: u32 = "0", integer(0, UINT).immutable().later("marked sockets");
     "bind-source-addr" => bind_source_addr: Option<String> = "", optional().later(REPLICATION);
     "proto-max-bulk-len" => proto_max_bulk_len: usize = "536870912", memory(MIB, LONG);
@@ -116,7 +117,8 @@ parameters! {
     "use-exit-on-panic" => use_exit_on_panic: bool = "no", yes_no().hidden().no_effect(NO_CRASH_REPORT);
     "databases" => databases: usize = "16", integer(1, INT).immutable();
     "always-show-logo" => always_show_logo: bool = "no", yes_no().immutable();
-    "set-proc-title" => set_proc_title: bool = "yes", yes_no().immutable().no_effect("the process keeps its title");
+    "set-proc-title" => set_proc_title: bool = "yes",
+        yes_no().immutable().no_effect("the process keeps its title");
     "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}",
         text().settle(proc_title_template_expands).no_effect("the process keeps its title");
     "locale-collate" => locale_collate: String = "", text().no_effect("strings compare by bytes");
@@ -127,7 +129,8 @@ parameters! {
     "hz" => hz: u32 = "10", integer(0, INT).settle(hz_within_reason).no_effect(NO_HEARTBEAT);
     "dynamic-hz" => dynamic_hz: bool = "yes", yes_no().no_effect(NO_HEARTBEAT);
     "activerehashing" => activerehashing: bool = "yes", yes_no().no_effect("the table grows without a second one");
-    "active-expire-effort" => active_expire_effort: u32 = "1", integer(1, 10).no_effect("keys expire when they are due");
+    "active-expire-effort" => active_expire_effort: u32 = "1",
+        integer(1, 10).no_effect("keys expire when they are due");
     "watchdog-period" => watchdog_period_ms: u32 = "0", integer(0, INT).hidden().no_effect(NO_CRASH_REPORT);
     "oom-score-adj" => oom_score_adj: OomScoreAdj = "no", choice().later("out-of-memory scores");
     "oom-score-adj-values" => oom_score_adj_values: [i32; 3] = "0 200 800", words().later("out-of-memory scores");
@@ -135,7 +138,8 @@ parameters! {
     "jemalloc-bg-thread" => jemalloc_bg_thread: bool = "yes", yes_no().no_effect("the allocator is not jemalloc");
     "server-cpulist" => server_cpulist: Option<String> = "",
         optional().alias("server_cpulist").immutable().later("pinning threads to cores");
-    "bio-cpulist" => bio_cpulist: Option<String> = "", optional().alias("bio_cpulist").immutable().no_effect(PLACEMENT);
+    "bio-cpulist" => bio_cpulist: Option<String> = "",
+        optional().alias("bio_cpulist").immutable().no_effect(PLACEMENT);
     "aof-rewrite-cpulist" => aof_rewrite_cpulist: Option<String> = "",
         optional().alias("aof_rewrite_cpulist").immutable().no_effect(PLACEMENT);
     "bgsave-cpulist" => bgsave_cpulist: Option<String> = "",
@@ -165,14 +169,19 @@ parameters! {
     "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no();
     "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no();
     "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
-    "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000", integer(0, LONG).later("client tracking");
+    "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000",
+        integer(0, LONG).later("client tracking");
     "activedefrag" => activedefrag: bool = "no", yes_no().no_effect(DEFRAG);
     "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = "1", integer(1, 99).no_effect(DEFRAG);
     "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = "25", integer(1, 99).no_effect(DEFRAG);
-    "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = "10", integer(0, 1000).no_effect(DEFRAG);
-    "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = "100", integer(0, 1000).no_effect(DEFRAG);
-    "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = "1000", integer(1, LONG).no_effect(DEFRAG);
-    "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = "104857600", memory(1, LONG).no_effect(DEFRAG);
+    "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = "10",
+        integer(0, 1000).no_effect(DEFRAG);
+    "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = "100",
+        integer(0, 1000).no_effect(DEFRAG);
+    "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = "1000",
+        integer(1, LONG).no_effect(DEFRAG);
+    "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = "104857600",
+        memory(1, LONG).no_effect(DEFRAG);
 
     // Encodings
     "hash-max-listpack-entries" => hash_max_listpack_entries: usize = "512",
@@ -202,7 +211,8 @@ parameters! {
     "rdbcompression" => rdbcompression: bool = "yes", yes_no().later(PERSISTENCE);
     "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(PERSISTENCE);
     "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
-    "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
+    "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0",
+        integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
     "key-load-delay" => key_load_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
     "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = "2097152",
         integer(1024, INT).hidden().no_effect("loading does not hold up connections");
@@ -232,20 +242,23 @@ parameters! {
     "replica-lazy-flush" => replica_lazy_flush: bool = "no", yes_no().alias("slave-lazy-flush").later(REPLICATION);
     "replica-ignore-maxmemory" => replica_ignore_maxmemory: bool = "yes",
         yes_no().alias("slave-ignore-maxmemory").later(REPLICATION);
-    "replica-priority" => replica_priority: u32 = "100", integer(0, INT).alias("slave-priority").later(REPLICATION);
+    "replica-priority" => replica_priority: u32 = "100",
+        integer(0, INT).alias("slave-priority").later(REPLICATION);
     "replica-announced" => replica_announced: bool = "yes", yes_no().later(REPLICATION);
     "replica-announce-ip" => replica_announce_ip: Option<String> = "",
         optional().alias("slave-announce-ip").later(REPLICATION);
     "replica-announce-port" => replica_announce_port: u16 = "0",
         integer(0, 65535).alias("slave-announce-port").later(REPLICATION);
-    "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no", yes_no().later(REPLICATION);
+    "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no",
+        yes_no().later(REPLICATION);
     "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT).later(REPLICATION);
     "repl-ping-replica-period" => repl_ping_replica_period_seconds: u32 = "10",
         integer(1, INT).alias("repl-ping-slave-period").later(REPLICATION);
     "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = "no", yes_no().later(REPLICATION);
     "repl-diskless-sync" => repl_diskless_sync: bool = "yes", yes_no().later(REPLICATION);
     "repl-diskless-sync-delay" => repl_diskless_sync_delay_seconds: u32 = "5", integer(0, INT).later(REPLICATION);
-    "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = "0", integer(0, INT).later(REPLICATION);
+    "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = "0",
+        integer(0, INT).later(REPLICATION);
     "repl-diskless-load" => repl_diskless_load: DisklessLoad = "disabled",
         choice().denied_while_loading().later(REPLICATION);
     "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).later(REPLICATION);
@@ -271,7 +284,8 @@ parameters! {
     "cluster-migration-barrier" => cluster_migration_barrier: u32 = "1", integer(0, INT).later(CLUSTER);
     "cluster-require-full-coverage" => cluster_require_full_coverage: bool = "yes", yes_no().later(CLUSTER);
     "cluster-allow-reads-when-down" => cluster_allow_reads_when_down: bool = "no", yes_no().later(CLUSTER);
-    "cluster-allow-pubsubshard-when-down" => cluster_allow_pubsubshard_when_down: bool = "yes", yes_no().later(CLUSTER);
+    "cluster-allow-pubsubshard-when-down" => cluster_allow_pubsubshard_when_down: bool = "yes",
+        yes_no().later(CLUSTER);
     "cluster-link-sendbuf-limit" => cluster_link_sendbuf_limit: u64 = "0", memory(0, ULONG).later(CLUSTER);
     "cluster-announce-ip" => cluster_announce_ip: Option<String> = "", optional().later(CLUSTER);
     "cluster-announce-port" => cluster_announce_port: u16 = "0", integer(0, 65535).later(CLUSTER);
@@ -285,13 +299,17 @@ parameters! {
         choice().later(CLUSTER);
 
     // Observation and scripts
-    "slowlog-log-slower-than" => slowlog_log_slower_than_us: i64 = "10000", integer(-1, LONG).later("the slow log");
+    "slowlog-log-slower-than" => slowlog_log_slower_than_us: i64 = "10000",
+        integer(-1, LONG).later("the slow log");
     "slowlog-max-len" => slowlog_max_len: usize = "128", integer(0, LONG).later("the slow log");
-    "latency-monitor-threshold" => latency_monitor_threshold_ms: u64 = "0", integer(0, LONG).later("latency monitoring");
+    "latency-monitor-threshold" => latency_monitor_threshold_ms: u64 = "0",
+        integer(0, LONG).later("latency monitoring");
     "latency-tracking" => latency_tracking: bool = "yes", yes_no();
     "latency-tracking-info-percentiles" => latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9", words();
-    "notify-keyspace-events" => notify_keyspace_events: KeyspaceEvents = "", text().later("keyspace notifications");
-    "busy-reply-threshold" => busy_reply_threshold_ms: u64 = "5000", integer(0, LONG).alias("lua-time-limit").later("scripts");
+    "notify-keyspace-events" => notify_keyspace_events: KeyspaceEvents = "",
+        text().later("keyspace notifications");
+    "busy-reply-threshold" => busy_reply_threshold_ms: u64 = "5000",
+        integer(0, LONG).alias("lua-time-limit").later("scripts");
 }
 
 /// What else a file may hold.

@@ -128,15 +128,26 @@ impl Changes<'_> {
         self.modified_in(self.db, class, name, key)
     }
     pub fn modified_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.note_modified(db, key);
+        self.event_in(db, class, name, key);
+    }
+    /// As [`Changes::modified`], for a change that clients are not told of: of how a value is held, not of what it says.
+    pub fn modified_quietly(&mut self, key: &[u8]) {
+        self.note_modified(self.db, key)
+    }
+    fn note_modified(&mut self, db: usize, key: &[u8]) {
         self.record.dirty += 1;
-        self.also_modified_in(db, class, name, key);
+        self.note_touched(db, key);
     }
     /// A further key that the same change reached (RENAME's new name): it is not counted a second time.
     pub fn also_modified_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
+        self.note_touched(db, key);
+        self.event_in(db, class, name, key);
+    }
+    fn note_touched(&mut self, db: usize, key: &[u8]) {
         if self.record.wants.touched {
             self.record.touched.push((db, Bytes::copy_from_slice(key)));
         }
-        self.event_in(db, class, name, key);
     }
     /// An event beside the one of [`Changes::modified`].
     pub fn event_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
@@ -215,19 +226,19 @@ impl Changes<'_> {
             }
         }
     }
-    /// Edits the bytes of a string in place (an empty one where there was none); its deadline stays.
+    /// Edits the bytes of a string (an empty one where there was none); its deadline stays. A long one is edited where
+    /// it lies, so that this takes no more time than `edit` itself.
     pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut BytesMut) -> R) -> R {
         let hash = self.store.database(self.db).hash(key);
-        let shared = self.store.database(self.db).raw(hash, key).map(|raw| {
+        let mut bytes = BytesMut::new();
+        if let Some(raw) = self.store.database(self.db).raw(hash, key) {
             // SAFETY: as in `set_string`.
             let mut entry = unsafe { EntryMut::from_raw(raw) };
-            entry.take_shared().unwrap_or_else(|| entry.get().text().to_bytes())
-        });
-        // If no reply holds the bytes, they are changed where they are.
-        let mut bytes = match shared.unwrap_or_default().try_into_mut() {
-            Ok(bytes) => bytes,
-            Err(held) => BytesMut::from(&held[..]),
-        };
+            if let Some(shared) = entry.shared_mut() {
+                return edit_shared(shared, edit);
+            }
+            bytes.extend_from_slice(entry.get().text().bytes(&mut itoa::Buffer::new()));
+        }
         let result = edit(&mut bytes);
         self.set_string(key, Text::Shared(bytes.freeze()), Deadline::Keep);
         result
@@ -395,4 +406,15 @@ impl Changes<'_> {
             self.discard(Entry::string(key, Text::Shared(bytes), None, 0));
         }
     }
+}
+
+/// Edits bytes in their place; or in a copy, if a reply still holds them.
+fn edit_shared<R>(shared: &mut Bytes, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
+    let mut bytes = match std::mem::take(shared).try_into_mut() {
+        Ok(bytes) => bytes,
+        Err(held) => BytesMut::from(&held[..]),
+    };
+    let result = edit(&mut bytes);
+    *shared = bytes.freeze();
+    result
 }

@@ -441,6 +441,15 @@ impl EntryMut<'_> {
             _ => false,
         }
     }
+    /// A value that is held by reference count, to be changed in its place.
+    pub fn shared_mut(&mut self) -> Option<&mut Bytes> {
+        if self.get().form() != Form::Shared {
+            return None;
+        }
+        let place = self.get().shape().payload_at();
+        // SAFETY: a payload of form `Shared` is a box of our own, and `self` is borrowed for as long as the reference.
+        Some(unsafe { &mut *self.0.as_ptr().add(place).cast::<*mut Bytes>().read() })
+    }
     /// Moves the value to an entry of its own, with this key and deadline. What is left is to be dropped.
     pub fn moved(&mut self, key: &[u8], deadline: Option<i64>) -> Entry {
         let clock = self.get().clock();

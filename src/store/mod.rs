@@ -47,6 +47,18 @@ impl Garbage {
     }
 }
 
+/// How large values may become in their compact encodings, as configured.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodingLimits {
+    /// `hll-sparse-max-bytes`, header included.
+    pub hll_sparse_bytes_max: usize,
+}
+impl Default for EncodingLimits {
+    fn default() -> EncodingLimits {
+        EncodingLimits { hll_sparse_bytes_max: 3000 }
+    }
+}
+
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
 pub type WheelEntry = (u64, Item);
 
@@ -57,6 +69,8 @@ pub struct Store {
     now_ms: i64,
     rng: RefCell<fastrand::Rng>,
     access: AccessPolicy,
+    /// Set at the beginning of every batch.
+    pub limits: EncodingLimits,
     pub counts: Counts,
     /// Keys that a reader found expired: they are deleted once it has run.
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
@@ -77,6 +91,7 @@ impl Store {
             now_ms: 0,
             rng: RefCell::new(rng),
             access: AccessPolicy::Recency,
+            limits: EncodingLimits::default(),
             counts: Counts::default(),
             expired_seen: RefCell::default(),
             deadlines: Vec::new(),

@@ -31,6 +31,7 @@ mod sparse;
 
 pub use self_test::self_test;
 
+use bytes::BytesMut;
 use std::fmt;
 
 /// The number of registers.
@@ -80,8 +81,8 @@ impl fmt::Display for Corrupted {
 impl std::error::Error for Corrupted {}
 
 /// An empty value, in sparse encoding, with the estimate 0 in its cache.
-pub fn create() -> Vec<u8> {
-    let mut hll = vec![0; HEADER_BYTES];
+pub fn create() -> BytesMut {
+    let mut hll = BytesMut::zeroed(HEADER_BYTES);
     hll[..MAGIC.len()].copy_from_slice(MAGIC);
     hll[ENCODING_AT] = 1;
     sparse::push_zeroes(&mut hll, REGISTERS);
@@ -123,9 +124,9 @@ pub fn encoding(hll: &[u8]) -> Result<Encoding, Corrupted> {
 ///
 /// # Errors
 /// [`Corrupted`] if the place of the element's register is not found, or the value cannot be made dense.
-pub fn add(hll: &mut Vec<u8>, element: &[u8], sparse_max_bytes: usize) -> Result<bool, Corrupted> {
+pub fn add(hll: &mut BytesMut, element: &[u8], sparse_max_bytes: usize) -> Result<bool, Corrupted> {
     let (index, run) = hash::register_of(element);
-    let changed = raise(hll, index, run, sparse_max_bytes)?;
+    let changed = raise(hll, index, run, sparse_max_bytes, &mut sparse::Cursor::default())?;
     if changed {
         invalidate_cached_count(hll);
     }
@@ -202,12 +203,13 @@ pub fn merge_into(registers: &mut Registers, hll: &[u8]) -> Result<(), Corrupted
 /// # Errors
 /// [`Corrupted`] as for [`add`]; then `hll` may have been changed in part.
 pub fn raise_registers(
-    hll: &mut Vec<u8>,
+    hll: &mut BytesMut,
     registers: &Registers,
     sparse_max_bytes: usize,
 ) -> Result<(), Corrupted> {
+    let mut cursor = sparse::Cursor::default();
     for (index, &value) in registers.iter().enumerate().filter(|&(_, &value)| value > 0) {
-        raise(hll, index, value, sparse_max_bytes)?;
+        raise(hll, index, value, sparse_max_bytes, &mut cursor)?;
     }
     invalidate_cached_count(hll);
     Ok(())
@@ -217,11 +219,11 @@ pub fn raise_registers(
 ///
 /// # Errors
 /// [`Corrupted`] if the sparse body does not make 16,384 registers; then `hll` is unchanged.
-pub fn to_dense(hll: &mut Vec<u8>) -> Result<bool, Corrupted> {
+pub fn to_dense(hll: &mut BytesMut) -> Result<bool, Corrupted> {
     if encoding(hll)? == Encoding::Dense {
         return Ok(false);
     }
-    let mut dense = vec![0; DENSE_BYTES];
+    let mut dense = BytesMut::zeroed(DENSE_BYTES);
     let (header, body) = dense.split_at_mut(HEADER_BYTES);
     header.copy_from_slice(&hll[..HEADER_BYTES]);
     header[ENCODING_AT] = 0;
@@ -246,9 +248,17 @@ pub fn decode(hll: &[u8]) -> Result<String, Corrupted> {
 }
 
 /// Raises one register to `value`, if that is more than it holds. Returns whether it was. Leaves the cached count alone.
-fn raise(hll: &mut Vec<u8>, index: usize, value: u8, sparse_max_bytes: usize) -> Result<bool, Corrupted> {
+///
+/// A `cursor` that is passed on must be passed on to higher registers only.
+fn raise(
+    hll: &mut BytesMut,
+    index: usize,
+    value: u8,
+    sparse_max_bytes: usize,
+    cursor: &mut sparse::Cursor,
+) -> Result<bool, Corrupted> {
     if encoding(hll)? == Encoding::Sparse {
-        match sparse::raise(hll, HEADER_BYTES, index, value, sparse_max_bytes)? {
+        match sparse::raise(hll, HEADER_BYTES, index, value, sparse_max_bytes, cursor)? {
             sparse::Raised::No => return Ok(false),
             sparse::Raised::Yes => return Ok(true),
             sparse::Raised::NeedsDense => to_dense(hll)?,

@@ -11,6 +11,8 @@
 //! commands leave the same bytes.
 
 use super::{Corrupted, REGISTERS};
+use bytes::BytesMut;
+use std::ops::Range;
 
 const XZERO: u8 = 0b0100_0000;
 const VAL: u8 = 0b1000_0000;
@@ -41,6 +43,16 @@ pub enum Raised {
     NeedsDense,
 }
 
+/// Where to look for a register from: a run, by its offset in the body and its first register. The default is the
+/// beginning.
+///
+/// Whoever raises registers in ascending order passes the same cursor each time, and so goes through the body once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursor {
+    at: usize,
+    first: usize,
+}
+
 /// Calls `visit` with the first register of each run, and the run.
 ///
 /// # Errors
@@ -61,12 +73,12 @@ pub fn for_each_run(body: &[u8], mut visit: impl FnMut(usize, Run)) -> Result<()
 }
 
 /// Appends the code of a run of `registers` zeroes to `code`.
-pub fn push_zeroes(code: &mut Vec<u8>, registers: usize) {
+pub fn push_zeroes(code: &mut impl Extend<u8>, registers: usize) {
     let stored = registers - 1;
     if registers > ZERO_RUN_MAX {
-        code.push((stored >> 8) as u8 | XZERO);
+        code.extend([(stored >> 8) as u8 | XZERO]);
     }
-    code.push(stored as u8);
+    code.extend([stored as u8]);
 }
 
 /// The opcodes as text; see [`super::decode`].
@@ -87,16 +99,18 @@ pub fn decode(body: &[u8]) -> Result<String, Corrupted> {
 /// # Errors
 /// [`Corrupted`] if no run covers the register. (The runs behind it are not looked at.)
 pub fn raise(
-    hll: &mut Vec<u8>,
+    hll: &mut BytesMut,
     header_bytes: usize,
     index: usize,
     value: u8,
     sparse_max_bytes: usize,
+    cursor: &mut Cursor,
 ) -> Result<Raised, Corrupted> {
     if value > VALUE_MAX {
         return Ok(Raised::NeedsDense);
     }
-    let place = locate(&hll[header_bytes..], index)?;
+    let place = locate(&hll[header_bytes..], *cursor, index)?;
+    *cursor = place.resume;
     if place.run.value >= value {
         return Ok(Raised::No);
     }
@@ -105,33 +119,33 @@ pub fn raise(
     if parts.len() > place.run.bytes && grown_bytes > sparse_max_bytes {
         return Ok(Raised::NeedsDense);
     }
-    let at = header_bytes + place.at;
-    hll.splice(at..at + place.run.bytes, parts);
-    join(hll, header_bytes + place.previous_at);
+    let at = header_bytes + place.start.at;
+    replace(hll, at..at + place.run.bytes, &parts);
+    join(hll, header_bytes + place.previous.at);
     Ok(Raised::Yes)
 }
 
 /// Where in the body a register is.
 struct Place {
-    /// The offset of the run that covers it.
-    at: usize,
-    /// The offset of the run before that, or the same if there is none.
-    previous_at: usize,
-    /// The first register of the run.
-    first: usize,
+    /// The beginning of the run that covers it.
+    start: Cursor,
+    /// The beginning of the run before that, or the same if there is none.
+    previous: Cursor,
+    /// One run further back, if there is one. An edit here changes nothing before `previous`, and a higher register lies
+    /// there or behind; so this is where to look for that from, with the run before it in sight.
+    resume: Cursor,
     run: Run,
 }
 
-fn locate(body: &[u8], index: usize) -> Result<Place, Corrupted> {
-    let (mut at, mut previous_at, mut first) = (0, 0, 0);
-    while at < body.len() {
-        let run = read(&body[at..])?;
-        if index < first + run.registers {
-            return Ok(Place { at, previous_at, first, run });
+fn locate(body: &[u8], from: Cursor, index: usize) -> Result<Place, Corrupted> {
+    let (mut start, mut previous, mut resume) = (from, from, from);
+    while start.at < body.len() {
+        let run = read(&body[start.at..])?;
+        if index < start.first + run.registers {
+            return Ok(Place { start, previous, resume, run });
         }
-        previous_at = at;
-        at += run.bytes;
-        first += run.registers;
+        (resume, previous) = (previous, start);
+        start = Cursor { at: start.at + run.bytes, first: start.first + run.registers };
     }
     Err(Corrupted)
 }
@@ -158,7 +172,7 @@ fn value_code(value: u8, registers: usize) -> u8 {
 
 /// The code that replaces the run at `place`: what is left of it on both sides, and the raised register between.
 fn split(place: &Place, index: usize, value: u8) -> Vec<u8> {
-    let before = index - place.first;
+    let before = index - place.start.first;
     let after = place.run.registers - before - 1;
     let mut code = Vec::with_capacity(5);
     let push_rest = |code: &mut Vec<u8>, registers: usize| match (registers, place.run.value) {
@@ -172,8 +186,19 @@ fn split(place: &Place, index: usize, value: u8) -> Vec<u8> {
     code
 }
 
+/// Puts `code` in the place of `range`.
+fn replace(hll: &mut BytesMut, range: Range<usize>, code: &[u8]) {
+    let behind = range.end..hll.len();
+    let end = range.start + code.len();
+    let len = end + behind.len();
+    hll.resize(len.max(hll.len()), 0);
+    hll.copy_within(behind, end);
+    hll.truncate(len);
+    hll[range.start..end].copy_from_slice(code);
+}
+
 /// Joins neighbouring runs of the same value among the next few opcodes.
-fn join(hll: &mut Vec<u8>, mut at: usize) {
+fn join(hll: &mut BytesMut, mut at: usize) {
     for _ in 0..JOIN_SCAN_OPCODES {
         let Some(Ok(run)) = hll.get(at..).map(read) else { return };
         let next = hll.get(at + run.bytes..).map(read);
@@ -183,8 +208,8 @@ fn join(hll: &mut Vec<u8>, mut at: usize) {
                     && next.value == run.value
                     && run.registers + next.registers <= VALUE_RUN_MAX =>
             {
-                hll.remove(at);
-                hll[at] = value_code(run.value, run.registers + next.registers);
+                let joined = value_code(run.value, run.registers + next.registers);
+                replace(hll, at..at + run.bytes + next.bytes, &[joined]);
             }
             _ => at += run.bytes,
         }

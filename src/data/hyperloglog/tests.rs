@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const SPARSE_MAX_BYTES: usize = 3000;
 
-fn value_of(elements: impl IntoIterator<Item = String>, sparse_max_bytes: usize) -> Vec<u8> {
+fn value_of(elements: impl IntoIterator<Item = String>, sparse_max_bytes: usize) -> BytesMut {
     let mut hll = create();
     for element in elements {
         add(&mut hll, element.as_bytes(), sparse_max_bytes).unwrap();
@@ -27,7 +27,7 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 #[test]
 fn an_empty_value_counts_zero() {
     let hll = create();
-    assert_eq!(hll, b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\0\x7f\xff");
+    assert_eq!(hll[..], b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\0\x7f\xff"[..]);
     assert_eq!((count(&hll), cached_count(&hll)), (Ok(0), Some(0)));
     assert_eq!(decode(&hll).as_deref(), Ok("Z:16384"));
 }
@@ -37,14 +37,14 @@ fn an_empty_value_counts_zero() {
 fn few_elements_give_the_bytes_of_redis() {
     let mut hll = value_of("abcdefg".chars().map(String::from), SPARSE_MAX_BYTES);
     let body = b"Fm\x80V\x0c\x80D<\x848\x80P\xb1\x84I\x8c\x80Bm\x80BZ";
-    assert_eq!(hll, [b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80", body.as_slice()].concat());
+    assert_eq!(hll[..], [b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80", body.as_slice()].concat()[..]);
     assert_eq!(
         decode(&hll).as_deref(),
         Ok("Z:1646 v:1,1 Z:5645 v:1,1 Z:1085 v:2,1 z:57 v:1,1 Z:4274 v:2,1 Z:2445 v:1,1 Z:622 v:1,1 Z:603")
     );
     assert_eq!((cached_count(&hll), count(&hll)), (None, Ok(7)));
     set_cached_count(&mut hll, 7);
-    assert_eq!(hll, [b"HYLL\x01\0\0\0\x07\0\0\0\0\0\0\0", body.as_slice()].concat());
+    assert_eq!(hll[..], [b"HYLL\x01\0\0\0\x07\0\0\0\0\0\0\0", body.as_slice()].concat()[..]);
     assert_eq!(cached_count(&hll), Some(7));
 }
 
@@ -118,18 +118,18 @@ fn wrong_headers_are_told_from_corrupted_bodies() {
     let with = |at: usize, byte: u8| {
         let mut wrong = hll.clone();
         wrong[at] = byte;
-        wrong
+        wrong.to_vec()
     };
     let no_header = [b"".to_vec(), b"HYLL".to_vec(), with(0, b'h'), with(4, 0), with(4, 2)];
     for bytes in no_header {
         assert!(!has_header(&bytes) && !is_valid(&bytes), "{}", bytes.escape_ascii());
     }
-    let longer = [hll.as_slice(), b"hello"].concat();
+    let longer = [&hll[..], b"hello"].concat();
     let shorter = hll[..hll.len() - 1].to_vec();
     for bytes in [longer, shorter, hll[..HEADER_BYTES].to_vec()] {
         assert!(has_header(&bytes) && !is_valid(&bytes), "{}", bytes.escape_ascii());
         assert_eq!(count(&bytes), Err(Corrupted));
-        assert_eq!(to_dense(&mut bytes.clone()), Err(Corrupted));
+        assert_eq!(to_dense(&mut BytesMut::from(&bytes[..])), Err(Corrupted));
         assert_eq!(decode(&bytes), Err(Corrupted));
         assert_eq!(merge_into(&mut [0; REGISTERS], &bytes), Err(Corrupted));
     }
@@ -144,7 +144,8 @@ fn a_short_self_test_passes() {
 }
 
 /// Calls everything there is on `bytes`: what matters is that it returns.
-fn try_everything(mut bytes: Vec<u8>) {
+fn try_everything(bytes: &[u8]) {
+    let mut bytes = BytesMut::from(bytes);
     let valid = is_valid(&bytes);
     assert_eq!(count(&bytes).is_ok(), valid);
     assert_eq!(merge_into(&mut [0; REGISTERS], &bytes).is_ok(), valid);
@@ -180,6 +181,26 @@ proptest! {
     }
 
     #[test]
+    fn raising_in_one_pass_gives_the_bytes_of_raising_one_by_one(
+        old in prop::collection::vec(0u32..5000, 0..400),
+        raised in prop::collection::vec((0usize..REGISTERS, 1u8..5), 0..300),
+        dense_part in (0usize..REGISTERS, prop::collection::vec(0u8..4, 0..60)),
+        sparse_max_bytes in 300usize..3000,
+    ) {
+        let mut together = value_of(old.iter().map(u32::to_string), SPARSE_MAX_BYTES);
+        let mut one_by_one = together.clone();
+        let mut registers = [0; REGISTERS];
+        raised.into_iter().for_each(|(index, value)| registers[index] = value);
+        registers[dense_part.0..].iter_mut().zip(dense_part.1).for_each(|(register, value)| *register = value);
+        raise_registers(&mut together, &registers, sparse_max_bytes).unwrap();
+        for (index, &value) in registers.iter().enumerate().filter(|&(_, &value)| value > 0) {
+            raise(&mut one_by_one, index, value, sparse_max_bytes, &mut sparse::Cursor::default()).unwrap();
+        }
+        invalidate_cached_count(&mut one_by_one);
+        prop_assert_eq!(together, one_by_one);
+    }
+
+    #[test]
     fn damaged_sparse_values_harm_nobody(
         elements in 0u32..200,
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
@@ -191,12 +212,12 @@ proptest! {
             hll[at] = byte;
         }
         hll.truncate(hll.len() - cut.min(2));
-        try_everything(hll);
+        try_everything(&hll);
     }
 
     #[test]
     fn random_bodies_harm_nobody(body in prop::collection::vec(any::<u8>(), 0..300)) {
-        try_everything([&create()[..HEADER_BYTES], &body].concat());
+        try_everything(&[&create()[..HEADER_BYTES], &body].concat());
     }
 
     #[test]
@@ -205,6 +226,6 @@ proptest! {
         to_dense(&mut hll).unwrap();
         let mut random = fastrand::Rng::with_seed(seed);
         hll[HEADER_BYTES..].iter_mut().for_each(|at| *at = if random.bool() { byte } else { 0xff });
-        try_everything(hll);
+        try_everything(&hll);
     }
 }

@@ -61,7 +61,7 @@ impl<E: Entry, S: BuildHasher> Table<E, S> {
     /// An entry picked at random, by numbers from `random`; none if the table is empty.
     ///
     /// Every entry is equally likely: a slot number is drawn over all that the directory could address, and drawn
-    /// again while there is no entry there, 2 to 5 times on average. After 128 vain draws (a table that was reserved
+    /// again while there is no entry there, a few times on average. After 128 vain draws (a table that was reserved
     /// and hardly filled, or a broken hash function) it is the entry behind a random position, which favours entries
     /// behind a gap.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<NonNull<u8>> {

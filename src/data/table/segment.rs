@@ -1,4 +1,4 @@
-//! A segment: up to some 460 keys that share a prefix of their hash, in one allocation, sorted.
+//! A segment: up to 448 keys that share a prefix of their hash, in one allocation, sorted.
 //!
 //! Linear probing in sorted order (Amble and Knuth, "Ordered hash tables", 1974). The *home* of a tag is
 //! `tag * capacity / 2^20`, monotonic in the tag; a slot lies at its home or behind it with no free slot between, and
@@ -19,6 +19,9 @@ use std::ptr::NonNull;
 
 use super::Entry;
 use super::slot::{Slot, TAG_BITS, prefetch};
+
+/// The smallest class: 32 words, of which half are the tail.
+pub(super) const CLASS_MIN: u8 = 4;
 
 /// The class at which a segment splits instead of growing: 512 words.
 pub(super) const CLASS_MAX: u8 = 20;
@@ -49,25 +52,29 @@ pub(super) struct Segment {
     depth: u8,
 }
 
-/// Words of an allocation of `class`: 16, 20, 24, 28, 32, 40, 48, 56, 64, 80 …
+/// Words of an allocation of `class`: 32, 40, 48, 56, 64, 80 … from [`CLASS_MIN`] on
 fn words(class: u8) -> u32 {
     (4 + u32::from(class % 4)) << (2 + class / 4)
 }
 
-/// Slots of a class that serve as overflow, the last, always free one included.
+/// Slots that a search compares at once, without a branch between.
+const STRIDE: usize = 16;
+
+/// Slots of a class that serve as overflow, the last, always free one included. A stride from the last home ends
+/// within the tail.
 fn tail(class: u8) -> u32 {
-    words(class) / 16 + 1
+    (words(class) / 16 + 1).max(STRIDE as u32)
 }
 
-/// Keys at which a segment of `class` is full: nine tenths of its words.
+/// Keys at which a segment of `class` is full: seven eighths of its words.
 pub(super) fn keys_max(class: u8) -> u32 {
-    words(class) * 29 / 32
+    words(class) * 28 / 32
 }
 
 /// The smallest class that takes `keys` keys and some more.
 pub(super) fn class_for(keys: u32) -> u8 {
     let wanted = keys + keys / 32 + 1;
-    (0..u8::MAX).find(|&class| keys_max(class) >= wanted).expect("a segment never holds 2^32 keys")
+    (CLASS_MIN..u8::MAX).find(|&class| keys_max(class) >= wanted).expect("a segment never holds 2^32 keys")
 }
 
 /// The slot where `tag`'s run begins, of `capacity`.
@@ -199,21 +206,29 @@ impl Segment {
         unsafe { std::slice::from_raw_parts_mut(self.base(), (*self.header.as_ptr()).slots as usize) }
     }
 
-    /// The slot at `index`, which is not past the first free slot behind a home.
+    /// The slot at `index`, which is within a stride of a home, or not past the first free slot behind one.
     #[inline]
     fn at(self, index: usize) -> Slot {
         debug_assert!(index < self.slots().len());
-        // SAFETY: homes lie before the tail, and a walk from a home ends at the last slot at the latest, as that is
-        // always free; so `index` is in bounds. Slots are initialised, as in `slots`.
+        // SAFETY: homes lie before the tail, which is as long as a stride, and a walk from a home ends at the last slot
+        // at the latest, as that is always free; so `index` is in bounds. Slots are initialised, as in `slots`.
         unsafe { *self.base().add(index) }
     }
 
     /// The first slot from `tag`'s home on that is free or holds `tag` or a larger one.
+    ///
+    /// From a home on, slots that do not reach a tag come before all that do, even across a gap; so counting them in
+    /// one stride tells the place. A loop that stops at the place is slower: its length cannot be predicted, and each
+    /// wrong guess fetches the entry of another key.
     #[inline]
     pub(super) fn lower_bound(self, tag: u32) -> usize {
-        let mut index = home(tag, self.capacity);
-        while !self.at(index).reaches(tag) {
-            index += 1;
+        let home = home(tag, self.capacity);
+        let before: usize = (0..STRIDE).map(|offset| usize::from(!self.at(home + offset).reaches(tag))).sum();
+        let mut index = home + before;
+        if before == STRIDE {
+            while !self.at(index).reaches(tag) {
+                index += 1;
+            }
         }
         index
     }

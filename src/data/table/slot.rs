@@ -69,10 +69,10 @@ impl Slot {
 
     /// Whether a search for `tag` need not look past this slot for its first match: the slot is free or its tag is
     /// `tag` or larger. A free slot wraps to the largest word; in an occupied one the address is at least 1, so that
-    /// subtracting never borrows from the tag.
+    /// subtracting never borrows from the tag. The upper halves decide, and halves are what SSE2 can compare.
     #[inline]
     pub(super) fn reaches(self, tag: u32) -> bool {
-        self.word().wrapping_sub(1) >= u64::from(tag) << ADDRESS_BITS
+        (self.word().wrapping_sub(1) >> 32) as u32 >= tag << (32 - TAG_BITS)
     }
 
     /// Whether the slot is occupied under `tag`.

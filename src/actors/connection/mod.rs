@@ -1,0 +1,219 @@
+//! A Connection: one for each client. It owns the incoming half of the socket, the decoder and the session.
+//!
+//! It decodes every complete request in its buffer, parses each into a typed command, and hands them to its Courier as
+//! one turn; the next turn follows only after the replies. So order is free, the mailboxes are bounded by the number of
+//! clients, and a fast sender is slowed by TCP. It treats its peer's bytes as hostile.
+mod requests;
+
+use crate::{
+    actors::courier::{Desk, messages::LineId, socket::ReadHalf},
+    commands::{registry::Node, session::Session},
+    resp::Decoder,
+};
+use actix::prelude::*;
+use bytes::BytesMut;
+use requests::Deferred;
+use std::{
+    io,
+    rc::Rc,
+    sync::atomic::Ordering::Relaxed,
+    task::{Poll, ready},
+};
+
+/// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+/// Room for reading the rest of a request that came in part, bytes.
+const PARTIAL_ROOM_BYTES: usize = 16 * 1024;
+
+/// From the Courier: the replies are out, go on with what is waiting.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Resume;
+
+/// From the Courier: the connection ends now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HangUp;
+
+pub struct Connection {
+    desk: Rc<Desk>,
+    line: LineId,
+    socket: ReadHalf,
+    session: Session,
+    decoder: Decoder,
+    /// Bytes that are not decoded yet: part of a request, or requests that wait for the replies of earlier ones.
+    partial: BytesMut,
+    /// Bytes known to be missing from the request that has begun.
+    missing: usize,
+    /// A batch is with the Keyspace or the Supervisor.
+    in_flight: bool,
+    /// A command for the Supervisor, which waits for the replies of what came before it.
+    deferred: Option<Deferred>,
+    /// Replies of a turn that holds nothing for the Keyspace.
+    said: Vec<u8>,
+    /// For the roster: what CLIENT LIST shows.
+    last_command: Option<&'static Node>,
+    /// The peer sends no more.
+    ended: bool,
+    /// Nothing more is read: QUIT, a broken protocol, a limit.
+    halted: bool,
+}
+
+impl Connection {
+    pub fn new(desk: Rc<Desk>, line: LineId, socket: ReadHalf, session: Session) -> Connection {
+        Connection {
+            desk,
+            line,
+            socket,
+            session,
+            decoder: Decoder::default(),
+            partial: BytesMut::new(),
+            missing: 1,
+            in_flight: false,
+            deferred: None,
+            said: Vec::new(),
+            last_command: None,
+            ended: false,
+            halted: false,
+        }
+    }
+
+    /// Reads and submits until the socket is empty or a batch is in flight with enough read ahead.
+    fn pump(&mut self, task: &mut std::task::Context) -> Poll<()> {
+        loop {
+            self.catch_up();
+            if self.halted || (self.in_flight && self.partial.len() >= READ_AHEAD_BYTES) {
+                self.ask_to_resume();
+                return Poll::Pending;
+            }
+            match ready!(self.read(task)) {
+                Ok(0) => return Poll::Ready(()),
+                Ok(count) => self.note_input(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+    /// Learns whether the batch in flight has been answered, and goes on with what was kept meanwhile.
+    fn catch_up(&mut self) {
+        // Busy, too, is a client that does not read the replies it has.
+        self.in_flight = self.desk.with_line(self.line, |line| line.may_resume()) != Some(true);
+        if !self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) && !self.halted {
+            let mut partial = std::mem::take(&mut self.partial);
+            self.take_requests(&mut partial, true);
+            self.keep(partial);
+        }
+        if self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) {
+            self.ask_to_resume();
+        }
+    }
+    fn ask_to_resume(&self) {
+        self.desk.with_line(self.line, |line| line.wants_resume = true);
+    }
+    fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
+        self.desk.board.vitals.reads.fetch_add(1, Relaxed);
+        if self.partial.is_empty() && !self.decoder.is_midway() && !self.in_flight {
+            let desk = self.desk.clone();
+            return desk.with_read_buffer(|buffer| {
+                let count = ready!(self.socket.poll_read(buffer, task))?;
+                self.take_requests(buffer, false);
+                if !buffer.is_empty() {
+                    let mut rest = self.room_for(buffer.len());
+                    rest.extend_from_slice(buffer);
+                    buffer.clear();
+                    self.keep(rest);
+                }
+                Poll::Ready(Ok(count))
+            });
+        }
+        let room = self.missing.max(if self.decoder.wants_own_buffer() { 1 } else { PARTIAL_ROOM_BYTES });
+        if self.partial.capacity() - self.partial.len() < room.min(PARTIAL_ROOM_BYTES) {
+            self.partial.reserve(room);
+        }
+        self.socket.poll_read(&mut self.partial, task)
+    }
+    /// A buffer for the part of a request that has come: just large enough for the whole of a large one, so that its
+    /// value may be kept where it lies.
+    fn room_for(&self, length: usize) -> BytesMut {
+        BytesMut::with_capacity(length + if self.decoder.wants_own_buffer() { self.missing } else { 0 })
+    }
+    fn keep(&mut self, rest: BytesMut) {
+        // An empty buffer is given back: an idle connection holds none.
+        self.partial = if rest.is_empty() { BytesMut::new() } else { rest };
+        let record = &self.session.record;
+        record.query_buffer_bytes.store(self.partial.capacity(), Relaxed);
+        record.query_buffer_peak_bytes.fetch_max(self.partial.len(), Relaxed);
+    }
+    fn note_input(&mut self, count: usize) {
+        self.session.record.input_bytes.fetch_add(count as u64, Relaxed);
+        self.desk.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
+        let limit = self.desk.board.config.load().client_query_buffer_limit;
+        let unauthenticated_limit = 1024 * 1024;
+        let limit = if !self.session.must_authenticate() { limit } else { limit.min(unauthenticated_limit) };
+        if self.partial.len() > limit {
+            tracing::warn!(
+                "Closing client id={} addr={} that reached max query buffer length: {} bytes",
+                self.line.client,
+                self.session.record.address,
+                self.partial.len()
+            );
+            self.desk.board.vitals.query_buffer_limit_disconnections.fetch_add(1, Relaxed);
+            self.halted = true;
+            self.desk.close_when_drained(self.line);
+        }
+    }
+}
+
+impl Actor for Connection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.spawn(Pump);
+    }
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.desk.leave(self.line);
+        self.desk.board.roster.leave(self.line.client);
+        self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The reading of a Connection, as long as it lives. It is polled when the socket has something, and after every
+/// message to the actor.
+struct Pump;
+impl ActorFuture<Connection> for Pump {
+    type Output = ();
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        connection: &mut Connection,
+        ctx: &mut Context<Connection>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<()> {
+        if connection.ended {
+            // What was asked before the end is answered before the connection closes.
+            connection.catch_up();
+        } else {
+            ready!(connection.pump(task));
+            connection.ended = true;
+            connection.catch_up();
+        }
+        if connection.in_flight || connection.deferred.is_some() {
+            connection.ask_to_resume();
+            return Poll::Pending;
+        }
+        ctx.stop();
+        Poll::Ready(())
+    }
+}
+
+impl Handler<Resume> for Connection {
+    type Result = ();
+    /// The pump, which is polled after every message, does the work.
+    fn handle(&mut self, _: Resume, _: &mut Self::Context) {}
+}
+
+impl Handler<HangUp> for Connection {
+    type Result = ();
+    fn handle(&mut self, _: HangUp, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,239 @@
+//! From bytes to steps: what a Connection does with the requests in its buffer.
+use super::Connection;
+use crate::{
+    actors::{
+        courier::messages::{Batch, Run, Step},
+        now_ms,
+        supervisor::Ask,
+    },
+    commands::{
+        Task,
+        args::Context,
+        error::CommandError,
+        registry::{self, Node, Registry},
+        spec,
+        stage::count_error,
+    },
+    resp::{Limits, Request, decode::Decoded},
+};
+use bytes::BytesMut;
+use std::{sync::atomic::Ordering::Relaxed, time::Instant};
+
+/// Steps of one client in one turn: a long pipeline is served in parts, so that others come in between.
+const STEPS_MAX: usize = 128;
+
+/// A command for the Supervisor, parsed and waiting.
+pub struct Deferred {
+    node: &'static Node,
+    task: Task,
+    muted: bool,
+}
+
+/// What is to be read and judged by, for one turn.
+struct Rules {
+    limits: Limits,
+    context: Context,
+}
+
+impl Connection {
+    /// Decodes requests off the front of `buffer` and submits them as one turn, unless one is in flight.
+    pub(super) fn take_requests(&mut self, buffer: &mut BytesMut, alone: bool) {
+        if self.in_flight || self.halted {
+            return;
+        }
+        if let Some(deferred) = self.deferred.take() {
+            return self.ask(deferred);
+        }
+        let desk = self.desk.clone();
+        let before = buffer.len();
+        let mut only_said = false;
+        desk.submit(self.line, |batch| {
+            let (steps, says) = (batch.steps.len(), batch.says.position());
+            self.gather(buffer, alone, batch, steps);
+            let count = batch.steps.len() - steps;
+            only_said = batch.steps[steps..].iter().all(|step| matches!(step, Step::Say(_)));
+            self.note_activity(count);
+            if only_said {
+                // Nothing for the Keyspace: the replies can go out at once.
+                let bytes = batch.says.as_bytes()[says..].to_vec();
+                batch.steps.truncate(steps);
+                batch.says.truncate(says);
+                self.said = bytes;
+                return 0;
+            }
+            self.in_flight = true;
+            before - buffer.len()
+        });
+        if only_said && !self.said.is_empty() {
+            let said = std::mem::take(&mut self.said);
+            desk.send(self.line, &said, &[], 0);
+        }
+        if self.halted {
+            desk.close_when_drained(self.line);
+        } else if !self.in_flight
+            && let Some(deferred) = self.deferred.take()
+        {
+            self.ask(deferred);
+        }
+    }
+
+    fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch, first_step: usize) {
+        let mut rules = self.rules();
+        self.missing = 1;
+        while batch.steps.len() - first_step < STEPS_MAX && self.deferred.is_none() && !self.halted {
+            match self.decoder.decode(buffer, rules.limits, alone) {
+                Ok(Decoded::Request(request)) => {
+                    self.take_request(request, batch, &rules);
+                    rules.context.db = self.session.db;
+                    rules.limits.authenticated = !self.session.must_authenticate();
+                }
+                Ok(Decoded::Nothing) => {}
+                Ok(Decoded::Incomplete(missing)) => {
+                    self.missing = missing;
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!("Protocol error from client id={}: {}", self.line.client, error.0);
+                    self.say_error(batch, &CommandError::text_of(format!("ERR {}", error.0)));
+                    self.halted = true;
+                }
+            }
+        }
+    }
+    fn rules(&self) -> Rules {
+        let config = self.desk.board.config.load();
+        Rules {
+            limits: Limits {
+                bulk_bytes: config.proto_max_bulk_len,
+                authenticated: !self.session.must_authenticate(),
+            },
+            context: Context {
+                databases: config.databases,
+                db: self.session.db,
+                string_bytes_max: config.proto_max_bulk_len,
+                now_ms: now_ms(),
+            },
+        }
+    }
+
+    fn take_request(&mut self, request: Request, batch: &mut Batch, rules: &Rules) {
+        let node = match self.admit(&request) {
+            Ok(node) => node,
+            Err(error) => return self.say_error(batch, &error),
+        };
+        match registry::parse(node, &request, rules.context) {
+            Err(error) => {
+                self.desk.tally.called(node.index, 0, true);
+                self.say_error(batch, &error)
+            }
+            Ok(Task::Session(mut task)) => {
+                let started = Instant::now();
+                // Before it runs, because CLIENT LIST shows itself.
+                self.note_command(node);
+                let start = batch.says.position();
+                batch.says.speak(self.session.protocol);
+                let outcome = task.run_session(&mut self.session, &mut batch.says);
+                if let Err(error) = &outcome {
+                    batch.says.truncate(start);
+                    batch.says.error(error);
+                    count_error(&self.desk.board, error);
+                }
+                self.desk.tally.called(node.index, started.elapsed().as_nanos() as u64, outcome.is_err());
+                let muted = self.session.mutes_reply();
+                self.say_from(start, batch, muted);
+                self.halted |= self.session.quits;
+            }
+            Ok(task @ Task::Control(_)) => {
+                let muted = self.session.mutes_reply();
+                self.deferred = Some(Deferred { node, task, muted });
+            }
+            Ok(task) => {
+                let muted = self.session.mutes_reply();
+                batch.steps.push(Step::Run(Run {
+                    node,
+                    task,
+                    request,
+                    db: self.session.db,
+                    protocol: self.session.protocol,
+                    touches: !self.session.record.no_touch.load(Relaxed),
+                    muted,
+                }))
+            }
+        }
+        self.last_command = Some(node);
+    }
+    fn note_command(&self, node: &Node) {
+        let record = &self.session.record;
+        record.active_at_ms.store(now_ms(), Relaxed);
+        record.last_command.store(node.index + 1, Relaxed);
+    }
+    /// The gates that a request meets before it is parsed.
+    fn admit(&mut self, request: &Request) -> Result<&'static Node, CommandError> {
+        let node = match Registry::get().resolve(request) {
+            Ok(node) => node,
+            Err(error) => {
+                self.suspect(request);
+                if let Some(node) = request.get(0).and_then(|name| Registry::get().find(name)) {
+                    self.desk.tally.rejected(node.index);
+                }
+                return Err(error);
+            }
+        };
+        if self.session.must_authenticate() && node.spec().flags & spec::NO_AUTH == 0 {
+            self.desk.tally.rejected(node.index);
+            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        }
+        Ok(node)
+    }
+    /// An HTTP request is somebody's browser, tricked into talking to us: nothing behind its first line is for us.
+    fn suspect(&mut self, request: &Request) {
+        let name = request.get(0).unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+            tracing::warn!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to \
+                 Callboard. This is likely due to an attacker attempting to use Cross Protocol Scripting to \
+                 compromise your instance. Connection from {} aborted.",
+                self.session.record.address
+            );
+            self.halted = true;
+        }
+    }
+    fn say_error(&mut self, batch: &mut Batch, error: &CommandError) {
+        let muted = self.session.mutes_reply();
+        let start = batch.says.position();
+        batch.says.speak(self.session.protocol);
+        batch.says.error(error);
+        count_error(&self.desk.board, error);
+        self.say_from(start, batch, muted);
+    }
+    fn say_from(&self, start: usize, batch: &mut Batch, muted: bool) {
+        if muted {
+            batch.says.truncate(start);
+        }
+        batch.steps.push(Step::Say(start..batch.says.position()));
+    }
+    fn note_activity(&mut self, count: usize) {
+        if count == 0 && self.deferred.is_none() {
+            return;
+        }
+        self.session.record.commands.fetch_add(count as u64, Relaxed);
+        self.desk.board.vitals.commands_processed.fetch_add(count as u64, Relaxed);
+        if let Some(node) = self.last_command {
+            self.note_command(node);
+        }
+    }
+    /// Sends a command to the Supervisor; its reply comes like any other.
+    fn ask(&mut self, Deferred { node, task, muted }: Deferred) {
+        self.in_flight = true;
+        self.desk.with_line(self.line, |line| line.in_flight = true);
+        self.desk.board.vitals.commands_processed.fetch_add(1, Relaxed);
+        self.desk.supervisor.do_send(Ask {
+            node,
+            task,
+            line: self.line,
+            protocol: self.session.protocol,
+            muted,
+            courier: self.desk.courier.clone(),
+        });
+    }
+}

@@ -1,0 +1,313 @@
+//! The Courier: one on each arbiter that holds Connections.
+//!
+//! It gathers what its Connections ask during one turn of the arbiter and carries it to the Keyspace as one message,
+//! because a message that crosses threads costs more than several commands. It owns the outgoing halves of their
+//! sockets and writes the replies itself, so a reply costs no message of its own.
+//!
+//! Connections and Courier share a thread and a [`Desk`]: the outbox between them is a plain queue.
+mod line;
+pub mod messages;
+pub mod socket;
+
+use crate::{
+    actors::{connection::Connection, keyspace::Keyspace, supervisor::Supervisor},
+    board::{Board, ClientRecord, Tally},
+    commands::{registry::Registry, session::Session},
+    resp::reply::Graft,
+};
+use actix::prelude::*;
+use bytes::BytesMut;
+use line::{Line, Sent};
+use messages::{Adopt, Batch, Carry, Close, Kill, LineId, Replies, Turn};
+use slab::Slab;
+use socket::Socket;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+/// A batch is carried at once when it holds this many steps or bytes of requests, without waiting for the end of the
+/// turn: others should not wait for a very long one.
+const STEPS_MAX: usize = 64;
+const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Size of the buffer that all Connections of the arbiter read into, bytes.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// A read is tried only into at least this much room, bytes.
+const READ_ROOM_BYTES_MIN: usize = 16 * 1024;
+
+/// What Connections and their Courier share. One thread uses it, so it is never locked.
+pub struct Desk {
+    pub board: Arc<Board>,
+    pub tally: Arc<Tally>,
+    pub supervisor: Addr<Supervisor>,
+    pub courier: Addr<Courier>,
+    keyspace: Addr<Keyspace>,
+    outbox: RefCell<Batch>,
+    outbox_bytes: Cell<usize>,
+    carrying: Cell<bool>,
+    lines: RefCell<Slab<Line>>,
+    read_buffer: RefCell<BytesMut>,
+    /// Buffers to be used again: a batch, and bytes of replies for the Keyspace.
+    spare_batch: RefCell<Option<Batch>>,
+    spare_bytes: RefCell<Option<Vec<u8>>>,
+}
+
+impl Desk {
+    /// Adds one client's steps to the outbox: `write` pushes them, and tells how many bytes of requests they hold.
+    /// Nothing is sent if it pushed none.
+    pub fn submit(&self, line: LineId, write: impl FnOnce(&mut Batch) -> usize) {
+        let mut outbox = self.outbox.borrow_mut();
+        let before = outbox.steps.len();
+        let bytes = write(&mut outbox);
+        let end = outbox.steps.len();
+        if end == before {
+            return;
+        }
+        outbox.turns.push(Turn { line, end });
+        self.outbox_bytes.set(self.outbox_bytes.get() + bytes);
+        if let Some(line) = self.lines.borrow_mut().get_mut(line.slot) {
+            line.in_flight = true;
+        }
+        let is_full = end >= STEPS_MAX || self.outbox_bytes.get() >= REQUEST_BYTES_MAX;
+        drop(outbox);
+        if is_full {
+            self.carry();
+        } else if !self.carrying.replace(true) {
+            self.courier.do_send(Carry);
+        }
+    }
+    /// Sends what was gathered to the Keyspace.
+    fn carry(&self) {
+        let spare = self.spare_batch.take().unwrap_or_default();
+        let batch = self.outbox.replace(spare);
+        self.outbox_bytes.set(0);
+        if !batch.is_empty() {
+            let (reply_to, spent_bytes) = (self.courier.clone().recipient(), self.spare_bytes.take());
+            self.keyspace.do_send(crate::actors::keyspace::Execute { batch, reply_to, spent_bytes });
+        }
+    }
+    /// Runs `act` on a client's line, if it is still there.
+    pub fn with_line<R>(&self, id: LineId, act: impl FnOnce(&mut Line) -> R) -> Option<R> {
+        let mut lines = self.lines.borrow_mut();
+        lines.get_mut(id.slot).filter(|line| line.client == id.client).map(act)
+    }
+    /// Sends bytes to a client now.
+    pub fn send(&self, id: LineId, bytes: &[u8], grafts: &[Graft], base: usize) {
+        let sent = self.with_line(id, |line| {
+            let sent = line.send(bytes, grafts, base, &self.board);
+            (sent, line.closing, line.waits_writable)
+        });
+        match sent {
+            None | Some((Sent::All, false, _)) => {}
+            Some((Sent::Partly, _, true)) => {}
+            Some((Sent::Partly, _, false)) => self.courier.do_send(Await(id)),
+            Some((Sent::All, true, _)) | Some((Sent::Broken, ..)) => self.hang_up(id),
+        }
+    }
+    /// Tells the Connection to end.
+    fn hang_up(&self, id: LineId) {
+        self.with_line(id, |line| {
+            line.closing = true;
+            line.connection.do_send(crate::actors::connection::HangUp);
+        });
+    }
+    /// Ends the connection once all that is pending for it is written.
+    pub fn close_when_drained(&self, id: LineId) {
+        let drained = self.with_line(id, |line| {
+            line.closing = true;
+            line.is_drained() && !line.in_flight
+        });
+        if drained == Some(true) {
+            self.hang_up(id);
+        }
+    }
+    /// The client's batch is answered: its Connection may go on if it has more.
+    fn settle(&self, id: LineId) {
+        let state = self.with_line(id, |line| {
+            line.in_flight = false;
+            (line.closing && line.is_drained(), line.wants_resume && line.may_resume())
+        });
+        match state {
+            Some((true, _)) => self.hang_up(id),
+            Some((_, true)) => self.resume(id),
+            _ => {}
+        }
+    }
+    fn resume(&self, id: LineId) {
+        self.with_line(id, |line| {
+            line.wants_resume = false;
+            line.connection.do_send(crate::actors::connection::Resume);
+        });
+    }
+    pub fn leave(&self, id: LineId) {
+        let mut lines = self.lines.borrow_mut();
+        if lines.get(id.slot).is_some_and(|line| line.client == id.client) {
+            lines.remove(id.slot);
+        }
+    }
+    /// Runs `read` with the buffer that all Connections of this thread read into. It is empty, has room, and must be
+    /// left empty: so an idle connection holds no buffer at all.
+    pub fn with_read_buffer<R>(&self, read: impl FnOnce(&mut BytesMut) -> R) -> R {
+        let mut buffer = self.read_buffer.borrow_mut();
+        if buffer.capacity() < READ_ROOM_BYTES_MIN && !buffer.try_reclaim(READ_BUFFER_BYTES) {
+            *buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
+        }
+        let result = read(&mut buffer);
+        debug_assert!(buffer.is_empty(), "the shared read buffer is left empty");
+        result
+    }
+}
+
+pub struct Courier {
+    desk: Rc<Desk>,
+}
+
+impl Courier {
+    pub fn new(
+        address: Addr<Courier>,
+        board: Arc<Board>,
+        keyspace: Addr<Keyspace>,
+        supervisor: Addr<Supervisor>,
+    ) -> Courier {
+        let desk = Desk {
+            tally: board.tallies.join(Registry::get().count()),
+            board,
+            supervisor,
+            courier: address,
+            keyspace,
+            outbox: RefCell::default(),
+            outbox_bytes: Cell::new(0),
+            carrying: Cell::new(false),
+            lines: RefCell::default(),
+            read_buffer: RefCell::default(),
+            spare_batch: RefCell::default(),
+            spare_bytes: RefCell::default(),
+        };
+        Courier { desk: Rc::new(desk) }
+    }
+    fn welcome(&mut self, socket: Socket) {
+        let now_ms = crate::actors::now_ms();
+        let board = &self.desk.board;
+        let client = board.roster.next_id();
+        let record = Arc::new(ClientRecord::new(
+            client,
+            socket.address,
+            socket.local_address,
+            socket.file_descriptor,
+            socket.is_unix,
+            now_ms,
+        ));
+        let slot = self.desk.lines.borrow().vacant_key();
+        let id = LineId { slot, client };
+        let courier = self.desk.courier.clone();
+        record.on_kill(move || courier.do_send(Kill(id)));
+        board.roster.enter(record.clone());
+        let session = Session::new(board.clone(), record.clone());
+        let connection = Connection::new(self.desk.clone(), id, socket.read, session).start();
+        let key = self.desk.lines.borrow_mut().insert(Line::new(client, connection, record, socket.write));
+        debug_assert_eq!(key, slot);
+    }
+}
+
+impl Actor for Courier {
+    type Context = Context<Self>;
+}
+
+impl Handler<Adopt> for Courier {
+    type Result = ();
+    fn handle(&mut self, Adopt(accepted): Adopt, _: &mut Self::Context) {
+        match accepted.open() {
+            Ok(socket) => self.welcome(socket),
+            Err(error) => {
+                self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
+                tracing::debug!("A client left before it was served: {error}");
+            }
+        }
+    }
+}
+
+impl Handler<Carry> for Courier {
+    type Result = ();
+    fn handle(&mut self, _: Carry, _: &mut Self::Context) {
+        self.desk.carrying.set(false);
+        self.desk.carry();
+    }
+}
+
+impl Handler<Replies> for Courier {
+    type Result = ();
+    fn handle(&mut self, replies: Replies, _: &mut Self::Context) {
+        let (mut start, mut grafted) = (0, 0);
+        for &(line, end) in &replies.ends {
+            let grafts_end =
+                grafted + replies.grafts[grafted..].iter().take_while(|graft| graft.at < end).count();
+            self.desk.send(line, &replies.bytes[start..end], &replies.grafts[grafted..grafts_end], start);
+            self.desk.settle(line);
+            (start, grafted) = (end, grafts_end);
+        }
+        if let Some(mut spent) = replies.spent {
+            spent.clear();
+            self.desk.spare_batch.replace(Some(spent));
+        }
+        self.desk.spare_bytes.replace(Some(replies.bytes));
+    }
+}
+
+impl Handler<Kill> for Courier {
+    type Result = ();
+    fn handle(&mut self, Kill(id): Kill, _: &mut Self::Context) {
+        self.desk.hang_up(id)
+    }
+}
+
+impl Handler<Close> for Courier {
+    type Result = ();
+    fn handle(&mut self, _: Close, _: &mut Self::Context) {
+        for (_, line) in self.desk.lines.borrow_mut().iter_mut() {
+            let _ = line.flush(&self.desk.board);
+            line.connection.do_send(crate::actors::connection::HangUp);
+        }
+    }
+}
+
+/// To itself: wait until a client's socket takes more.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Await(LineId);
+
+impl Handler<Await> for Courier {
+    type Result = ();
+    fn handle(&mut self, Await(id): Await, ctx: &mut Self::Context) {
+        let socket = self.desk.with_line(id, |line| {
+            (!std::mem::replace(&mut line.waits_writable, true)).then(|| line.socket.clone())
+        });
+        let Some(Some(socket)) = socket else { return };
+        let wait = async move { socket.writable().await };
+        ctx.spawn(wait.into_actor(self).map(move |_, courier, _| courier.flush(id)));
+    }
+}
+impl Courier {
+    fn flush(&mut self, id: LineId) {
+        let sent = self.desk.with_line(id, |line| {
+            line.waits_writable = false;
+            (
+                line.flush(&self.desk.board),
+                line.closing && !line.in_flight,
+                line.wants_resume && line.may_resume(),
+            )
+        });
+        match sent {
+            None => {}
+            Some((Sent::Broken, ..)) | Some((Sent::All, true, _)) => self.desk.hang_up(id),
+            Some((sent, _, resumes)) => {
+                if resumes {
+                    self.desk.resume(id);
+                }
+                if sent == Sent::Partly {
+                    self.desk.courier.do_send(Await(id));
+                }
+            }
+        }
+    }
+}

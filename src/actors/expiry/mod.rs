@@ -1,0 +1,152 @@
+//! Expiry: knows *when*. It owns the timing wheel of all deadlines and works on a timer.
+//!
+//! It says when a deadline has come; whether the key is still there, and still has that deadline, is the Keyspace's to
+//! judge. At most one [`Due`] is unacknowledged, each of bounded size: a Keyspace under load is never swamped by time.
+use crate::{
+    actors::{
+        keyspace::{Due, Keyspace, PauseOver},
+        now_ms,
+    },
+    board::Board,
+    data::wheel::{Item, Wheel},
+    store::WheelEntry,
+};
+use actix::prelude::*;
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+/// Items in one message: some 50 µs of the Keyspace's time.
+const ITEMS_MAX: usize = 256;
+/// The clock of the world may be set: it is looked at again at least this often, ms.
+const SLEEP_MAX_MS: u64 = 500;
+
+/// From the Keyspace: new deadlines.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Deadlines(pub Vec<WheelEntry>);
+
+/// From the Keyspace: the last [`Due`] is done; these were prolonged and come back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Done {
+    pub again: Vec<WheelEntry>,
+    pub spent: Vec<Item>,
+}
+
+/// From the Keyspace: send [`PauseOver`] at this time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WakeAfterPause {
+    pub at_ms: u64,
+}
+
+/// Where Expiry sends what is due: given once the Keyspace stands.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Serve(pub Addr<Keyspace>);
+
+pub struct Expiry {
+    wheel: Wheel,
+    keyspace: Option<Addr<Keyspace>>,
+    board: Arc<Board>,
+    unacknowledged: bool,
+    spare: Vec<Item>,
+    timer: Option<(u64, SpawnHandle)>,
+}
+
+impl Expiry {
+    pub fn new(board: Arc<Board>) -> Expiry {
+        Expiry {
+            wheel: Wheel::new(now_ms() as u64),
+            keyspace: None,
+            board,
+            unacknowledged: false,
+            spare: Vec::new(),
+            timer: None,
+        }
+    }
+    fn insert(&mut self, entries: Vec<WheelEntry>) {
+        for (deadline_ms, item) in entries {
+            self.wheel.insert(deadline_ms, item);
+        }
+        let vitals = &self.board.vitals;
+        vitals.wheel_items.store(self.wheel.len(), Relaxed);
+        vitals.wheel_bytes.store(self.wheel.allocated_bytes(), Relaxed);
+    }
+    /// Sends what is due, or sets the timer for when something will be.
+    fn work(&mut self, ctx: &mut Context<Self>) {
+        if self.unacknowledged {
+            return;
+        }
+        let Some(keyspace) = &self.keyspace else { return };
+        let mut items = std::mem::take(&mut self.spare);
+        items.clear();
+        // The budget counts items that only move down the wheel, too: go on until some come out or none are left.
+        while self.wheel.advance(now_ms() as u64, ITEMS_MAX, &mut items) && items.is_empty() {}
+        if items.is_empty() {
+            self.spare = items;
+            return self.arm(ctx);
+        }
+        self.unacknowledged = true;
+        keyspace.do_send(Due { items });
+    }
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let Some(due_ms) = self.wheel.next_due_ms() else { return };
+        if let Some((armed_ms, handle)) = self.timer {
+            if armed_ms <= due_ms {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let sleep_ms = due_ms.saturating_sub(now_ms() as u64).min(SLEEP_MAX_MS);
+        let handle = ctx.run_later(Duration::from_millis(sleep_ms), |expiry, ctx| {
+            expiry.timer = None;
+            expiry.work(ctx);
+        });
+        self.timer = Some((due_ms, handle));
+    }
+}
+
+impl Actor for Expiry {
+    type Context = Context<Self>;
+}
+
+impl Handler<Serve> for Expiry {
+    type Result = ();
+    fn handle(&mut self, Serve(keyspace): Serve, ctx: &mut Self::Context) {
+        self.keyspace = Some(keyspace);
+        self.work(ctx);
+    }
+}
+
+impl Handler<Deadlines> for Expiry {
+    type Result = ();
+    fn handle(&mut self, Deadlines(entries): Deadlines, ctx: &mut Self::Context) {
+        self.insert(entries);
+        self.work(ctx);
+    }
+}
+
+impl Handler<Done> for Expiry {
+    type Result = ();
+    fn handle(&mut self, Done { again, spent }: Done, ctx: &mut Self::Context) {
+        self.unacknowledged = false;
+        self.spare = spent;
+        self.insert(again);
+        self.work(ctx);
+    }
+}
+
+impl Handler<WakeAfterPause> for Expiry {
+    type Result = ();
+    fn handle(&mut self, WakeAfterPause { at_ms }: WakeAfterPause, ctx: &mut Self::Context) {
+        let sleep_ms = at_ms.saturating_sub(now_ms() as u64);
+        ctx.run_later(Duration::from_millis(sleep_ms), |expiry, _| {
+            if let Some(keyspace) = &expiry.keyspace {
+                keyspace.do_send(PauseOver);
+            }
+        });
+    }
+}

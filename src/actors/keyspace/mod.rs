@@ -1,0 +1,251 @@
+//! The Keyspace: the one actor that owns all data.
+//!
+//! It takes batches from Couriers and runs their steps in order through the [`Stage`], a plain deterministic machine.
+//! What a batch changed is told to the others once per drain of the mailbox: the first thing that falls in posts a
+//! [`Flush`] to the actor itself, which arrives after all messages that were already waiting.
+mod dropper;
+mod held;
+
+use crate::{
+    actors::{
+        courier::messages::{Batch, Replies, Run, Step},
+        expiry::{Deadlines, Expiry},
+        now_ms,
+    },
+    board::{Board, PauseScope},
+    commands::{
+        Access, Caller,
+        spec::{Begin, KeySpec},
+        stage::Stage,
+    },
+    data::wheel::Item,
+    resp::Reply,
+    store::{Wants, WheelEntry},
+};
+use actix::prelude::*;
+use dropper::Dropper;
+use held::Held;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// From a Courier: what its clients asked in one turn.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Execute {
+    pub batch: Batch,
+    /// Who carries the replies.
+    pub reply_to: Recipient<Replies>,
+    /// A buffer of replies that is done with.
+    pub spent_bytes: Option<Vec<u8>>,
+}
+
+/// From Expiry: deadlines that have come. It sends the next ones only when these are acknowledged.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Due {
+    pub items: Vec<Item>,
+}
+
+/// To itself: the mailbox has been drained, tell the others.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
+/// From the Supervisor or from Expiry: a pause may have ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PauseOver;
+
+pub struct Keyspace {
+    stage: Stage,
+    expiry: Addr<Expiry>,
+    dropper: Dropper,
+    flushing: bool,
+    held: Held,
+    /// A wake-up for the end of a pause has been asked of Expiry.
+    pause_end_asked_ms: i64,
+    due: Vec<(usize, bytes::Bytes)>,
+    /// Database and hash of the keys that a batch begins with.
+    hashes: Vec<(usize, u64)>,
+}
+
+/// Below this a batch has too few keys for prefetching to pay.
+const PREFETCH_STEPS_MIN: usize = 4;
+
+impl Keyspace {
+    pub fn new(board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
+        Keyspace {
+            dropper: Dropper::start(board.clone()),
+            // Nobody listens to effects, events or touched keys yet: the Persistence and PubSub actors will.
+            stage: Stage::new(board, seed, Wants::default()),
+            expiry,
+            flushing: false,
+            held: Held::default(),
+            pause_end_asked_ms: 0,
+            due: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+    fn perform(stage: &mut Stage, run: &mut Run, client: u64, reply: &mut Reply) {
+        let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
+        let start = reply.position();
+        reply.speak(run.protocol);
+        stage.perform(run.node, &mut run.task, &run.request, caller, reply);
+        if run.muted {
+            reply.truncate(start);
+        }
+    }
+    /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
+    /// memory after the other becomes one wait for all.
+    fn prefetch(&mut self, steps: &[Step]) {
+        if steps.len() < PREFETCH_STEPS_MIN {
+            return;
+        }
+        self.hashes.clear();
+        for step in steps {
+            let Step::Run(run) = step else { continue };
+            if let Some(KeySpec { begin: Begin::Index(index), .. }) = run.node.spec().keys.first()
+                && let Some(key) = run.request.get(*index as usize)
+            {
+                let database = self.stage.store.database(run.db);
+                let hash = database.hash(key);
+                database.prefetch_slots(hash);
+                self.hashes.push((run.db, hash));
+            }
+        }
+        for &(db, hash) in &self.hashes {
+            self.stage.store.database(db).prefetch_entry(hash);
+        }
+    }
+    /// Tells the others what changed, at the end of the drain.
+    fn note_changes(&mut self, ctx: &mut Context<Self>) {
+        let store = &self.stage.store;
+        if !self.flushing && (store.has_deadlines() || store.has_garbage()) {
+            self.flushing = true;
+            ctx.notify(Flush);
+        }
+    }
+    fn flush(&mut self) {
+        self.flushing = false;
+        let deadlines = self.stage.store.take_deadlines();
+        if !deadlines.is_empty() {
+            self.expiry.do_send(Deadlines(deadlines));
+        }
+        let garbage = self.stage.store.take_garbage();
+        if !garbage.is_empty() {
+            self.dropper.drop_elsewhere(garbage);
+        }
+        self.post();
+    }
+    /// Posts the counts that only the Keyspace can make.
+    fn post(&mut self) {
+        let (counts, vitals) = (&mut self.stage.store.counts, &self.stage.board.vitals);
+        vitals.hits.fetch_add(counts.hits.take(), Relaxed);
+        vitals.misses.fetch_add(counts.misses.take(), Relaxed);
+        vitals.expired.fetch_add(std::mem::take(&mut counts.expired), Relaxed);
+    }
+}
+
+impl Actor for Keyspace {
+    type Context = Context<Self>;
+}
+
+impl Handler<Execute> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
+        let Execute { mut batch, reply_to, spent_bytes } = message;
+        let now_ms = now_ms();
+        self.stage.begin(now_ms);
+        if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
+            self.hold(&mut batch, &reply_to, scope, until_ms);
+        }
+        self.prefetch(&batch.steps);
+        let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
+        let mut ends = Vec::with_capacity(batch.turns.len());
+        let mut steps = batch.steps.iter_mut();
+        let mut done = 0;
+        for turn in &batch.turns {
+            for step in steps.by_ref().take(turn.end - done) {
+                match step {
+                    Step::Say(range) => reply.raw(&batch.says.as_bytes()[range.clone()]),
+                    Step::Run(run) => Keyspace::perform(&mut self.stage, run, turn.line.client, &mut reply),
+                }
+            }
+            done = turn.end;
+            ends.push((turn.line, reply.position()));
+        }
+        drop(steps);
+        let (bytes, grafts) = reply.into_parts();
+        reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
+        self.note_changes(ctx);
+    }
+}
+
+impl Handler<Due> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Due { items }: Due, ctx: &mut Self::Context) {
+        let now_ms = now_ms();
+        self.stage.begin(now_ms);
+        // A paused server keeps its data as it is: what is due waits, and readers hide it.
+        let frozen = self.stage.board.pause.at(now_ms).is_some() || !self.stage.store.expires_actively;
+        if frozen {
+            let later_ms = now_ms as u64 + 100;
+            self.expiry.do_send(crate::actors::expiry::Done {
+                again: items.iter().map(|&item| (later_ms, item)).collect(),
+                spent: items,
+            });
+            return;
+        }
+        let mut due = std::mem::take(&mut self.due);
+        let before = self.stage.store.take_deadlines();
+        for &item in &items {
+            self.stage.store.check_item(item, &mut due);
+        }
+        for (db, key) in due.drain(..) {
+            self.stage.changes(Caller { db, ..Caller::default() }).expire(db, &key);
+        }
+        self.due = due;
+        let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
+        again.extend(before);
+        self.expiry.do_send(crate::actors::expiry::Done { again, spent: items });
+        self.post();
+        self.note_changes(ctx);
+    }
+}
+
+impl Handler<Flush> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        self.flush();
+    }
+}
+
+impl Keyspace {
+    /// Takes the turns that must wait for the end of a pause out of the batch.
+    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
+        let waits = |steps: &[Step]| {
+            scope == PauseScope::All
+                || steps
+                    .iter()
+                    .any(|step| matches!(step, Step::Run(run) if run.node.entry.access == Access::Write))
+        };
+        if self.held.take_from(batch, reply_to, waits) && self.pause_end_asked_ms != until_ms {
+            self.pause_end_asked_ms = until_ms;
+            self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
+        }
+        self.stage.board.vitals.blocked_clients.store(self.held.len(), Relaxed);
+    }
+}
+
+impl Handler<PauseOver> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: PauseOver, ctx: &mut Self::Context) {
+        if self.stage.board.pause.at(now_ms()).is_some() {
+            return;
+        }
+        self.pause_end_asked_ms = 0;
+        for (reply_to, batch) in self.held.release() {
+            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
+        }
+        self.stage.board.vitals.blocked_clients.store(0, Relaxed);
+    }
+}

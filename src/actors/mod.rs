@@ -1,0 +1,22 @@
+//! The cast. Each folder is one actor: its state and lifecycle, its messages, its handlers.
+//!
+//! Rules of the house:
+//! * Messages only: no actor holds another's state. Handlers are synchronous, and answers travel by `do_send`: a
+//!   `send` future that is dropped before it is handled takes its message along.
+//! * What a turn of an arbiter gathers crosses threads as one message. An outbox posts a letter to its own actor when
+//!   the first thing falls in; the letter arrives after all that was already waiting, and carries the lot.
+//! * The Keyspace has no timers and no futures. Time comes to it as messages of Expiry, one at a time.
+pub mod connection;
+pub mod courier;
+pub mod expiry;
+pub mod keyspace;
+pub mod listener;
+pub mod supervisor;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time of day, ms since 1970: read here and handed down as a value.
+#[inline]
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

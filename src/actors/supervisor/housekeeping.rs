@@ -1,0 +1,70 @@
+//! What the Supervisor does once in a while: rates for INFO, the memory peak, and clients that were idle too long.
+use super::Supervisor;
+use crate::{actors::now_ms, allocator};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
+
+/// Samples that a rate is the mean of: 1.6 seconds.
+const SAMPLES: usize = 16;
+
+/// A counter's growth per second, over the last samples.
+#[derive(Default)]
+struct Rate {
+    last: u64,
+    samples: [u64; SAMPLES],
+    next: usize,
+}
+impl Rate {
+    fn sample(&mut self, counter: &AtomicU64, seconds: f64, post: &AtomicU64) {
+        let now = counter.load(Relaxed);
+        // After CONFIG RESETSTAT the counter is below what it was.
+        let grown = now.checked_sub(self.last).unwrap_or(now);
+        self.last = now;
+        self.samples[self.next % SAMPLES] = (grown as f64 / seconds.max(0.001)) as u64;
+        self.next += 1;
+        post.store(self.samples.iter().sum::<u64>() / SAMPLES as u64, Relaxed);
+    }
+}
+
+#[derive(Default)]
+pub struct Rates {
+    operations: Rate,
+    input: Rate,
+    output: Rate,
+    last: Option<Instant>,
+    rounds: u64,
+}
+
+impl Supervisor {
+    pub(super) fn keep_house(&mut self) {
+        let now = Instant::now();
+        let seconds = self.rates.last.replace(now).map_or(0.1, |last| now.duration_since(last).as_secs_f64());
+        let vitals = &self.board.vitals;
+        let Rates { operations, input, output, .. } = &mut self.rates;
+        operations.sample(&vitals.commands_processed, seconds, &vitals.operations_per_second);
+        input.sample(&vitals.input_bytes, seconds, &vitals.input_bytes_per_second);
+        output.sample(&vitals.output_bytes, seconds, &vitals.output_bytes_per_second);
+        vitals.note_memory(allocator::used_bytes());
+        self.rates.rounds += 1;
+        if self.rates.rounds.is_multiple_of(10) {
+            self.close_idle();
+        }
+    }
+    /// `timeout`: clients that asked nothing for so long, and do not wait for anything.
+    fn close_idle(&self) {
+        let timeout_ms = self.board.config.load().timeout_seconds as i64 * 1000;
+        if timeout_ms == 0 {
+            return;
+        }
+        let now_ms = now_ms();
+        for record in self.board.roster.all() {
+            let idle_ms = now_ms - record.active_at_ms.load(Relaxed);
+            if idle_ms > timeout_ms && !record.blocked.load(Relaxed) {
+                tracing::debug!("Closing idle client id={}", record.id);
+                record.kill();
+            }
+        }
+    }
+}

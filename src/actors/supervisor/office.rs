@@ -1,0 +1,132 @@
+//! How the Supervisor does what commands ask of it.
+use super::{Supervisor, duties};
+use crate::{
+    actors::{
+        keyspace::PauseOver,
+        listener::{Listening, Stop},
+        now_ms,
+    },
+    board::{Board, PauseScope},
+    commands::{Office, Outcome, Save, Shutdown, error::CommandError},
+    config::{Apply, Circumstances, Config, Rewriting, SetError},
+};
+use std::sync::Arc;
+
+/// The Supervisor while it serves one client.
+pub struct AtDesk<'a> {
+    pub supervisor: &'a mut Supervisor,
+    pub client: u64,
+}
+
+impl Office for AtDesk<'_> {
+    fn board(&self) -> &Board {
+        &self.supervisor.board
+    }
+    fn client(&self) -> u64 {
+        self.client
+    }
+    fn configure(&mut self, pairs: &[(String, Vec<u8>)]) -> Result<(), String> {
+        let record = self.supervisor.board.roster.get(self.client);
+        let client_is_local = record.is_some_and(|record| record.is_local());
+        let pairs: Vec<(&str, &[u8])> =
+            pairs.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
+        let old = self.supervisor.board.config.load_full();
+        let now = Circumstances { client_is_local, loading: false };
+        let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
+        self.supervisor.apply(&duties(&changed), new).map_err(|(name, reason)| {
+            let argument = pairs.iter().map(|(given, _)| *given).find(|given| name.contains(given));
+            SetError::failed(argument.unwrap_or(name[0]), reason).to_string()
+        })
+    }
+    fn rewrite_configuration(&mut self) -> Result<(), String> {
+        let board = &self.supervisor.board;
+        let Some(path) = &board.config_file else {
+            return Err("The server is running without a config file".into());
+        };
+        board.config.load().rewrite_file(path, Rewriting::default()).map_err(|error| {
+            tracing::warn!("CONFIG REWRITE failed: {error}");
+            format!("Rewriting config file: {error}")
+        })?;
+        tracing::info!("CONFIG REWRITE executed with success.");
+        Ok(())
+    }
+    fn shut_down(&mut self, how: Shutdown) -> Outcome {
+        if how.save == Save::Yes && !how.force {
+            tracing::warn!("SHUTDOWN SAVE refused: snapshots are not there yet, nothing can be saved");
+            return Err(CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs."));
+        }
+        tracing::warn!("User requested shutdown...");
+        self.supervisor.end();
+        Ok(())
+    }
+    fn abort_shut_down(&mut self) -> Outcome {
+        // Nothing that takes time (waiting for replicas) belongs to a shutdown yet, so none is ever under way here.
+        Err(CommandError::fixed("ERR No shutdown in progress."))
+    }
+    fn pause(&mut self, scope: PauseScope, milliseconds: i64) {
+        let now_ms = now_ms();
+        self.supervisor.board.pause.set(scope, now_ms.saturating_add(milliseconds), now_ms);
+    }
+    fn unpause(&mut self) {
+        self.supervisor.board.pause.clear();
+        if let Some(keyspace) = &self.supervisor.keyspace {
+            keyspace.do_send(PauseOver);
+        }
+    }
+}
+
+/// Parameters that an action was for, and why it failed.
+type Failed = (&'static [&'static str], String);
+
+impl Supervisor {
+    /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
+    fn apply(&mut self, duties: &[Apply], new: Config) -> Result<(), Failed> {
+        if duties.contains(&Apply::MaxClients) {
+            crate::server::raise_file_limit(new.maxclients as u64)
+                .map_err(|reason| (&["maxclients"][..], reason))?;
+        }
+        if duties.contains(&Apply::Directory) {
+            std::env::set_current_dir(&*new.dir).map_err(|error| (&["dir"][..], error.to_string()))?;
+        }
+        if duties.contains(&Apply::Listen) {
+            self.relisten(&new)?;
+        }
+        if duties.contains(&Apply::Log) {
+            (self.set_log_level)(new.loglevel);
+        }
+        self.board.config.store(Arc::new(new));
+        Ok(())
+    }
+    /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go
+    /// first; if the new then fail, the old are opened again.
+    fn relisten(&mut self, new: &Config) -> Result<(), Failed> {
+        let names = &["port", "bind", "tcp-backlog"][..];
+        let failed = |error: crate::actors::listener::CannotListen| {
+            (names, format!("Unable to listen on {}: {}", error.address, error.error))
+        };
+        let old = self.board.config.load_full();
+        let open = match Listening::tcp(new) {
+            Ok(open) => open,
+            Err(error) if old.port != new.port => return Err(failed(error)),
+            Err(_) => {
+                self.stop_tcp();
+                match Listening::tcp(new) {
+                    Ok(open) => open,
+                    Err(error) => {
+                        let back = Listening::tcp(&old).unwrap_or_default();
+                        self.tcp = back.into_iter().filter_map(|socket| self.listen(socket)).collect();
+                        return Err(failed(error));
+                    }
+                }
+            }
+        };
+        self.stop_tcp();
+        self.tcp = open.into_iter().filter_map(|socket| self.listen(socket)).collect();
+        Ok(())
+    }
+    fn stop_tcp(&mut self) {
+        for listener in self.tcp.drain(..) {
+            listener.do_send(Stop);
+        }
+    }
+}

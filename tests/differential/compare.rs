@@ -1,0 +1,120 @@
+//! When two replies are the same, and the listed cases where Redis 7.0 and 7.4 part.
+
+use crate::random::Argument;
+use crate::support::{Client, Value};
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Compare {
+    /// The same bytes.
+    Exact,
+    /// The same elements, whose order Redis does not promise.
+    Unordered,
+    /// Integers that a clock moves may differ by so much.
+    Within(i64),
+    /// A whole iteration returns the same keys; cursors and steps are each server's own.
+    Iteration,
+    /// Only the type of reply: the content is each server's own (ids, addresses, random choices).
+    Type,
+}
+
+impl Compare {
+    /// Asks, and brings the reply into a form that can be compared.
+    pub fn ask(self, client: &mut Client, arguments: &[Argument]) -> Value {
+        let reply = client.call(arguments);
+        match (self, reply) {
+            (Compare::Unordered, Value::Array(mut items)) => {
+                items.sort();
+                Value::Array(items)
+            }
+            (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
+            (_, reply) => reply,
+        }
+    }
+}
+
+/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let mut seen = page[1].items();
+    while page[0] != Value::bulk("0") {
+        let mut next = arguments.to_vec();
+        next[1] = page[0].bytes().to_vec();
+        page = client.call(&next).items();
+        seen.extend(page[1].items());
+    }
+    seen.sort();
+    seen.dedup();
+    Value::Array(seen)
+}
+
+pub fn same(compare: Compare, ours: &Value, theirs: &Value) -> bool {
+    match (compare, ours, theirs) {
+        (_, Value::Error(ours), Value::Error(theirs)) => ours == theirs,
+        (Compare::Within(most), Value::Integer(ours), Value::Integer(theirs)) => {
+            ours.abs_diff(*theirs) <= most as u64 && (*ours < 0) == (*theirs < 0)
+        }
+        (Compare::Type, _, _) => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        _ => ours == theirs,
+    }
+}
+
+/// A difference between Redis 7.0.15 and 7.4, of which ours follows the latter.
+struct Known {
+    command: &'static str,
+    #[allow(dead_code, reason = "read by people")]
+    reason: &'static str,
+    applies: fn(&Value, &Value) -> bool,
+    then: Then,
+}
+
+/// What a known difference means for the rest of its sequence.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Then {
+    /// Nothing: only the replies differ.
+    GoOn,
+    /// The data may have parted, so that nothing after it can be compared.
+    Stop,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        command: "BITCOUNT",
+        reason: "since 7.2 the arguments are checked before the key",
+        applies: |ours, theirs| ours.is_error() && *theirs == Value::Integer(0),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "BITPOS",
+        reason: "since 7.2 the arguments are checked before the key",
+        applies: |ours, theirs| ours.is_error() && [Value::Integer(0), Value::Integer(-1)].contains(theirs),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "SCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "PFCOUNT",
+        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
+        applies: only_theirs_is_corrupted,
+        then: Then::Stop,
+    },
+    Known {
+        command: "PFMERGE",
+        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
+        applies: only_theirs_is_corrupted,
+        then: Then::Stop,
+    },
+];
+
+fn only_theirs_is_corrupted(ours: &Value, theirs: &Value) -> bool {
+    !ours.is_error() && *theirs == Value::Error("INVALIDOBJ Corrupted HLL object detected".into())
+}
+
+/// Whether this difference is a listed one, and what follows from it.
+pub fn known(arguments: &[Argument], ours: &Value, theirs: &Value) -> Option<Then> {
+    let command = String::from_utf8_lossy(&arguments[0]).to_uppercase();
+    let found = KNOWN.iter().find(|known| known.command == command && (known.applies)(ours, theirs));
+    found.map(|known| known.then)
+}

@@ -1,0 +1,60 @@
+//! A generator per command, a file per family. A new family is a new file and one line in `FAMILIES`.
+
+mod bitmaps;
+mod connection;
+mod expire;
+mod hyperloglog;
+mod keys;
+mod strings;
+
+use crate::compare::Compare;
+use crate::random::{Argument, Random};
+
+/// Makes the arguments of one command, right ones mostly.
+pub struct Generator {
+    /// The command's name, with its subcommand after a blank.
+    pub command: &'static str,
+    pub make: fn(&mut Random) -> Vec<Argument>,
+    pub compare: Compare,
+}
+
+const fn exact(command: &'static str, make: fn(&mut Random) -> Vec<Argument>) -> Generator {
+    Generator { command, make, compare: Compare::Exact }
+}
+
+const FAMILIES: &[&[Generator]] = &[
+    strings::GENERATORS,
+    bitmaps::GENERATORS,
+    hyperloglog::GENERATORS,
+    keys::GENERATORS,
+    expire::GENERATORS,
+    connection::GENERATORS,
+];
+
+pub fn all_generators() -> Vec<&'static Generator> {
+    FAMILIES.iter().flat_map(|family| family.iter()).collect()
+}
+
+/// Commands that two servers cannot be compared by, and why. A container's reason holds for its subcommands.
+pub const NOT_COMPARABLE: &[(&str, &str)] = &[
+    ("AUTH", "neither server has a password here; the transcripts cover it"),
+    ("CLIENT HELP", "7.4 has more lines than 7.0; the transcripts cover it"),
+    ("CLIENT INFO", "fields of 7.2, and each server's own addresses"),
+    ("CLIENT KILL", "would end the session that compares"),
+    ("CLIENT LIST", "fields of 7.2, and each server's own addresses"),
+    ("CLIENT NO-TOUCH", "since 7.2"),
+    ("CLIENT PAUSE", "stops the session that compares"),
+    ("CLIENT REPLY", "takes the replies away that are compared"),
+    ("CLIENT SETINFO", "since 7.2"),
+    ("COMMAND", "describes the server itself; the transcripts cover it"),
+    ("CONFIG", "changes what later sequences see; the transcripts cover it"),
+    ("DEBUG", "tells of each server's inside; the transcripts cover it"),
+    ("HELLO", "tells each server's version; the transcripts cover it"),
+    ("INFO", "tells of each server's inside; the transcripts cover it"),
+    ("LATENCY", "measures"),
+    ("LOLWUT", "random art"),
+    ("MEMORY", "each server's own numbers; the transcripts cover it"),
+    ("OBJECT HELP", "7.2 changed its last line"),
+    ("QUIT", "ends the session that compares"),
+    ("SHUTDOWN", "ends the servers that are compared"),
+];

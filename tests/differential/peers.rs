@@ -1,0 +1,161 @@
+//! The two servers, and one sequence played on both.
+
+use crate::compare::{Compare, Then, known, same};
+use crate::generators::Generator;
+use crate::random::{Argument, Random, line};
+use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
+
+const DATABASES: usize = 4;
+
+/// One command of a sequence.
+#[derive(Clone)]
+pub struct Step {
+    pub arguments: Vec<Argument>,
+    compare: Compare,
+}
+
+impl Step {
+    pub fn random(random: &mut Random, generators: &[&'static Generator]) -> Step {
+        let generator = random.pick(generators);
+        let mut arguments: Vec<Argument> =
+            generator.command.split(' ').map(|word| random.any_case(word)).collect();
+        let words = arguments.len();
+        arguments.extend((generator.make)(random));
+        match random.below(60) {
+            // Without its argument PFSELFTEST computes for a second.
+            0 if arguments.len() > words && generator.command != "PFSELFTEST" => drop(arguments.pop()),
+            1 => arguments.push(random.value()),
+            _ => {}
+        }
+        Step { arguments, compare: generator.compare }
+    }
+
+    pub fn line(&self) -> String {
+        line(&self.arguments)
+    }
+}
+
+pub struct Peers {
+    /// The servers live as long as their clients.
+    _servers: [Server; 3],
+    ours: [Client; 2],
+    judge: Client,
+}
+
+impl Peers {
+    pub fn start() -> Peers {
+        let servers = [
+            Server::start(&ours(), &["--io-threads", "1"]),
+            Server::start(&ours(), &["--io-threads", "2"]),
+            Server::start(&redis_server(), &[]),
+        ];
+        let [one, two, judge] = [0, 1, 2].map(|index: usize| servers[index].connect());
+        Peers { _servers: servers, ours: [one, two], judge }
+    }
+
+    /// Plays the steps on fresh data; the error tells the first difference.
+    pub fn play(&mut self, io_threads: usize, protocol: Protocol, steps: &[Step]) -> Result<(), String> {
+        let mut pair = [&mut self.ours[io_threads], &mut self.judge];
+        for client in &mut pair {
+            client.call(&["RESET"]);
+            client.hello(protocol);
+            client.call(&["FLUSHALL"]);
+        }
+        for step in steps {
+            let [ours, theirs] = [0, 1].map(|index| step.compare.ask(pair[index], &step.arguments));
+            if same(step.compare, &ours, &theirs) {
+                continue;
+            }
+            match known(&step.arguments, &ours, &theirs) {
+                Some(Then::GoOn) => continue,
+                Some(Then::Stop) => return Ok(()),
+                None => {}
+            }
+            let [ours, theirs] = [ours, theirs].map(|value| value.render(protocol));
+            return Err(format!("{}\n-- ours\n{ours}\n-- redis-server\n{theirs}", step.line()));
+        }
+        let [ours, theirs] = pair.map(key_space);
+        match ours.iter().zip(&theirs).find(|(ours, theirs)| !ours.same(theirs)) {
+            Some((ours, theirs)) => {
+                Err(format!("at the end\n-- ours\n{ours:?}\n-- redis-server\n{theirs:?}"))
+            }
+            None if ours.len() != theirs.len() => {
+                Err(format!("at the end {} and {} keys", ours.len(), theirs.len()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Key {
+    database: usize,
+    name: Value,
+    kind: String,
+    encoding: Value,
+    value: Value,
+    pttl_ms: i64,
+}
+
+impl Key {
+    fn same(&self, other: &Key) -> bool {
+        (self.database, &self.name, &self.kind, &self.encoding, &self.value)
+            == (other.database, &other.name, &other.kind, &other.encoding, &other.value)
+            && (self.pttl_ms - other.pttl_ms).abs() <= 2000
+            && (self.pttl_ms < 0) == (other.pttl_ms < 0)
+    }
+}
+
+/// Every key of every database, in order.
+fn key_space(client: &mut Client) -> Vec<Key> {
+    let mut found = Vec::new();
+    for database in 0..DATABASES {
+        client.call(&["SELECT", &database.to_string()]);
+        let mut names = client.call(&["KEYS", "*"]).items();
+        names.sort();
+        for name in names {
+            let key = name.bytes().to_vec();
+            let kind = client.call(&[&b"TYPE"[..], &key]).text();
+            let value = read(client, &kind, &key);
+            let encoding = client.call(&[&b"OBJECT"[..], b"ENCODING", &key]);
+            let pttl_ms = client.call(&[&b"PTTL"[..], &key]).integer();
+            found.push(Key { database, name, kind, encoding, value, pttl_ms });
+        }
+    }
+    found
+}
+
+/// The whole value of a key; members of types without an order are sorted.
+fn read(client: &mut Client, kind: &str, key: &[u8]) -> Value {
+    let (command, range): (&str, &[&str]) = match kind {
+        "string" => ("GET", &[]),
+        "list" => ("LRANGE", &["0", "-1"]),
+        "zset" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
+        "stream" => ("XRANGE", &["-", "+"]),
+        "set" => ("SMEMBERS", &[]),
+        "hash" => ("HGETALL", &[]),
+        _ => panic!("a type without a reader here: {kind}"),
+    };
+    let mut arguments = vec![command.as_bytes(), key];
+    arguments.extend(range.iter().map(|word| word.as_bytes()));
+    match client.call(&arguments) {
+        Value::Set(mut items) => {
+            items.sort();
+            Value::Set(items)
+        }
+        Value::Array(mut items) if kind == "set" => {
+            items.sort();
+            Value::Array(items)
+        }
+        Value::Map(mut pairs) => {
+            pairs.sort();
+            Value::Map(pairs)
+        }
+        Value::Array(items) if kind == "hash" => {
+            let mut pairs: Vec<_> = items.chunks(2).map(<[Value]>::to_vec).collect();
+            pairs.sort();
+            Value::Array(pairs.concat())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,19 @@
+//! Transcripts: sessions at the prompt, one file per family, held by snapshots and judged by redis-server.
+
+#[path = "../support/mod.rs"]
+mod support;
+#[macro_use]
+mod transcript;
+
+mod bitmaps;
+mod config;
+mod connection;
+mod expire;
+mod hyperloglog;
+mod keys;
+mod protocol;
+mod scan;
+mod server;
+mod start;
+mod strings;
+mod wrong_type;
