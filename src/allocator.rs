@@ -96,6 +96,21 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// Gives memory that the calling thread holds unused back to the system.
+pub fn purge() {
+    // SAFETY: collecting touches no block that is handed out.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
+/// The allocator's own figures, as JSON.
+pub fn statistics() -> Option<String> {
+    MiMalloc::stats_json().ok().map(|text| text.to_string_lossy().into_owned())
+}
+/// Name and version of the allocator.
+pub fn name() -> String {
+    let version = MiMalloc.version();
+    format!("mimalloc-{}.{}.{}", version / 100 % 100, version / 10 % 10, version % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

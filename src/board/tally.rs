@@ -45,6 +45,21 @@ impl CommandTally {
         }
         0
     }
+    /// Calls that took up to a bound, and the bound (ns), for each power of two from 1024 ns on at which the number
+    /// grows.
+    pub fn cumulative(&self) -> Vec<(u64, u64)> {
+        const FIRST_OCTAVE: usize = 10 - SHIFT as usize - 1;
+        let (mut steps, mut seen) = (Vec::new(), 0);
+        for (octave, counts) in self.buckets.chunks(STEPS).enumerate() {
+            let here: u64 = counts.iter().sum();
+            seen += here;
+            let is_new = steps.last().map_or(0, |&(_, before)| before) < seen;
+            if octave >= FIRST_OCTAVE && is_new {
+                steps.push((1 << (octave + SHIFT as usize + 1), seen));
+            }
+        }
+        steps
+    }
     fn minus(mut self, base: &CommandTally) -> CommandTally {
         self.calls -= base.calls;
         self.nanoseconds -= base.nanoseconds;

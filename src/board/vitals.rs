@@ -29,9 +29,13 @@ pub struct Vitals {
     pub hits: AtomicU64,
     pub misses: AtomicU64,
     pub expired: AtomicU64,
+    /// Changes made to data since the last snapshot. Posted by the Keyspace.
+    pub changes: AtomicU64,
     pub blocked_clients: AtomicUsize,
     /// The most memory ever used, in bytes.
     pub peak_memory_bytes: AtomicUsize,
+    /// Memory used when the server was ready and held no data, in bytes. Posted once, by the Supervisor.
+    pub startup_memory_bytes: AtomicUsize,
     /// Rates over the last samples, per second.
     pub operations_per_second: AtomicU64,
     pub input_bytes_per_second: AtomicU64,

@@ -6,15 +6,18 @@ pub mod args;
 mod command;
 pub mod error;
 pub mod help;
+pub mod key_positions;
 pub mod registry;
 pub mod session;
 pub mod spec;
 pub mod stage;
+pub mod syntax;
 
 mod bitmaps;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod server;
 mod strings;
 #[cfg(test)]
 mod testing;

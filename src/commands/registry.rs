@@ -18,6 +18,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::connection::COMMANDS,
+    super::server::COMMANDS,
 ];
 
 /// A command as it is registered, containers and subcommands alike.

@@ -3,6 +3,7 @@
 //! A `Spec` is the one source for dispatch, arity, COMMAND INFO/DOCS/GETKEYS, ACL categories, cluster slots and the
 //! gates (`OOM`, `READONLY`, `LOADING`). Reading or writing is not in it: that follows from the trait that the
 //! command implements, so the two cannot disagree.
+use super::key_positions::Locate;
 
 /// How many arguments a command takes, its own name (and its subcommand's) included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,8 +127,10 @@ pub const NO_ASYNC_LOADING: Flags = 1 << 15;
 pub const NO_MULTI: Flags = 1 << 16;
 pub const ALLOW_BUSY: Flags = 1 << 17;
 pub const MOVABLE_KEYS: Flags = 1 << 18;
+/// Of no use but to operators and tests: COMMAND DOCS says so.
+pub const SYSTEM: Flags = 1 << 19;
 /// The names of the flags that clients see, in the order in which COMMAND INFO lists them (`write` and `readonly`
-/// come first).
+/// come first). `MAY_REPLICATE`, `PROTECTED` and `SYSTEM` are not shown.
 pub const FLAG_NAMES: &[(Flags, &str)] = &[
     (DENY_OOM, "denyoom"),
     (ADMIN, "admin"),
@@ -144,8 +147,8 @@ pub const FLAG_NAMES: &[(Flags, &str)] = &[
     (NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),
-    (ALLOW_BUSY, "allow_busy"),
     (MOVABLE_KEYS, "movablekeys"),
+    (ALLOW_BUSY, "allow_busy"),
 ];
 
 /// ACL categories, as a set.
@@ -242,6 +245,8 @@ pub struct Spec {
     pub since: &'static str,
     pub arity: Arity,
     pub keys: &'static [KeySpec],
+    /// Finds the keys of a request where `keys` cannot say exactly (SORT's STORE) or not what happens to them (SET).
+    pub locate: Option<Locate>,
     pub flags: Flags,
     /// Beyond those that follow from flags and trait.
     pub categories: Categories,
@@ -265,6 +270,7 @@ impl Spec {
             since: "1.0.0",
             arity,
             keys: &[],
+            locate: None,
             flags: 0,
             categories: group.category(),
             complexity: "O(1)",
@@ -278,6 +284,10 @@ impl Spec {
     }
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
         self.keys = keys;
+        self
+    }
+    pub const fn locate(mut self, locate: Locate) -> Spec {
+        self.locate = Some(locate);
         self
     }
     pub const fn since(mut self, version: &'static str) -> Spec {

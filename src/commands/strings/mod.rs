@@ -10,12 +10,13 @@ use super::{
     Command, Entry, Outcome, ReadCommand, WriteCommand,
     args::Args,
     error::CommandError,
+    key_positions::{KeyPosition, KeyPositions},
     read,
     spec::{Arity::*, *},
     write,
 };
 use crate::{
-    resp::Reply,
+    resp::{Reply, Request},
     store::{Changes, Deadline, Event, Text, TextRef, View},
 };
 use bytes::Bytes;
@@ -145,6 +146,11 @@ enum Lifetime {
     KeepTtl,
     Until(When),
 }
+/// SET reads its key only under the option GET.
+fn locate_key_of_set(request: &Request, found: &mut KeyPositions) {
+    let gets = request.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
+    found.push(KeyPosition { index: 1, flags: if gets { RW | ACCESS | UPDATE } else { OW | UPDATE } });
+}
 pub struct Set {
     key: Bytes,
     value: Bytes,
@@ -155,6 +161,7 @@ pub struct Set {
 impl Command for Set {
     const SPEC: Spec = spec("SET", AtLeast(3))
         .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)])
+        .locate(locate_key_of_set)
         .flags(DENY_OOM)
         .syntax("key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
         .summary("Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.")

@@ -1,0 +1,55 @@
+//! Digests of keys and of the whole data set, computed as Redis computes them, so that the two can be compared.
+//!
+//! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
+//! ones are *joined* by exclusive or, so that the order of iteration does not matter.
+use crate::store::{EntryRef, Kind, Store};
+use sha1::{Digest as _, Sha1};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Digest([u8; 20]);
+
+impl Digest {
+    /// Of all databases, whether keys have expired or not.
+    pub fn of_store(store: &Store) -> Digest {
+        let mut whole = Digest::default();
+        for (index, database) in store.databases().iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+            whole.mix(&(index as u32).to_be_bytes());
+            database.scan_all(&mut |entry| {
+                let mut one = Digest::default();
+                one.mix(entry.key());
+                one.mix_value(entry);
+                whole.join(&one.0);
+            });
+        }
+        whole
+    }
+    /// Of one key's value, type and being volatile.
+    pub fn of_value(entry: EntryRef) -> Digest {
+        let mut digest = Digest::default();
+        digest.mix_value(entry);
+        digest
+    }
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn mix_value(&mut self, entry: EntryRef) {
+        match entry.kind() {
+            Kind::String => {
+                const TYPE: u32 = 0;
+                self.mix(&TYPE.to_be_bytes());
+                self.mix(entry.text().bytes(&mut itoa::Buffer::new()));
+            }
+        }
+        if entry.deadline().is_some() {
+            self.join(b"!!expire!!");
+        }
+    }
+    fn join(&mut self, part: &[u8]) {
+        self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);
+    }
+    fn mix(&mut self, part: &[u8]) {
+        self.join(part);
+        self.0 = Sha1::digest(self.0).into();
+    }
+}

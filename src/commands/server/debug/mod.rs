@@ -1,0 +1,270 @@
+//! DEBUG: what tests of Redis, and of us, need to see or to force. Off unless `enable-debug-command` says otherwise.
+//!
+//! Subcommands that turn internals of Redis that we do not have (a dictionary's resizing, a reply buffer's peaks,
+//! a cron) are accepted without effect: tests use them to keep those internals out of the way.
+mod digest;
+mod keys;
+mod protocol;
+
+use super::{OPERATOR, help::reply_help, spec};
+use crate::{
+    board::Board,
+    commands::{
+        Backstage, BackstageCommand, Caller, Command, Outcome,
+        args::Args,
+        error::CommandError,
+        spec::{Arity::*, *},
+    },
+    data::glob,
+    resp::Reply,
+};
+use bytes::Bytes;
+use digest::Digest;
+use protocol::{SAMPLES, Sample};
+use std::time::Duration;
+
+/// What is wrong with the arguments is told only to those who may use the command at all.
+pub struct Debug(Result<Action, CommandError>);
+
+enum Action {
+    Help,
+    /// It would do something to internals that we do not have.
+    Accept,
+    Sleep(Duration),
+    SetActiveExpire(bool),
+    Log(String),
+    Error(String),
+    Protocol(Sample),
+    Crash(&'static str),
+    Object(Bytes),
+    StringLengths(Bytes),
+    TableStatistics(usize),
+    TableStatisticsOfKey(Bytes),
+    Populate(keys::Populate),
+    Digest,
+    DigestValues(Vec<Bytes>),
+    /// The pattern against that many letters `a`.
+    MatchLong {
+        length: usize,
+        pattern: Bytes,
+    },
+    MatchAtRandom,
+}
+
+impl Command for Debug {
+    const SPEC: Spec = spec("DEBUG", AtLeast(2))
+        .flags(OPERATOR | PROTECTED | SYSTEM)
+        .complexity("Depends on subcommand.")
+        .summary("Groups what tests of the server need.");
+    fn parse(args: &mut Args) -> Result<Debug, CommandError> {
+        let name = args.bytes()?;
+        let action = Action::parse(&name, args);
+        if args.rest().is_empty() || action.is_err() {
+            return Ok(Debug(action));
+        }
+        Ok(Debug(Err(unknown(&name))))
+    }
+}
+fn unknown(name: &[u8]) -> CommandError {
+    let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
+    CommandError::text_of(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
+    ))
+}
+
+impl Action {
+    fn parse(name: &[u8], args: &mut Args) -> Result<Action, CommandError> {
+        let lower = name.to_ascii_lowercase();
+        let wrong = || unknown(name);
+        Ok(match (&lower[..], args.remaining()) {
+            (b"help", 0) => Action::Help,
+            (b"change-repl-id", 0) => {
+                tracing::info!("DEBUG CHANGE-REPL-ID: there is no replication yet, so no id to change");
+                Action::Accept
+            }
+            (b"set-disable-deny-scripts" | b"pause-cron" | b"dict-resizing", 1) => {
+                args.word()?;
+                Action::Accept
+            }
+            (b"replybuffer", 2) => {
+                let known = args.option("PEAK-RESET-TIME") || args.option("RESIZING");
+                args.word()?;
+                if known { Action::Accept } else { return Err(wrong()) }
+            }
+            (b"sleep", 1) => {
+                let seconds = args.double()?;
+                Action::Sleep(
+                    Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| CommandError::OutOfRange)?,
+                )
+            }
+            (b"set-active-expire", 1) => Action::SetActiveExpire(args.word()? != b"0"),
+            (b"log", 1) => Action::Log(text(args)?),
+            (b"error", 1) => Action::Error(text(args)?),
+            (b"protocol", 1) => Action::Protocol(args.one_of(SAMPLES).ok_or_else(Sample::unknown)?),
+            (b"segfault", 0) => Action::Crash("SEGFAULT"),
+            (b"panic", 0) => Action::Crash("PANIC"),
+            (b"assert", 0) => Action::Crash("ASSERT"),
+            (b"object", 1) => Action::Object(args.bytes()?),
+            (b"sdslen", 1) => Action::StringLengths(args.bytes()?),
+            (b"htstats", 1 | 2) => {
+                let database = args.integer()?;
+                args.option("FULL");
+                let database = usize::try_from(database).ok().filter(|&db| db < args.context().databases);
+                Action::TableStatistics(database.ok_or(CommandError::fixed("ERR Out of range database"))?)
+            }
+            (b"htstats-key", 1 | 2) => {
+                let key = args.bytes()?;
+                args.option("FULL");
+                Action::TableStatisticsOfKey(key)
+            }
+            (b"populate", 1..=3) => Action::Populate(keys::Populate::parse(args)?),
+            (b"digest", 0) => Action::Digest,
+            (b"digest-value", _) => Action::DigestValues(args.rest()),
+            (b"stringmatch-len", 2) => {
+                let length = usize::try_from(args.integer()?).map_err(|_| CommandError::OutOfRange)?;
+                if length > args.context().string_bytes_max {
+                    return Err(CommandError::OutOfRange);
+                }
+                Action::MatchLong { length, pattern: args.bytes()? }
+            }
+            (b"stringmatch-test", 0) => Action::MatchAtRandom,
+            (b"jmap", _) => {
+                args.rest();
+                return Err(CommandError::fixed(
+                    "ERR DEBUG JMAP is for Java virtual machines. MEMORY MALLOC-STATS shows the allocator's figures.",
+                ));
+            }
+            _ => return Err(wrong()),
+        })
+    }
+
+    fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
+        match self {
+            Action::Help => reply_help(reply, "DEBUG", HELP),
+            Action::Accept => reply.ok(),
+            Action::Sleep(duration) => {
+                std::thread::sleep(*duration);
+                reply.ok();
+            }
+            Action::SetActiveExpire(on) => {
+                backstage.changes.store.expires_actively = *on;
+                reply.ok();
+            }
+            Action::Log(text) => {
+                tracing::warn!("DEBUG LOG: {text}");
+                reply.ok();
+            }
+            Action::Error(text) => return Err(CommandError::text_of(std::mem::take(text))),
+            Action::Protocol(sample) => return sample.reply(backstage.caller.protocol, reply),
+            Action::Crash(how) => {
+                tracing::error!("DEBUG {how}: a client asked the server to crash");
+                std::process::abort()
+            }
+            Action::Object(key) => return keys::reply_object(backstage, key, reply),
+            Action::StringLengths(key) => return keys::reply_string_lengths(backstage, key, reply),
+            Action::TableStatistics(database) => keys::reply_table_statistics(backstage, *database, reply),
+            Action::TableStatisticsOfKey(key) => return keys::refuse_table_statistics(backstage, key),
+            Action::Populate(populate) => {
+                populate.run(&mut backstage.changes);
+                reply.ok();
+            }
+            Action::Digest => reply.status(&Digest::of_store(backstage.changes.store).to_hex()),
+            Action::DigestValues(keys) => {
+                reply.array(keys.len());
+                for key in keys {
+                    let entry = backstage.changes.view().database().find(key);
+                    reply.status(&entry.map_or(Digest::default(), Digest::of_value).to_hex());
+                }
+            }
+            Action::MatchLong { length, pattern } => {
+                reply.integer(glob::matches(pattern, &vec![b'a'; *length], false) as i64)
+            }
+            Action::MatchAtRandom => {
+                match_at_random(&mut || backstage.changes.store.random());
+                reply.status("the matcher came through");
+            }
+        }
+        Ok(())
+    }
+}
+fn text(args: &mut Args) -> Result<String, CommandError> {
+    Ok(String::from_utf8_lossy(args.word()?).into_owned())
+}
+/// Matches random patterns of few letters against random strings: it must end, and soon.
+fn match_at_random(random: &mut dyn FnMut() -> u64) {
+    const ROUNDS: usize = 100_000;
+    const LETTERS: &[u8] = b"ab*?[]^-\\";
+    let mut word = || {
+        let length = random() as usize % 16;
+        (0..length).map(|_| LETTERS[random() as usize % LETTERS.len()]).collect::<Vec<u8>>()
+    };
+    for _ in 0..ROUNDS {
+        std::hint::black_box(glob::matches(&word(), &word(), false));
+    }
+}
+
+impl BackstageCommand for Debug {
+    fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
+        let allowed = backstage.board.config.load().enable_debug_command;
+        if !allowed.admits(is_local(backstage.board, backstage.caller)) {
+            return Err(CommandError::fixed(NOT_ALLOWED));
+        }
+        match &mut self.0 {
+            Ok(action) => action.run(backstage, reply),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+const NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", \
+    you can run it from a local connection, otherwise you need to set this option in the configuration file, \
+    and then restart the server.";
+
+/// Whether a client is connected from this host.
+fn is_local(board: &Board, caller: Caller) -> bool {
+    let Some(record) = board.roster.get(caller.client) else { return false };
+    let address = record.address.parse::<std::net::SocketAddr>();
+    record.unix_socket || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+}
+
+const HELP: &[&str] = &[
+    "ASSERT | PANIC | SEGFAULT",
+    "    End the process at once, as a crash would.",
+    "CHANGE-REPL-ID",
+    "    Accepted; there is no replication yet.",
+    "DICT-RESIZING <0|1>, PAUSE-CRON <0|1>, SET-DISABLE-DENY-SCRIPTS <0|1>",
+    "    Accepted; there is nothing here that they would change.",
+    "DIGEST",
+    "    Show a checksum of the whole data set.",
+    "DIGEST-VALUE [<key> ...]",
+    "    Show a checksum of each key's value.",
+    "ERROR <text>",
+    "    Reply with this error.",
+    "HTSTATS <db> [FULL]",
+    "    Show figures of a database's key table.",
+    "HTSTATS-KEY <key> [FULL]",
+    "    Show figures of the table in a key's value.",
+    "LOG <text>",
+    "    Write this to the log.",
+    "OBJECT <key>",
+    "    Show how a key's value is held.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Create keys <prefix>:0, <prefix>:1 … that are not there yet, without telling replicas.",
+    "PROTOCOL <type>",
+    "    Reply with a value of this type: string, integer, double, bignum, null, array, set, map, attrib, push,",
+    "    verbatim, true, false.",
+    "REPLYBUFFER PEAK-RESET-TIME <ms|NEVER|RESET>, REPLYBUFFER RESIZING <0|1>",
+    "    Accepted; there is nothing here that they would change.",
+    "SDSLEN <key>",
+    "    Show the lengths of a key and of its string.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Leave expired keys until somebody asks for them (0), or remove them when they are due (1).",
+    "SLEEP <seconds>",
+    "    Do nothing else for so long.",
+    "STRINGMATCH-LEN <length> <pattern>",
+    "    Match a pattern against that many letters 'a'.",
+    "STRINGMATCH-TEST",
+    "    Match random patterns against random strings.",
+];
+
+#[cfg(test)]
+mod tests;

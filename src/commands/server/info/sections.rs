@@ -1,0 +1,211 @@
+//! INFO's sections about what the server is and has, as opposed to what it did (`statistics`).
+use super::{Report, Scene};
+use crate::{
+    allocator,
+    commands::server::{
+        REDIS_VERSION,
+        host::{self, human_bytes},
+        memory::Figures,
+        time::refined_us,
+    },
+    config::Config,
+};
+use nix::sys::resource::UsageWho;
+use std::sync::atomic::Ordering::Relaxed;
+
+pub fn server(scene: &Scene, report: &mut Report) {
+    let (board, config) = (scene.backstage.board, scene.config);
+    let uptime_seconds = board.started.elapsed().as_secs();
+    let now_ms = scene.backstage.changes.now_ms();
+    report.section("Server");
+    report.field("redis_version", REDIS_VERSION);
+    report.field("callboard_version", env!("CARGO_PKG_VERSION"));
+    report.field("redis_mode", "standalone");
+    report.known("os", host::system());
+    report.field("arch_bits", usize::BITS);
+    report.field("monotonic_clock", "POSIX clock_gettime");
+    report.field("multiplexing_api", "epoll");
+    report.field("process_id", std::process::id());
+    report.field("process_supervised", "no");
+    report.field("run_id", &board.run_id);
+    report.field("tcp_port", config.port);
+    report.field("server_time_usec", refined_us(now_ms));
+    report.field("uptime_in_seconds", uptime_seconds);
+    report.field("uptime_in_days", uptime_seconds / 86_400);
+    report.field("hz", config.hz);
+    report.field("configured_hz", config.hz);
+    report.field("lru_clock", now_ms / 1000 & 0xff_ffff);
+    report.field("executable", &board.executable);
+    report.field(
+        "config_file",
+        board.config_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
+    );
+    report.field("io_threads_active", (config.io_threads > 1) as u8);
+    for (number, listener) in listeners(config).iter().enumerate() {
+        report.field(&format!("listener{number}"), listener);
+    }
+}
+/// The addresses that the configuration has us listen on.
+fn listeners(config: &Config) -> Vec<String> {
+    let mut listeners = Vec::new();
+    if config.port != 0 {
+        let binds: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
+        listeners.push(format!("name=tcp{binds},port={}", config.port));
+    }
+    if let Some(path) = &config.unixsocket {
+        listeners.push(format!("name=unix,bind={}", path.display()));
+    }
+    listeners
+}
+
+pub fn clients(scene: &Scene, report: &mut Report) {
+    let board = scene.backstage.board;
+    let all = board.roster.all();
+    let input = all.iter().map(|client| client.query_buffer_peak_bytes.load(Relaxed)).max();
+    let output = all.iter().map(|client| client.output_buffer_bytes.load(Relaxed)).max();
+    report.section("Clients");
+    report.field("connected_clients", all.len());
+    report.field("cluster_connections", 0);
+    report.field("maxclients", scene.config.maxclients);
+    report.field("client_recent_max_input_buffer", input.unwrap_or(0));
+    report.field("client_recent_max_output_buffer", output.unwrap_or(0));
+    report.field("blocked_clients", board.vitals.blocked_clients.load(Relaxed));
+    // None of these can be yet: there is nothing to track, to subscribe to, to watch or to block on.
+    report.fields(
+        [
+            "tracking_clients",
+            "pubsub_clients",
+            "watching_clients",
+            "total_watched_keys",
+            "total_blocking_keys",
+            "total_blocking_keys_on_nokey",
+        ]
+        .map(|name| (name, 0)),
+    );
+}
+
+pub fn memory(scene: &Scene, report: &mut Report) {
+    let (board, config) = (scene.backstage.board, scene.config);
+    let figures = Figures::gather(scene.backstage.changes.store, board);
+    report.section("Memory");
+    let mut bytes = |name: &str, bytes: u64| {
+        report.field(name, bytes);
+        report.field(&format!("{name}_human"), human_bytes(bytes));
+    };
+    let total = host::total_memory_bytes();
+    bytes("used_memory", figures.used as u64);
+    bytes("used_memory_rss", figures.resident as u64);
+    bytes("used_memory_peak", figures.peak as u64);
+    report.field("used_memory_peak_perc", format_args!("{:.2}%", figures.peak_percent()));
+    report.field("used_memory_overhead", figures.overhead());
+    report.field("used_memory_startup", figures.startup);
+    report.field("used_memory_dataset", figures.dataset());
+    report.field("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
+    report.field("allocator_allocated", figures.used);
+    report.field("allocator_resident", figures.resident);
+    report.known("total_system_memory", total);
+    report.known("total_system_memory_human", total.map(human_bytes));
+    report.field("maxmemory", config.maxmemory);
+    report.field("maxmemory_human", human_bytes(config.maxmemory));
+    report.field("maxmemory_policy", config.maxmemory_policy.name());
+    report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
+    report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
+    report.fields(
+        [
+            "mem_not_counted_for_evict",
+            "mem_replication_backlog",
+            "mem_total_replication_buffers",
+            "mem_clients_slaves",
+        ]
+        .map(|name| (name, 0)),
+    );
+    report.field("mem_clients_normal", figures.clients);
+    report.fields([("mem_cluster_links", 0), ("mem_aof_buffer", 0)]);
+    report.field("mem_expiry_wheel", figures.deadlines);
+    report.field("mem_allocator", allocator::name());
+    report.field("active_defrag_running", 0);
+    report.field("lazyfree_pending_objects", board.vitals.lazyfree_pending.load(Relaxed).max(0));
+    report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
+}
+
+/// Nothing is loaded or saved yet, and the fields say so.
+pub fn persistence(scene: &Scene, report: &mut Report) {
+    let board = scene.backstage.board;
+    report.section("Persistence");
+    report.fields([("loading", 0), ("async_loading", 0)]);
+    report.field("rdb_changes_since_last_save", board.vitals.changes.load(Relaxed));
+    report.field("rdb_bgsave_in_progress", 0);
+    // As Redis has it, what was there at the start counts as saved.
+    report.field("rdb_last_save_time", board.started_at_ms / 1000);
+    report.field("rdb_last_bgsave_status", "ok");
+    report.fields([("rdb_last_bgsave_time_sec", -1), ("rdb_current_bgsave_time_sec", -1), ("rdb_saves", 0)]);
+    report.fields([("aof_enabled", 0), ("aof_rewrite_in_progress", 0), ("aof_rewrite_scheduled", 0)]);
+    report.fields([("aof_last_rewrite_time_sec", -1), ("aof_current_rewrite_time_sec", -1)]);
+    report.field("aof_last_bgrewrite_status", "ok");
+    report.field("aof_last_write_status", "ok");
+}
+
+/// A master without replicas. The name of its history is that of its run.
+pub fn replication(scene: &Scene, report: &mut Report) {
+    report.section("Replication");
+    report.field("role", "master");
+    report.field("connected_slaves", 0);
+    report.field("master_failover_state", "no-failover");
+    report.field("master_replid", &scene.backstage.board.run_id);
+    report.field("master_replid2", "0".repeat(40));
+    report.fields([("master_repl_offset", 0), ("second_repl_offset", -1), ("repl_backlog_active", 0)]);
+    report.field("repl_backlog_size", scene.config.repl_backlog_size);
+    report.fields([("repl_backlog_first_byte_offset", 0), ("repl_backlog_histlen", 0)]);
+}
+
+pub fn cpu(_: &Scene, report: &mut Report) {
+    report.section("CPU");
+    for (who, suffix) in [
+        (UsageWho::RUSAGE_SELF, ""),
+        (UsageWho::RUSAGE_CHILDREN, "_children"),
+        // INFO runs on the thread of the data.
+        (UsageWho::RUSAGE_THREAD, "_main_thread"),
+    ] {
+        if let Some((system, user)) = host::cpu_seconds(who) {
+            report.field(&format!("used_cpu_sys{suffix}"), system);
+            report.field(&format!("used_cpu_user{suffix}"), user);
+        }
+    }
+}
+
+pub fn modules(_: &Scene, report: &mut Report) {
+    report.section("Modules");
+}
+
+pub fn cluster(_: &Scene, report: &mut Report) {
+    report.section("Cluster");
+    report.field("cluster_enabled", 0);
+}
+
+pub fn keyspace(scene: &Scene, report: &mut Report) {
+    let changes = &scene.backstage.changes;
+    report.section("Keyspace");
+    for (index, database) in changes.store.databases().iter().enumerate() {
+        if !database.is_empty() {
+            let (keys, volatile) = (database.len(), database.volatile());
+            let mean_ttl_ms = database.mean_ttl_ms(changes.now_ms());
+            report.field(
+                &format!("db{index}"),
+                format_args!("keys={keys},expires={volatile},avg_ttl={mean_ttl_ms},subexpiry=0"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_those_of_the_configuration() {
+        let config = Config { bind: vec!["127.0.0.1".into(), "::1".into()], ..Config::default() };
+        assert_eq!(listeners(&config), ["name=tcp,bind=127.0.0.1,bind=::1,port=6379"]);
+        let config = Config { port: 0, unixsocket: Some("/s".into()), ..Config::default() };
+        assert_eq!(listeners(&config), ["name=unix,bind=/s"]);
+    }
+}

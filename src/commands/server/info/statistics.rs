@@ -1,0 +1,106 @@
+//! INFO's sections about what the server did: counters, and times per command.
+use super::{Report, Scene};
+use crate::{
+    board::CommandTally,
+    commands::registry::{Node, Registry},
+};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub fn stats(scene: &Scene, report: &mut Report) {
+    let vitals = &scene.backstage.board.vitals;
+    // What the data's owner has counted in this very batch is not posted yet.
+    let counts = &scene.backstage.changes.store.counts;
+    let read = |counter: &AtomicU64| counter.load(Relaxed);
+    let kilobytes = |counter: &AtomicU64| format!("{:.2}", counter.load(Relaxed) as f64 / 1024.0);
+    report.section("Stats");
+    report.field("total_connections_received", read(&vitals.connections_received));
+    report.field("total_commands_processed", read(&vitals.commands_processed));
+    report.field("instantaneous_ops_per_sec", read(&vitals.operations_per_second));
+    report.field("total_net_input_bytes", read(&vitals.input_bytes));
+    report.field("total_net_output_bytes", read(&vitals.output_bytes));
+    report.field("instantaneous_input_kbps", kilobytes(&vitals.input_bytes_per_second));
+    report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
+    report.field("rejected_connections", read(&vitals.connections_rejected));
+    report.fields(
+        ["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"].map(|name| (name, 0)),
+    );
+    report.field("expired_keys", read(&vitals.expired) + counts.expired);
+    report.field("callboard_expiry_lag_max_ms", read(&vitals.expiry_lag_max_ms));
+    report.field("callboard_expiry_wheel_items", vitals.wheel_items.load(Relaxed));
+    report.fields(["evicted_keys", "evicted_clients", "evicted_scripts"].map(|name| (name, 0)));
+    report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());
+    report.field("keyspace_misses", read(&vitals.misses) + counts.misses.get());
+    report.fields(
+        [
+            "pubsub_channels",
+            "pubsub_patterns",
+            "pubsubshard_channels",
+            "latest_fork_usec",
+            "total_forks",
+            "migrate_cached_sockets",
+            "tracking_total_keys",
+            "tracking_total_items",
+            "tracking_total_prefixes",
+        ]
+        .map(|name| (name, 0)),
+    );
+    report.field("total_error_replies", read(&vitals.error_replies));
+    report.field("total_reads_processed", read(&vitals.reads));
+    report.field("total_writes_processed", read(&vitals.writes));
+    report.field("client_query_buffer_limit_disconnections", read(&vitals.query_buffer_limit_disconnections));
+    report
+        .field("client_output_buffer_limit_disconnections", read(&vitals.output_buffer_limit_disconnections));
+}
+
+/// The commands that were asked for since the last reset, with their numbers, by name.
+fn tallied(scene: &Scene) -> Vec<(&'static Node, CommandTally)> {
+    let mut sums: Vec<Option<CommandTally>> =
+        scene.backstage.board.tallies.sums().into_iter().map(Some).collect();
+    let take = |node: &'static Node| Some((node, sums.get_mut(node.index)?.take()?));
+    let mut tallied: Vec<_> = Registry::get().all().filter_map(take).collect();
+    tallied.retain(|(_, tally)| tally.calls + tally.rejected + tally.failed > 0);
+    tallied.sort_unstable_by_key(|(node, _)| node.full_name);
+    tallied
+}
+
+pub fn commands(scene: &Scene, report: &mut Report) {
+    report.section("Commandstats");
+    for (node, tally) in tallied(scene) {
+        let microseconds = tally.nanoseconds / 1000;
+        let mean = tally.nanoseconds as f64 / 1000.0 / tally.calls.max(1) as f64;
+        report.field(
+            &format!("cmdstat_{}", node.full_name),
+            format_args!(
+                "calls={},usec={microseconds},usec_per_call={mean:.2},rejected_calls={},failed_calls={}",
+                tally.calls, tally.rejected, tally.failed
+            ),
+        );
+    }
+}
+
+pub fn latencies(scene: &Scene, report: &mut Report) {
+    report.section("Latencystats");
+    if !scene.config.latency_tracking {
+        return;
+    }
+    for (node, tally) in tallied(scene).iter().filter(|(_, tally)| tally.calls > 0) {
+        let percentiles = scene.config.latency_tracking_info_percentiles.iter();
+        let shown = percentiles.map(|&percent| {
+            let microseconds = tally.percentile_ns(percent) as f64 / 1000.0;
+            format!("p{percent}={microseconds:.3}")
+        });
+        let shown: Vec<String> = shown.collect();
+        report.field(&format!("latency_percentiles_usec_{}", node.full_name), shown.join(","));
+    }
+}
+
+pub fn errors(scene: &Scene, report: &mut Report) {
+    report.section("Errorstats");
+    for (prefix, count) in scene.backstage.board.errors.all() {
+        report.field(&format!("errorstat_{}", safe(&prefix)), format_args!("count={count}"));
+    }
+}
+/// A prefix may hold a client's own bytes (through DEBUG ERROR or a script): none of them may look like INFO's.
+fn safe(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '#' | ':' | '\n' | '\r') { '_' } else { c }).collect()
+}

@@ -1,0 +1,66 @@
+//! The server about itself: what it can do, how it is set up, how it fares.
+//!
+//! * `command`: COMMAND, from the declarations of all commands; * `config`: CONFIG;
+//! * `info`, `memory`, `latency`: figures; * `debug`: what tests need; * `shutdown`, `modules`, `time`, `lolwut`.
+mod command;
+mod config;
+mod debug;
+mod help;
+mod host;
+mod info;
+mod latency;
+mod lolwut;
+mod memory;
+mod modules;
+mod shutdown;
+#[cfg(test)]
+mod testing;
+mod time;
+
+use super::{
+    Entry, REDIS_VERSION, backstage, container, control,
+    spec::{Arity::*, *},
+};
+
+pub static COMMANDS: &[Entry] = &[
+    command::COMMAND,
+    container(
+        spec("CONFIG", AtLeast(2))
+            .since("2.0.0")
+            .complexity("Depends on subcommand.")
+            .summary("Groups the commands about the configuration."),
+        config::SUBCOMMANDS,
+    ),
+    backstage::<info::Info>(),
+    backstage::<debug::Debug>(),
+    backstage::<time::Time>(),
+    super::read::<lolwut::Lolwut>(),
+    container(
+        spec("MEMORY", AtLeast(2))
+            .since("4.0.0")
+            .complexity("Depends on subcommand.")
+            .summary("Groups the commands about memory use."),
+        memory::SUBCOMMANDS,
+    ),
+    container(
+        spec("LATENCY", AtLeast(2))
+            .since("2.8.13")
+            .complexity("Depends on subcommand.")
+            .summary("Groups the commands about latency."),
+        latency::SUBCOMMANDS,
+    ),
+    container(
+        spec("MODULE", AtLeast(2))
+            .since("4.0.0")
+            .complexity("Depends on subcommand.")
+            .summary("Groups the commands about modules."),
+        modules::SUBCOMMANDS,
+    ),
+    control::<shutdown::ShutDown>(),
+];
+
+const fn spec(name: &'static str, arity: Arity) -> Spec {
+    Spec::new(Group::Server, name, arity)
+}
+/// What an operator's command is in every state of the server.
+const OPERATOR: Flags = ADMIN | NO_SCRIPT | LOADING | STALE;
