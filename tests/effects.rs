@@ -14,6 +14,7 @@ use callboard::{
         Access, Caller,
         args::Context,
         registry::{self, Node, Registry},
+        spec::MAY_REPLICATE,
         stage::Stage,
     },
     config::Config,
@@ -170,8 +171,7 @@ fn value_of(entry: EntryRef) -> String {
 }
 
 fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
-    let mut nodes: Vec<&Node> =
-        Registry::get().all().filter(|node| node.entry.access == Access::Write).collect();
+    let mut nodes: Vec<&Node> = Registry::get().all().filter(|node| changes_keys(node)).collect();
     nodes.sort_by_key(|node| node.full_name);
     // Whole databases go rarely: else there would never be much in them.
     let rare = |node: &&Node| ["flushall", "flushdb"].contains(&node.full_name);
@@ -185,6 +185,11 @@ fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
     let syntax = tokens(node.spec().syntax);
     write_sequence(&parse_sequence(&mut &syntax[..]), rng, now_ms, &mut words);
     words
+}
+
+fn changes_keys(node: &Node) -> bool {
+    let keeps_an_answer = node.spec().flags & MAY_REPLICATE != 0 && !node.spec().keys.is_empty();
+    node.entry.access == Access::Write || keeps_an_answer
 }
 
 /// A piece of a command's syntax.
@@ -256,13 +261,18 @@ fn write_sequence(parts: &[Part], rng: &mut fastrand::Rng, now_ms: i64, words: &
 /// An argument as its name in the syntax means it.
 fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
     match name {
-        "key" | "newkey" | "source" | "destination" => format!("key:{}", rng.usize(..KEYS)).into(),
+        "key" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => {
+            format!("key:{}", rng.usize(..KEYS)).into()
+        }
         "value" => random_value(rng),
         "seconds" => rng.i64(-1..10).to_string().into(),
         "milliseconds" => rng.i64(-1000..10_000).to_string().into(),
         "unix-time-seconds" => (now_ms / 1000 + rng.i64(-2..10)).to_string().into(),
         "unix-time-milliseconds" => (now_ms + rng.i64(-2000..10_000)).to_string().into(),
         "increment" | "decrement" => rng.i64(-5..5).to_string().into(),
+        "element" => rng.u8(..).to_string().into(),
+        "encoding" => format!("{}{}", if rng.bool() { 'i' } else { 'u' }, rng.u8(1..64)).into(),
+        "subcommand" => "TODENSE".into(),
         "offset" => rng.usize(..200).to_string().into(),
         "db" | "destination-db" | "index1" | "index2" => rng.usize(..DATABASES).to_string().into(),
         unknown => panic!("no generator for the argument '{unknown}': add one here"),
@@ -270,7 +280,9 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
 }
 /// In every form that a string is held in.
 fn random_value(rng: &mut fastrand::Rng) -> Vec<u8> {
-    match rng.u8(..8) {
+    match rng.u8(..10) {
+        // A bit, for those who set bits.
+        8 | 9 => rng.u8(0..2).to_string().into(),
         0..4 => rng.i64(-100..100).to_string().into(),
         4 | 5 => vec![rng.u8(..); rng.usize(..60)],
         6 => vec![rng.u8(..); rng.usize(200..300)],
