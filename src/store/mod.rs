@@ -173,16 +173,11 @@ impl Store {
         let (now_ms, position) = (self.now_ms, item.position());
         let mut later = SmallVec::<[i64; 1]>::new();
         self.databases[index].at_position(position, &mut |entry| match entry.deadline() {
-<<<<<<< HEAD
             Some(deadline) if deadline <= now_ms => due.push(DueKey {
                 db: index,
                 key: Bytes::copy_from_slice(entry.key()),
                 deadline_ms: deadline,
             }),
-            Some(deadline) => later = Some(later.map_or(deadline, |other| other.min(deadline))),
-            None => {}
-=======
-            Some(deadline) if deadline <= now_ms => due.push((index, Bytes::copy_from_slice(entry.key()))),
             // The second condition holds if the clock was turned back.
             Some(deadline) if !entry.is_armed() || deadline as u32 == item.deadline_low_ms() => {
                 entry.set_armed(true);
@@ -190,7 +185,6 @@ impl Store {
             }
             // The item is left over from an earlier life of the key: see `Changes::arm`.
             _ => {}
->>>>>>> keys
         });
         for deadline in later {
             self.deadlines.push((deadline as u64, Item::new(position, item.database())));

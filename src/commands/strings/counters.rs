@@ -33,9 +33,9 @@ const fn counter(name: &'static str, arity: Arity) -> Spec {
 
 pub struct Incr(Bytes);
 impl Command for Incr {
-    const SPEC: Spec = counter("INCR", Exactly(2)).syntax("key").summary(
-        "Adds one to an integer; a missing key counts as 0.",
-    );
+    const SPEC: Spec = counter("INCR", Exactly(2))
+        .syntax("key")
+        .summary("Adds one to an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<Incr, CommandError> {
         Ok(Incr(args.bytes()?))
     }
@@ -48,9 +48,9 @@ impl WriteCommand for Incr {
 
 pub struct Decr(Bytes);
 impl Command for Decr {
-    const SPEC: Spec = counter("DECR", Exactly(2)).syntax("key").summary(
-        "Takes one from an integer; a missing key counts as 0.",
-    );
+    const SPEC: Spec = counter("DECR", Exactly(2))
+        .syntax("key")
+        .summary("Takes one from an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<Decr, CommandError> {
         Ok(Decr(args.bytes()?))
     }
