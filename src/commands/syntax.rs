@@ -471,7 +471,6 @@ mod tests {
 
     #[test]
     fn every_command_has_a_syntax_that_agrees_with_its_arity() {
-        // DEBUG has no syntax line, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out, but not all of them.
         // DEBUG has no syntax line, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out,
         // but not all of them.
         const FREE_FORM: &[&str] = &["debug", "client|kill", "quit"];

@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     data::quoting::{quote, split_args},
     resp::{Protocol, Reply, Request},
-    store::Wants,
+    store::{Event, Wants},
 };
 
 pub struct Prompt {
@@ -61,10 +61,12 @@ impl Prompt {
             assert_eq!(self.ask(line), *expected, "{line}");
         }
     }
-    /// The keyspace events since the last call, as `name key`.
+    /// The keyspace events since the last call, as `name key`. Left out is that a key is new: the store tells that
+    /// for all commands.
     pub fn events(&mut self) -> Vec<String> {
         let events = std::mem::take(&mut self.stage.record.events);
-        events.iter().map(|(_, name, _, key)| format!("{name} {}", key.escape_ascii())).collect()
+        let shown = events.iter().filter(|(class, ..)| *class != Event::New);
+        shown.map(|(_, name, _, key)| format!("{name} {}", key.escape_ascii())).collect()
     }
     /// The effects since the last call, in one line, without their SELECT.
     pub fn effects(&mut self) -> String {

@@ -16,7 +16,7 @@ pub struct LongDouble(X87DoubleExtended);
 impl LongDouble {
     pub const ZERO: LongDouble = LongDouble(X87DoubleExtended::ZERO);
 
-    /// Reads decimal text (`12`, `-1.5e3`, `inf`), without surrounding space; NaN is none.
+    /// Reads what C's `strtold` reads to the end (`12`, `-1.5e3`, `0x1f`, `inf`), without surrounding space; NaN is none.
     pub fn parse(text: &[u8]) -> Option<LongDouble> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
         let (sign, magnitude) = match text.as_bytes().first()? {
@@ -28,12 +28,15 @@ impl LongDouble {
             let infinity = X87DoubleExtended::INFINITY;
             return Some(LongDouble(if sign == "-" { -infinity } else { infinity }));
         }
-        // Hexadecimal, names and blanks are left to those who want them.
-        let plain = magnitude.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
-        if !plain || !magnitude.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
-            return None;
-        }
-        let parsed: X87DoubleExtended = format!("{sign}{magnitude}").parse().ok()?;
+        let exponent = match magnitude.as_bytes() {
+            [b'0', b'x' | b'X', hexadecimal @ ..] => {
+                let exponent = exponent_of(hexadecimal, b"pP", u8::is_ascii_hexdigit)?;
+                // C may leave it out, the parser may not.
+                if exponent.is_empty() { "p0" } else { "" }
+            }
+            decimal => exponent_of(decimal, b"eE", u8::is_ascii_digit).map(|_| "")?,
+        };
+        let parsed: X87DoubleExtended = format!("{sign}{magnitude}{exponent}").parse().ok()?;
         parsed.is_finite().then_some(LongDouble(parsed))
     }
     pub fn is_finite(self) -> bool {
@@ -80,6 +83,23 @@ impl std::ops::Add for LongDouble {
     fn add(self, other: LongDouble) -> LongDouble {
         LongDouble((self.0 + other.0).value)
     }
+}
+
+/// The digits of an unsigned number's exponent, which follow one of `marks`; empty if there are none. The text must be
+/// such a number: digits with a point among them or not, then the exponent.
+fn exponent_of<'a>(text: &'a [u8], marks: &[u8], is_digit: fn(&u8) -> bool) -> Option<&'a [u8]> {
+    let (mantissa, exponent) = match text.iter().position(|byte| marks.contains(byte)) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let digits = mantissa.iter().filter(|byte| is_digit(byte)).count();
+    let points = mantissa.iter().filter(|byte| **byte == b'.').count();
+    if digits == 0 || points > 1 || digits + points < mantissa.len() {
+        return None;
+    }
+    let Some(exponent) = exponent else { return Some(&[]) };
+    let exponent = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    (!exponent.is_empty() && exponent.iter().all(u8::is_ascii_digit)).then_some(exponent)
 }
 
 /// A natural number of any size, as 32-bit limbs from the lowest: just enough arithmetic to print a binary fraction.
@@ -183,8 +203,29 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_is_refused() {
-        for text in ["", "abc", " 1", "1 ", "nan", "0x1p3", "1e", "--1", "."] {
+        for text in [
+            "", "abc", " 1", "1 ", "nan", "0x", "0x1p", "0xg", "1p3", "1e", "1e+", "1e1.5", "1e5e5", "--1",
+            ".", ".e1", "1..2",
+        ] {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, value) in [
+            ("1.", "1"),
+            (".5", "0.5"),
+            ("1.e1", "10"),
+            ("+1", "1"),
+            ("1E+2", "100"),
+            ("25e-2", "0.25"),
+            ("0x10", "16"),
+            ("-0X1.8p1", "-3"),
+            ("0xe", "14"),
+        ] {
+            let number = LongDouble::parse(text.as_bytes()).map(LongDouble::to_human);
+            assert_eq!(number.as_deref(), Some(value), "{text:?}");
         }
         assert!(!LongDouble::parse(b"inf").unwrap().is_finite());
     }

@@ -104,7 +104,7 @@ fn fields_are_read_and_written() {
     Prompt::new().check(&[
         ("BITFIELD k", "[]"),
         ("BITFIELD k GET u8 0", "[0]"),
-        ("EXISTS k", "ERR unknown command 'EXISTS', with args beginning with: 'k' "),
+        ("EXISTS k", "0"),
         ("BITFIELD k SET i8 0 -100 GET u8 0 INCRBY i8 0 1", "[0, 156, -99]"),
         ("BITFIELD k SET u8 #1 255 GET u4 #3", "[0, 15]"),
         ("STRLEN k", "2"),
