@@ -98,7 +98,7 @@ fn write_pid_file(config: &Config) {
 
 /// Starts the cast, and lets it know each other.
 fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>) {
-    let io_threads = board.config.load().io_threads as usize;
+    let io_threads = board.config.load().io_threads;
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
     let data = Arbiter::new();

@@ -36,8 +36,8 @@ impl Stage {
         let config = self.board.config.load();
         self.store.set_access_policy(if config.maxmemory_policy.is_lfu() {
             AccessPolicy::Frequency {
-                log_factor: config.lfu_log_factor as u32,
-                decay_minutes: config.lfu_decay_time_minutes as u32,
+                log_factor: config.lfu_log_factor,
+                decay_minutes: config.lfu_decay_time_minutes,
             }
         } else {
             AccessPolicy::Recency

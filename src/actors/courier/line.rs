@@ -163,8 +163,8 @@ impl Line {
         self.post();
         let limit = board.config.load().client_output_buffer_limit.normal;
         let over = |bytes: u64| bytes > 0 && self.pending_bytes as u64 > bytes;
-        let over_hard = over(limit.hard_bytes as u64);
-        let over_soft_too_long = if over(limit.soft_bytes as u64) {
+        let over_hard = over(limit.hard_bytes);
+        let over_soft_too_long = if over(limit.soft_bytes) {
             let now_ms = crate::actors::now_ms();
             let since_ms = *self.over_soft_since_ms.get_or_insert(now_ms);
             now_ms - since_ms > limit.soft_seconds as i64 * 1000
