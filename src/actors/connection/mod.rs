@@ -18,6 +18,7 @@ use std::{
     rc::Rc,
     sync::atomic::Ordering::Relaxed,
     task::{Poll, ready},
+    time::Instant,
 };
 
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
@@ -49,6 +50,10 @@ pub struct Connection {
     deferred: Option<Deferred>,
     /// Replies of a turn that holds nothing for the Keyspace.
     said: Vec<u8>,
+    /// Where the steps of the turn at hand begin in the batch.
+    turn_start: usize,
+    /// When the last command that the connection answers itself ended.
+    last_said: Option<Instant>,
     /// For the roster: what CLIENT LIST shows.
     last_command: Option<&'static Node>,
     /// The peer sends no more.
@@ -70,6 +75,8 @@ impl Connection {
             in_flight: false,
             deferred: None,
             said: Vec::new(),
+            turn_start: 0,
+            last_said: None,
             last_command: None,
             ended: false,
             halted: false,
