@@ -200,6 +200,15 @@ impl Changes<'_> {
             Some(_) => Err(CommandError::WrongType),
         }
     }
+    /// The string at a key that a writing command only reads. One whose deadline has passed is deleted, not just hidden
+    /// as from a reader: the effects must tell that it is gone before they tell of the command.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn source(&mut self, key: &[u8]) -> Result<Option<TextRef<'_>>, CommandError> {
+        let _ = self.lookup(key);
+        self.view().string(key)
+    }
 
     // Writing. These change data only; the command states the event by `modified`.
 

@@ -25,7 +25,10 @@ use crate::{
 use actix::prelude::*;
 use dropper::Dropper;
 use held::Held;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
@@ -134,15 +137,20 @@ impl Keyspace {
         if !garbage.is_empty() {
             self.dropper.drop_elsewhere(garbage);
         }
-        self.post();
     }
-    /// Posts the counts that only the Keyspace can make.
+    /// Posts the counts that only the Keyspace can make. It must be done before the replies go out: what a client has
+    /// seen happen must be counted for it, and CONFIG RESETSTAT must find it to set it back.
     fn post(&mut self) {
+        let add = |counter: &AtomicU64, count: u64| {
+            if count > 0 {
+                counter.fetch_add(count, Relaxed);
+            }
+        };
         let (counts, vitals) = (&mut self.stage.store.counts, &self.stage.board.vitals);
-        vitals.hits.fetch_add(counts.hits.take(), Relaxed);
-        vitals.misses.fetch_add(counts.misses.take(), Relaxed);
-        vitals.expired.fetch_add(std::mem::take(&mut counts.expired), Relaxed);
-        vitals.changes.fetch_add(self.stage.record.take_changes(), Relaxed);
+        add(&vitals.hits, counts.hits.take());
+        add(&vitals.misses, counts.misses.take());
+        add(&vitals.expired, std::mem::take(&mut counts.expired));
+        add(&vitals.changes, self.stage.record.take_changes());
     }
 }
 
@@ -175,6 +183,7 @@ impl Handler<Execute> for Keyspace {
             ends.push((turn.line, reply.position()));
         }
         drop(steps);
+        self.post();
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
         self.note_changes(ctx);

@@ -83,8 +83,9 @@ fn encodings_are_shown_and_changed() {
     let mut prompt = Prompt::new();
     prompt.check(&[
         ("PFDEBUG ENCODING k", "ERR The specified key does not exist"),
-        ("PFDEBUG SING k", "ERR Unknown PFDEBUG subcommand 'SING'"),
+        ("PFDEBUG SING k", "ERR The specified key does not exist"),
         ("PFADD k a b c d e f g", "1"),
+        ("PFDEBUG SING k", "ERR Unknown PFDEBUG subcommand 'SING'"),
         ("PFDEBUG encoding k", "sparse"),
         (
             "PFDEBUG DECODE k",
