@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View, entry::EntryMut};
-use crate::{commands::error::CommandError, data::wheel::Item};
+use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
 
 /// What becomes of a key's deadline when its value is set.

@@ -31,6 +31,8 @@ pub struct Deferred {
 
 /// What is to be read and judged by, for one turn.
 struct Rules {
+    /// No command may run now: CLIENT PAUSE ALL.
+    paused: bool,
     limits: Limits,
     context: Context,
 }
@@ -38,7 +40,7 @@ struct Rules {
 impl Connection {
     /// Decodes requests off the front of `buffer` and submits them as one turn, unless one is in flight.
     pub(super) fn take_requests(&mut self, buffer: &mut BytesMut, alone: bool) {
-        if self.in_flight || self.halted {
+        if self.in_flight || self.halted || self.is_paused() {
             return;
         }
         if let Some(deferred) = self.deferred.take() {
@@ -83,7 +85,12 @@ impl Connection {
         (self.missing, self.last_said) = (1, None);
         self.turn_start = batch.steps.len();
         let mut count = 0;
-        while count < REQUESTS_MAX && self.deferred.is_none() && !self.halted {
+        if let Some((node, request)) = self.postponed.take() {
+            self.desk.board.unblock(&self.session.record);
+            self.take_admitted(node, request, batch, &rules);
+            count += 1;
+        }
+        while count < REQUESTS_MAX && !self.is_stopped() {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
@@ -105,9 +112,19 @@ impl Connection {
         }
         count
     }
+    /// Nothing behind the last request may be taken now.
+    fn is_stopped(&self) -> bool {
+        self.deferred.is_some() || self.postponed.is_some() || self.halted
+    }
+    /// A command was postponed by CLIENT PAUSE, and must wait still.
+    pub(super) fn is_paused(&self) -> bool {
+        self.postponed.is_some() && self.desk.board.pause.holds_all(now_ms()).is_some()
+    }
     fn rules(&self) -> Rules {
         let config = self.desk.board.config.load();
+        let now_ms = now_ms();
         Rules {
+            paused: self.desk.board.pause.holds_all(now_ms).is_some(),
             limits: Limits {
                 bulk_bytes: config.proto_max_bulk_len,
                 authenticated: !self.session.must_authenticate(),
@@ -116,7 +133,7 @@ impl Connection {
                 databases: config.databases,
                 db: self.session.db,
                 string_bytes_max: config.proto_max_bulk_len,
-                now_ms: now_ms(),
+                now_ms,
             },
         }
     }
@@ -124,8 +141,18 @@ impl Connection {
     fn take_request(&mut self, request: Request, batch: &mut Batch, rules: &Rules) {
         let node = match self.admit(&request) {
             Ok(node) => node,
+            // Who was found out to be no client of ours is told nothing.
+            Err(_) if self.halted => return,
             Err(error) => return self.say_error(batch, &error),
         };
+        self.take_admitted(node, request, batch, rules);
+    }
+    fn take_admitted(&mut self, node: &'static Node, request: Request, batch: &mut Batch, rules: &Rules) {
+        if rules.paused {
+            self.desk.board.block(&self.session.record);
+            self.postponed = Some((node, request));
+            return;
+        }
         match registry::parse(node, &request, rules.context) {
             Err(error) => {
                 self.desk.tally.called(node.index, 0, true);
