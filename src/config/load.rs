@@ -13,7 +13,7 @@ use super::error::ConfigError;
 use super::parameter::{Directive, Parameter, Standing};
 use super::special::reason_of;
 use super::table::{Config, DIRECTIVES};
-use super::text::split_args;
+use crate::data::quoting::split_args;
 
 /// What a start-up found.
 #[derive(Clone, Debug)]

@@ -88,7 +88,6 @@ impl Connection {
         if let Some((node, request)) = self.postponed.take() {
             self.desk.board.unblock(&self.session.record);
             self.take_admitted(node, request, batch, &rules);
-            count += 1;
         }
         while count < REQUESTS_MAX && !self.is_stopped() {
             match self.decoder.decode(buffer, rules.limits, alone) {
