@@ -35,7 +35,7 @@ def main():
             rows[name] = measure(client, options)
             stats = client.info("stats")
             own[name] = {field: value for field, value in stats.items() if field.startswith("callboard_expiry")}
-    labels = next(iter(rows.values()))
+    labels = rows["ours"]
     table(["", *rows], [[label, *(row[label] for row in rows.values())] for label in labels])
     for name, fields in own.items():
         for field, value in fields.items():
