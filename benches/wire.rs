@@ -48,7 +48,8 @@ fn decode(c: &mut Criterion) {
 fn write(c: &mut Criterion) {
     let mut group = c.benchmark_group("reply");
     group.throughput(Throughput::Elements(REQUESTS as u64));
-    let cases: &[(&str, fn(&mut Reply))] = &[
+    type Case = (&'static str, fn(&mut Reply));
+    let cases: &[Case] = &[
         ("ok", |reply| reply.ok()),
         ("integer", |reply| reply.integer(123_456)),
         ("bulk16", |reply| reply.bulk(b"xxxxxxxxxxxxxxxx")),

@@ -20,7 +20,7 @@ use callboard::{
     config::Config,
     data::wheel::Wheel,
     resp::{Decoder, Limits, Reply, Request, decode::Decoded},
-    store::{EntryRef, Kind, Wants},
+    store::{DueKey, EntryRef, Kind, Wants},
 };
 use std::collections::BTreeMap;
 
@@ -77,6 +77,21 @@ fn shorten(bytes: &[u8]) -> String {
     }
 }
 
+/// A lock that is taken and given back leaves an item in the wheel each time; none may be kept alive by the next lock.
+#[test]
+fn the_wheel_does_not_gather_items_of_a_key_that_comes_and_goes() {
+    let mut machine = Machine::new(1, START_MS);
+    for now_ms in START_MS..START_MS + 2000 {
+        machine.expire_due(now_ms);
+        machine.perform(&Request::from_args(&["SET", "lock", "me", "NX", "PX", "100"]), 0, now_ms);
+        if now_ms % 10 != 0 {
+            machine.perform(&Request::from_args(&["DEL", "lock"]), 0, now_ms);
+        }
+        machine.perform(&Request::from_args(&["SET", "lock", "me", "PX", "100"]), 0, now_ms);
+    }
+    assert!(machine.wheel.len() <= 200, "{} items", machine.wheel.len());
+}
+
 /// A stage with the wheel that tells it what is due.
 struct Machine {
     stage: Stage,
@@ -121,7 +136,7 @@ impl Machine {
         let (mut items, mut due) = (Vec::new(), Vec::new());
         while self.wheel.advance(now_ms as u64, 100, &mut items) {}
         items.into_iter().for_each(|item| self.stage.store.check_item(item, &mut due));
-        for (db, key) in due {
+        for DueKey { db, key, .. } in due {
             self.stage.changes(Caller::default()).expire(db, &key);
         }
         self.take_deadlines();

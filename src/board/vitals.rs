@@ -40,10 +40,45 @@ pub struct Vitals {
     pub operations_per_second: AtomicU64,
     pub input_bytes_per_second: AtomicU64,
     pub output_bytes_per_second: AtomicU64,
-    /// Deadlines in the timing wheel, and its longest lag in ms since the last reset. Posted by Expiry.
+    /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,
-    pub expiry_lag_max_ms: AtomicU64,
+    /// From deadline to removal, of what Expiry announced. Posted by the Keyspace.
+    pub expiry_lag: Lag,
+}
+
+/// How late something came, counted per millisecond.
+#[derive(Debug)]
+pub struct Lag([AtomicU64; LAG_MS_MAX]);
+
+/// Lags of this many ms and more are counted together.
+const LAG_MS_MAX: usize = 256;
+
+impl Default for Lag {
+    fn default() -> Lag {
+        Lag([const { AtomicU64::new(0) }; LAG_MS_MAX])
+    }
+}
+impl Lag {
+    pub fn note(&self, lag_ms: u64) {
+        self.0[(lag_ms as usize).min(LAG_MS_MAX - 1)].fetch_add(1, Relaxed);
+    }
+    /// The lag in ms that `percent` of all did not exceed.
+    pub fn percentile_ms(&self, percent: f64) -> u64 {
+        let counts: Vec<u64> = self.0.iter().map(|count| count.load(Relaxed)).collect();
+        let wanted = (counts.iter().sum::<u64>() as f64 * percent / 100.0).ceil() as u64;
+        let mut seen = 0;
+        counts
+            .iter()
+            .position(|count| {
+                seen += count;
+                seen >= wanted
+            })
+            .unwrap_or(0) as u64
+    }
+    fn reset(&self) {
+        self.0.iter().for_each(|count| count.store(0, Relaxed))
+    }
 }
 
 impl Vitals {
@@ -64,10 +99,10 @@ impl Vitals {
             &self.hits,
             &self.misses,
             &self.expired,
-            &self.expiry_lag_max_ms,
         ] {
             counter.store(0, Relaxed)
         }
+        self.expiry_lag.reset();
     }
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);

@@ -169,12 +169,15 @@ pub enum Access {
     Neither,
 }
 
+/// How a command's arguments become a task.
+pub type Parse = fn(&mut Args) -> Result<Task, CommandError>;
+
 /// One line of a family's list: a command, or a container of subcommands.
 pub struct Entry {
     pub spec: Spec,
     pub access: Access,
     /// `None` for a container that does nothing without a subcommand.
-    pub parse: Option<fn(&mut Args) -> Result<Task, CommandError>>,
+    pub parse: Option<Parse>,
     pub subcommands: &'static [Entry],
 }
 const fn entry(spec: Spec, access: Access, parse: fn(&mut Args) -> Result<Task, CommandError>) -> Entry {

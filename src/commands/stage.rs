@@ -12,6 +12,7 @@ use crate::{
     resp::{Reply, Request},
     store::{AccessPolicy, Changes, Effect, EncodingLimits, Record, Store, View, Wants},
 };
+use bytes::Bytes;
 use std::{sync::Arc, time::Instant};
 
 pub struct Stage {
@@ -35,8 +36,8 @@ impl Stage {
         let config = self.board.config.load();
         self.store.set_access_policy(if config.maxmemory_policy.is_lfu() {
             AccessPolicy::Frequency {
-                log_factor: config.lfu_log_factor as u32,
-                decay_minutes: config.lfu_decay_time_minutes as u32,
+                log_factor: config.lfu_log_factor,
+                decay_minutes: config.lfu_decay_time_minutes,
             }
         } else {
             AccessPolicy::Recency
@@ -61,8 +62,9 @@ impl Stage {
             reply.error(error);
             count_error(&self.board, error);
         }
-        self.propagate(request, caller);
-        self.bury_expired(caller);
+        let expired = self.store.take_expired_seen();
+        self.propagate(request, caller, &expired);
+        self.bury_expired(expired, caller);
         self.tell(node, outcome.is_err());
     }
 
@@ -80,20 +82,22 @@ impl Stage {
             Task::Session(_) | Task::Control(_) => Err(CommandError::fixed("ERR command not allowed here")),
         }
     }
-    /// What changed data and did not say how, is told as the client sent it.
-    fn propagate(&mut self, request: &Request, caller: Caller) {
+    /// What changed data and did not say how, is told as the client sent it: behind the deletion of the expired keys
+    /// that it did not see, or it would come out differently where it is replayed, as nothing expires there.
+    fn propagate(&mut self, request: &Request, caller: Caller, expired: &[(usize, Bytes)]) {
         if self.record.dirty > 0 && self.record.effect == Effect::Verbatim && self.record.wants.effects {
+            for (db, key) in expired {
+                self.record.log(*db, [&b"DEL"[..], key].into_iter());
+            }
             let words: smallvec::SmallVec<[&[u8]; 8]> = request.iter().collect();
             self.record.log(caller.db, words.into_iter());
         }
     }
     /// Deletes what the command's lookups found expired: readers hide such keys, but cannot delete them.
-    fn bury_expired(&mut self, caller: Caller) {
-        if self.store.has_expired_seen() {
-            for (db, key) in self.store.take_expired_seen() {
-                // Looking it up for writing deletes it, unless the command itself has replaced it meanwhile.
-                let _ = self.changes(caller).lookup_in(db, &key);
-            }
+    fn bury_expired(&mut self, expired: Vec<(usize, Bytes)>, caller: Caller) {
+        for (db, key) in expired {
+            // Looking it up for writing deletes it, unless the command itself has replaced it meanwhile.
+            let _ = self.changes(caller).lookup_in(db, &key);
         }
     }
     fn tell(&mut self, node: &Node, failed: bool) {

@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View, entry::EntryMut};
-use crate::{commands::error::CommandError, data::wheel::Item};
+use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
 
 /// What becomes of a key's deadline when its value is set.
@@ -234,7 +234,7 @@ impl Changes<'_> {
             self.discard_shared(key, shared);
         }
         match entry.rewrite(text, new) {
-            Ok(()) => self.note_deadline(self.db, hash, old, new),
+            Ok(()) => self.note_deadline(self.db, hash, old, entry.get()),
             Err(text) => {
                 let entry = Entry::string(key, text, new, entry.get().clock());
                 self.put(self.db, hash, key, entry)
@@ -266,7 +266,7 @@ impl Changes<'_> {
         let mut entry = unsafe { EntryMut::from_raw(raw) };
         let old = entry.get().deadline();
         if entry.rewrite_deadline(deadline) {
-            self.note_deadline(self.db, hash, old, deadline);
+            self.note_deadline(self.db, hash, old, entry.get());
         } else {
             let new = entry.moved(key, deadline);
             self.put(self.db, hash, key, new);
@@ -374,28 +374,39 @@ impl Changes<'_> {
         self.put(db, hash, key, entry);
     }
     fn put(&mut self, db: usize, hash: u64, key: &[u8], entry: Entry) {
-        let new = entry.get().deadline();
-        let old = self.store.databases[db].put(hash, key, entry);
-        let old_deadline = old.as_ref().and_then(|old| old.get().deadline());
-        self.arm(db, hash, old_deadline, new);
-        match old {
+        if entry.get().deadline().is_some() {
+            let old = self.store.database(db).find(key);
+            let old = old.and_then(|old| old.deadline().map(|deadline| (deadline, old.is_armed())));
+            self.arm(db, hash, old, entry.get());
+        }
+        match self.store.databases[db].put(hash, key, entry) {
             Some(old) => self.discard(old),
             None => self.event_in(db, Event::New, "new", key),
         }
     }
-    fn note_deadline(&mut self, db: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
+    /// Keeps counts and wheel true when an entry's deadline was changed in place.
+    fn note_deadline(&mut self, db: usize, hash: u64, old: Option<i64>, entry: EntryRef) {
+        let new = entry.deadline();
         if old != new {
             self.store.databases[db].note_deadline(old, new);
-            self.arm(db, hash, old, new);
+            self.arm(db, hash, old.map(|deadline| (deadline, entry.is_armed())), entry);
         }
     }
-    /// Tells the timing wheel of a deadline, unless an earlier one is in it: that will fire, and find this one.
-    fn arm(&mut self, db: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
-        if let Some(new) = new
-            && old.is_none_or(|old| new < old)
-        {
-            let item = Item::new(hash >> 16, self.store.databases[db].id);
-            self.store.deadlines.push((new.max(0) as u64, item));
+    /// Sees to it that the timing wheel will come to an entry in time. `old`: what deadline its key had, and whether
+    /// an item in the wheel was for exactly that.
+    ///
+    /// A later deadline adds nothing: the old item fires, finds the entry *unarmed*, and is put back for the new
+    /// one. An item that finds its entry armed is left over from another life of the key, and goes: so however often
+    /// a key is set and deleted, items do not gather.
+    fn arm(&mut self, db: usize, hash: u64, old: Option<(i64, bool)>, entry: EntryRef) {
+        let Some(new) = entry.deadline() else { return };
+        match old {
+            Some((old, armed)) if old <= new => entry.set_armed(armed && old == new),
+            _ => {
+                entry.set_armed(true);
+                let item = Item::new(hash >> 16, self.store.databases[db].id);
+                self.store.deadlines.push((new.max(0) as u64, item));
+            }
         }
     }
     /// Frees an entry: here if that is quick, elsewhere if it is big.

@@ -36,6 +36,8 @@ const HEADER: usize = 8;
 const ALIGN: usize = 16;
 const HAS_DEADLINE: u8 = 1;
 const LONG: u8 = 2;
+/// The timing wheel knows an earlier deadline of this key only: when that fires, this one is put in.
+const UNARMED: u8 = 4;
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +268,7 @@ unsafe impl table::Entry for Entry {
 
 impl<'a> EntryRef<'a> {
     /// # Safety
-    /// `raw` came from an [`Entry`] that outlives `'a` and is not changed during it other than by `set_clock`.
+    /// `raw` came from an [`Entry`] that outlives `'a` and is not changed during it other than by `set_clock` and `set_armed`.
     pub unsafe fn from_raw(raw: NonNull<u8>) -> EntryRef<'a> {
         EntryRef(raw, PhantomData)
     }
@@ -359,6 +361,15 @@ impl<'a> EntryRef<'a> {
         let [a, b, c, _] = clock.to_le_bytes();
         // SAFETY: the clock lies in the header, no reference to it exists, and one thread owns the store.
         unsafe { self.0.as_ptr().add(3).cast::<[u8; 3]>().write([a, b, c]) }
+    }
+    /// Whether the timing wheel holds an item for exactly this entry's deadline. A new entry counts as armed.
+    pub fn is_armed(self) -> bool {
+        self.header()[1] & UNARMED == 0
+    }
+    pub fn set_armed(self, armed: bool) {
+        let flags = self.header()[1] & !UNARMED | if armed { 0 } else { UNARMED };
+        // SAFETY: as for `set_clock`: the flags lie in the header, and nothing ever borrows them.
+        unsafe { self.0.as_ptr().add(1).write(flags) }
     }
     /// Memory of the entry and its value, in bytes.
     pub fn size_bytes(self) -> usize {

@@ -19,6 +19,7 @@ pub use view::View;
 
 use crate::data::wheel::Item;
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 
 /// Counts that only the owner of the data can make.
@@ -56,6 +57,15 @@ impl Default for EncodingLimits {
     fn default() -> EncodingLimits {
         EncodingLimits { hll_sparse_bytes_max: 3000 }
     }
+}
+
+/// A key whose deadline has passed.
+#[derive(Debug)]
+pub struct DueKey {
+    pub db: usize,
+    pub key: Bytes,
+    /// ms since 1970.
+    pub deadline_ms: i64,
 }
 
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
@@ -158,16 +168,25 @@ impl Store {
         !self.expired_seen.borrow().is_empty()
     }
     /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
-    pub fn check_item(&mut self, item: Item, due: &mut Vec<(usize, Bytes)>) {
+    pub fn check_item(&mut self, item: Item, due: &mut Vec<DueKey>) {
         let Some(index) = self.index_of(item.database()) else { return };
         let (now_ms, position) = (self.now_ms, item.position());
-        let mut later: Option<i64> = None;
+        let mut later = SmallVec::<[i64; 1]>::new();
         self.databases[index].at_position(position, &mut |entry| match entry.deadline() {
-            Some(deadline) if deadline <= now_ms => due.push((index, Bytes::copy_from_slice(entry.key()))),
-            Some(deadline) => later = Some(later.map_or(deadline, |other| other.min(deadline))),
-            None => {}
+            Some(deadline) if deadline <= now_ms => due.push(DueKey {
+                db: index,
+                key: Bytes::copy_from_slice(entry.key()),
+                deadline_ms: deadline,
+            }),
+            // The second condition holds if the clock was turned back.
+            Some(deadline) if !entry.is_armed() || deadline as u32 == item.deadline_low_ms() => {
+                entry.set_armed(true);
+                later.push(deadline);
+            }
+            // The item is left over from an earlier life of the key: see `Changes::arm`.
+            _ => {}
         });
-        if let Some(deadline) = later {
+        for deadline in later {
             self.deadlines.push((deadline as u64, Item::new(position, item.database())));
         }
     }

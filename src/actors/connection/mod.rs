@@ -6,9 +6,12 @@
 mod requests;
 
 use crate::{
-    actors::courier::{Desk, messages::LineId, socket::ReadHalf},
+    actors::{
+        courier::{Desk, messages::LineId, socket::ReadHalf},
+        now_ms,
+    },
     commands::{registry::Node, session::Session},
-    resp::Decoder,
+    resp::{Decoder, Request},
 };
 use actix::prelude::*;
 use bytes::BytesMut;
@@ -18,12 +21,11 @@ use std::{
     rc::Rc,
     sync::atomic::Ordering::Relaxed,
     task::{Poll, ready},
+    time::{Duration, Instant},
 };
 
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
-/// Room for reading the rest of a request that came in part, bytes.
-const PARTIAL_ROOM_BYTES: usize = 16 * 1024;
 
 /// From the Courier: the replies are out, go on with what is waiting.
 #[derive(Message)]
@@ -49,8 +51,16 @@ pub struct Connection {
     in_flight: bool,
     /// A command for the Supervisor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
+    /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
+    postponed: Option<(&'static Node, Request)>,
+    /// The end of the pause will be told by a [`Resume`].
+    awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
     said: Vec<u8>,
+    /// Where the steps of the turn at hand begin in the batch.
+    turn_start: usize,
+    /// When the last command that the connection answers itself ended.
+    last_said: Option<Instant>,
     /// For the roster: what CLIENT LIST shows.
     last_command: Option<&'static Node>,
     /// The peer sends no more.
@@ -71,7 +81,11 @@ impl Connection {
             missing: 1,
             in_flight: false,
             deferred: None,
+            postponed: None,
+            awaits_pause: false,
             said: Vec::new(),
+            turn_start: 0,
+            last_said: None,
             last_command: None,
             ended: false,
             halted: false,
@@ -82,7 +96,8 @@ impl Connection {
     fn pump(&mut self, task: &mut std::task::Context) -> Poll<()> {
         loop {
             self.catch_up();
-            if self.halted || (self.in_flight && self.partial.len() >= READ_AHEAD_BYTES) {
+            let waits = self.in_flight || self.postponed.is_some();
+            if self.halted || (waits && self.partial.len() >= READ_AHEAD_BYTES) {
                 self.ask_to_resume();
                 return Poll::Pending;
             }
@@ -98,39 +113,46 @@ impl Connection {
     fn catch_up(&mut self) {
         // Busy, too, is a client that does not read the replies it has.
         self.in_flight = self.desk.with_line(self.line, |line| line.may_resume()) != Some(true);
-        if !self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) && !self.halted {
+        if !self.in_flight && self.has_more() && !self.halted {
             let mut partial = std::mem::take(&mut self.partial);
             self.take_requests(&mut partial, true);
             self.keep(partial);
         }
-        if self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) {
+        if self.in_flight && self.has_more() {
             self.ask_to_resume();
         }
+    }
+    fn has_more(&self) -> bool {
+        self.deferred.is_some() || self.postponed.is_some() || !self.partial.is_empty()
     }
     fn ask_to_resume(&self) {
         self.desk.with_line(self.line, |line| line.wants_resume = true);
     }
+    /// Reads into the buffer of the thread; only the rest of a large request goes straight to a buffer of its own.
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
-        self.desk.board.vitals.reads.fetch_add(1, Relaxed);
-        if self.partial.is_empty() && !self.decoder.is_midway() && !self.in_flight {
-            let desk = self.desk.clone();
-            return desk.with_read_buffer(|buffer| {
-                let count = ready!(self.socket.poll_read(buffer, task))?;
+        if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
+            if self.partial.capacity() == self.partial.len() {
+                self.partial.reserve(self.missing);
+            }
+            return self.socket.poll_read(&mut self.partial, task);
+        }
+        let desk = self.desk.clone();
+        desk.with_read_buffer(|buffer| {
+            let count = ready!(self.socket.poll_read(buffer, task))?;
+            if self.partial.is_empty() && !self.in_flight {
                 self.take_requests(buffer, false);
-                if !buffer.is_empty() {
-                    let mut rest = self.room_for(buffer.len());
-                    rest.extend_from_slice(buffer);
-                    buffer.clear();
-                    self.keep(rest);
+            }
+            if !buffer.is_empty() {
+                let mut rest = std::mem::take(&mut self.partial);
+                if rest.is_empty() {
+                    rest = self.room_for(buffer.len());
                 }
-                Poll::Ready(Ok(count))
-            });
-        }
-        let room = self.missing.max(if self.decoder.wants_own_buffer() { 1 } else { PARTIAL_ROOM_BYTES });
-        if self.partial.capacity() - self.partial.len() < room.min(PARTIAL_ROOM_BYTES) {
-            self.partial.reserve(room);
-        }
-        self.socket.poll_read(&mut self.partial, task)
+                rest.extend_from_slice(buffer);
+                buffer.clear();
+                self.keep(rest);
+            }
+            Poll::Ready(Ok(count))
+        })
     }
     /// A buffer for the part of a request that has come: just large enough for the whole of a large one, so that its
     /// value may be kept where it lies.
@@ -145,6 +167,7 @@ impl Connection {
         record.query_buffer_peak_bytes.fetch_max(self.partial.len(), Relaxed);
     }
     fn note_input(&mut self, count: usize) {
+        self.desk.board.vitals.reads.fetch_add(1, Relaxed);
         self.session.record.input_bytes.fetch_add(count as u64, Relaxed);
         self.desk.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
         let limit = self.desk.board.config.load().client_query_buffer_limit;
@@ -172,6 +195,7 @@ impl Actor for Connection {
     }
     fn stopped(&mut self, _: &mut Self::Context) {
         self.desk.leave(self.line);
+        self.desk.board.unblock(&self.session.record);
         self.desk.board.roster.leave(self.line.client);
         self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
     }
@@ -188,20 +212,36 @@ impl ActorFuture<Connection> for Pump {
         ctx: &mut Context<Connection>,
         task: &mut std::task::Context<'_>,
     ) -> Poll<()> {
-        if connection.ended {
-            // What was asked before the end is answered before the connection closes.
-            connection.catch_up();
-        } else {
-            ready!(connection.pump(task));
+        if !connection.ended {
+            let read = connection.pump(task);
+            connection.await_pause(ctx);
+            ready!(read);
             connection.ended = true;
-            connection.catch_up();
         }
-        if connection.in_flight || connection.deferred.is_some() {
+        // What was asked before the end is answered before the connection closes. But nobody waits for a pause to end
+        // who is gone: what such a client wanted is not done behind its back.
+        connection.catch_up();
+        let waits = connection.in_flight || connection.deferred.is_some();
+        if waits && !connection.session.record.blocked.load(Relaxed) {
             connection.ask_to_resume();
             return Poll::Pending;
         }
         ctx.stop();
         Poll::Ready(())
+    }
+}
+impl Connection {
+    /// While a command of this client is postponed, sees to it that the end of the pause is noticed.
+    fn await_pause(&mut self, ctx: &mut Context<Connection>) {
+        if self.postponed.is_none() || self.awaits_pause {
+            return;
+        }
+        self.awaits_pause = true;
+        let wait_ms = self.desk.board.pause.holds_all(now_ms()).unwrap_or(0);
+        ctx.run_later(Duration::from_millis(wait_ms as u64), |connection, ctx| {
+            connection.awaits_pause = false;
+            ctx.notify(Resume);
+        });
     }
 }
 

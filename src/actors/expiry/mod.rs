@@ -17,8 +17,10 @@ use std::{
     time::Duration,
 };
 
-/// Items in one message: some 50 µs of the Keyspace's time.
-const ITEMS_MAX: usize = 256;
+/// Items in one message: some 10 µs of the Keyspace's time, which a client that comes meanwhile has to wait. While
+/// more is due than that, each message is twice as large as the last, up to the second bound: being late is worse.
+const ITEMS_MIN: usize = 32;
+const ITEMS_MAX: usize = 1024;
 /// The clock of the world may be set: it is looked at again at least this often, ms.
 const SLEEP_MAX_MS: u64 = 500;
 
@@ -53,6 +55,8 @@ pub struct Expiry {
     board: Arc<Board>,
     unacknowledged: bool,
     spare: Vec<Item>,
+    /// Items that the next message may hold.
+    budget: usize,
     timer: Option<(u64, SpawnHandle)>,
 }
 
@@ -64,6 +68,7 @@ impl Expiry {
             board,
             unacknowledged: false,
             spare: Vec::new(),
+            budget: ITEMS_MIN,
             timer: None,
         }
     }
@@ -84,11 +89,12 @@ impl Expiry {
         let mut items = std::mem::take(&mut self.spare);
         items.clear();
         // The budget counts items that only move down the wheel, too: go on until some come out or none are left.
-        while self.wheel.advance(now_ms() as u64, ITEMS_MAX, &mut items) && items.is_empty() {}
+        while self.wheel.advance(now_ms() as u64, self.budget, &mut items) && items.is_empty() {}
         if items.is_empty() {
             self.spare = items;
             return self.arm(ctx);
         }
+        self.budget = if items.len() < self.budget { ITEMS_MIN } else { (self.budget * 2).min(ITEMS_MAX) };
         self.unacknowledged = true;
         keyspace.do_send(Due { items });
     }

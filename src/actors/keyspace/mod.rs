@@ -15,12 +15,12 @@ use crate::{
     board::{Board, PauseScope},
     commands::{
         Access, Caller,
-        spec::{Begin, KeySpec},
+        spec::{Begin, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
     data::wheel::Item,
     resp::Reply,
-    store::{Wants, WheelEntry},
+    store::{DueKey, Wants, WheelEntry},
 };
 use actix::prelude::*;
 use dropper::Dropper;
@@ -66,7 +66,7 @@ pub struct Keyspace {
     held: Held,
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
-    due: Vec<(usize, bytes::Bytes)>,
+    due: Vec<DueKey>,
     /// Database and hash of the keys that a batch begins with.
     hashes: Vec<(usize, u64)>,
 }
@@ -210,8 +210,9 @@ impl Handler<Due> for Keyspace {
         for &item in &items {
             self.stage.store.check_item(item, &mut due);
         }
-        for (db, key) in due.drain(..) {
+        for DueKey { db, key, deadline_ms } in due.drain(..) {
             self.stage.changes(Caller { db, ..Caller::default() }).expire(db, &key);
+            self.stage.board.vitals.expiry_lag.note((now_ms - deadline_ms).max(0) as u64);
         }
         self.due = due;
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
@@ -232,17 +233,18 @@ impl Handler<Flush> for Keyspace {
 impl Keyspace {
     /// Takes the turns that must wait for the end of a pause out of the batch.
     fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
-        let waits = |steps: &[Step]| {
-            scope == PauseScope::All
-                || steps
-                    .iter()
-                    .any(|step| matches!(step, Step::Run(run) if run.node.entry.access == Access::Write))
+        let writes = |step: &Step| {
+            let Step::Run(run) = step else { return false };
+            run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
         };
-        if self.held.take_from(batch, reply_to, waits) && self.pause_end_asked_ms != until_ms {
+        // Commands in general wait at their Connections; here come those that were under way when the pause began.
+        let waits = |steps: &[Step]| scope == PauseScope::All || steps.iter().any(writes);
+        if self.held.take_from(batch, reply_to, &self.stage.board, waits)
+            && self.pause_end_asked_ms != until_ms
+        {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
         }
-        self.stage.board.vitals.blocked_clients.store(self.held.len(), Relaxed);
     }
 }
 
@@ -253,9 +255,8 @@ impl Handler<PauseOver> for Keyspace {
             return;
         }
         self.pause_end_asked_ms = 0;
-        for (reply_to, batch) in self.held.release() {
+        for (reply_to, batch) in self.held.release(&self.stage.board) {
             ctx.notify(Execute { batch, reply_to, spent_bytes: None });
         }
-        self.stage.board.vitals.blocked_clients.store(0, Relaxed);
     }
 }

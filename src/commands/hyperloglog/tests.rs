@@ -1,3 +1,4 @@
+//! Sessions at the prompt: counts, encodings, and values that only look like a HyperLogLog.
 use crate::{commands::testing::Prompt, config::Config};
 
 const NOT_ONE: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";

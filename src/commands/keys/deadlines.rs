@@ -156,7 +156,9 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> GetDeadline<UNIT_MS, ABSOLUTE> {
         spec(name, Exactly(2)).keys(const { &[key(1, RO | ACCESS)] }).flags(FAST).syntax("key")
     }
     const fn span(name: &'static str) -> Spec {
-        Self::named(name).tips(&["nondeterministic_output"]).history(&[("2.8.0", "Added the -2 reply.")])
+        Self::named(name)
+            .tips(&["nondeterministic_output"])
+            .history(&[("2.8.0", "-2 tells a missing key from one without a deadline.")])
     }
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for GetDeadline<UNIT_MS, ABSOLUTE> {

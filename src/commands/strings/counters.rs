@@ -33,9 +33,9 @@ const fn counter(name: &'static str, arity: Arity) -> Spec {
 
 pub struct Incr(Bytes);
 impl Command for Incr {
-    const SPEC: Spec = counter("INCR", Exactly(2)).syntax("key").summary(
-        "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-    );
+    const SPEC: Spec = counter("INCR", Exactly(2))
+        .syntax("key")
+        .summary("Adds one to an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<Incr, CommandError> {
         Ok(Incr(args.bytes()?))
     }
@@ -48,9 +48,9 @@ impl WriteCommand for Incr {
 
 pub struct Decr(Bytes);
 impl Command for Decr {
-    const SPEC: Spec = counter("DECR", Exactly(2)).syntax("key").summary(
-        "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-    );
+    const SPEC: Spec = counter("DECR", Exactly(2))
+        .syntax("key")
+        .summary("Takes one from an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<Decr, CommandError> {
         Ok(Decr(args.bytes()?))
     }
@@ -65,7 +65,7 @@ pub struct IncrBy(Bytes, i64);
 impl Command for IncrBy {
     const SPEC: Spec = counter("INCRBY", Exactly(3))
         .syntax("key increment")
-        .summary("Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.");
+        .summary("Adds to an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<IncrBy, CommandError> {
         Ok(IncrBy(args.bytes()?, args.integer()?))
     }
@@ -80,7 +80,7 @@ pub struct DecrBy(Bytes, i64);
 impl Command for DecrBy {
     const SPEC: Spec = counter("DECRBY", Exactly(3))
         .syntax("key decrement")
-        .summary("Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.");
+        .summary("Takes from an integer; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<DecrBy, CommandError> {
         let (key, decrement) = (args.bytes()?, args.integer()?);
         let increment = decrement.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?;
@@ -101,7 +101,7 @@ impl Command for IncrByFloat {
     const SPEC: Spec = counter("INCRBYFLOAT", Exactly(3))
         .since("2.6.0")
         .syntax("key increment")
-        .summary("Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.");
+        .summary("Adds to a decimal number; a missing key counts as 0.");
     fn parse(args: &mut Args) -> Result<IncrByFloat, CommandError> {
         Ok(IncrByFloat { key: args.bytes()?, increment: args.bytes()? })
     }

@@ -32,7 +32,7 @@ impl Command for Lcs {
         .since("7.0.0")
         .complexity("O(N*M)")
         .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
-        .summary("Finds the longest common substring.");
+        .summary("The longest common subsequence of two strings: its text, its length, or where it lies.");
     fn parse(args: &mut Args) -> Result<Lcs, CommandError> {
         let table_bytes_max = args.context().string_bytes_max;
         let (a, b) = (args.bytes()?, args.bytes()?);

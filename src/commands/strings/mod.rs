@@ -138,7 +138,7 @@ impl Command for Get {
         .keys(&[key(1, RO | ACCESS)])
         .flags(FAST)
         .syntax("key")
-        .summary("Returns the string value of a key.");
+        .summary("Reads the string at a key.");
     fn parse(args: &mut Args) -> Result<Get, CommandError> {
         Ok(Get { key: args.bytes()? })
     }
@@ -181,12 +181,12 @@ impl Command for Set {
         .locate(locate_key_of_set)
         .flags(DENY_OOM)
         .syntax("key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
-        .summary("Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.")
+        .summary("Stores a string at a key, whatever stood there, with conditions and a deadline if wanted.")
         .history(&[
-            ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
-            ("6.0.0", "Added the `KEEPTTL` option."),
-            ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
-            ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+            ("2.6.12", "Deadlines and conditions: `EX`, `PX`, `NX`, `XX`."),
+            ("6.0.0", "`KEEPTTL`."),
+            ("6.2.0", "`GET`, and deadlines as moments: `EXAT`, `PXAT`."),
+            ("7.0.0", "`GET` goes with `NX`."),
         ]);
     fn parse(args: &mut Args) -> Result<Set, CommandError> {
         let (key, value) = (args.bytes()?, args.value()?);
@@ -255,8 +255,8 @@ impl Command for SetNx {
         .keys(&[key(1, OW | INSERT)])
         .flags(DENY_OOM | FAST)
         .syntax("key value")
-        .summary("Set the string value of a key only when the key doesn't exist.")
-        .deprecated("2.6.12", "`SET` with the `NX` argument");
+        .summary("Stores a string at a key that is free.")
+        .deprecated("2.6.12", "`SET … NX`");
     fn parse(args: &mut Args) -> Result<SetNx, CommandError> {
         Ok(SetNx { key: args.bytes()?, value: args.value()? })
     }
@@ -302,8 +302,8 @@ impl Command for SetEx {
         .flags(DENY_OOM)
         .since("2.0.0")
         .syntax("key seconds value")
-        .summary("Sets the string value and expiration time of a key. Creates the key if it doesn't exist.")
-        .deprecated("2.6.12", "`SET` with the `EX` argument");
+        .summary("Stores a string that lives for some seconds.")
+        .deprecated("2.6.12", "`SET … EX`");
     fn parse(args: &mut Args) -> Result<SetEx, CommandError> {
         SetWithTtl::parse(args, 1000, "setex").map(SetEx)
     }
@@ -320,8 +320,8 @@ impl Command for PSetEx {
         .flags(DENY_OOM)
         .since("2.6.0")
         .syntax("key milliseconds value")
-        .summary("Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.")
-        .deprecated("2.6.12", "`SET` with the `PX` argument");
+        .summary("Stores a string that lives for some milliseconds.")
+        .deprecated("2.6.12", "`SET … PX`");
     fn parse(args: &mut Args) -> Result<PSetEx, CommandError> {
         SetWithTtl::parse(args, 1, "psetex").map(PSetEx)
     }
@@ -341,8 +341,8 @@ impl Command for GetSet {
         .keys(&[key(1, RW | ACCESS | UPDATE)])
         .flags(DENY_OOM | FAST)
         .syntax("key value")
-        .summary("Returns the previous string value of a key after setting it to a new value.")
-        .deprecated("6.2.0", "`SET` with the `GET` argument");
+        .summary("Stores a string and gives back the one it replaces.")
+        .deprecated("6.2.0", "`SET … GET`");
     fn parse(args: &mut Args) -> Result<GetSet, CommandError> {
         Ok(GetSet { key: args.bytes()?, value: args.value()? })
     }
@@ -366,7 +366,7 @@ impl Command for GetDel {
         .flags(FAST)
         .since("6.2.0")
         .syntax("key")
-        .summary("Returns the string value of a key after deleting the key.");
+        .summary("Takes a string out: gives it back and removes the key.");
     fn parse(args: &mut Args) -> Result<GetDel, CommandError> {
         Ok(GetDel { key: args.bytes()? })
     }
@@ -401,7 +401,7 @@ impl Command for GetEx {
         .flags(FAST)
         .since("6.2.0")
         .syntax("key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]")
-        .summary("Returns the string value of a key after setting its expiration time.");
+        .summary("Reads a string and sets, or takes away, its deadline.");
     fn parse(args: &mut Args) -> Result<GetEx, CommandError> {
         let (key, mut time, mut persist) = (args.bytes()?, None, false);
         while !args.is_empty() {
@@ -460,7 +460,7 @@ impl Command for MGet {
         .flags(FAST)
         .complexity("O(N)")
         .syntax("key [key ...]")
-        .summary("Atomically returns the string values of one or more keys.")
+        .summary("Reads the strings at several keys at one moment.")
         .tips(&["request_policy:multi_shard"]);
     fn parse(args: &mut Args) -> Result<MGet, CommandError> {
         Ok(MGet { keys: args.rest() })
@@ -505,7 +505,7 @@ impl Command for MSet {
         .since("1.0.1")
         .complexity("O(N)")
         .syntax("key value [key value ...]")
-        .summary("Atomically creates or modifies the string values of one or more keys.")
+        .summary("Stores strings at several keys at one moment.")
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]);
     fn parse(args: &mut Args) -> Result<MSet, CommandError> {
         Ok(MSet { pairs: pairs(args, "mset")? })
@@ -529,7 +529,7 @@ impl Command for MSetNx {
         .since("1.0.1")
         .complexity("O(N)")
         .syntax("key value [key value ...]")
-        .summary("Atomically modifies the string values of one or more keys only when all keys don't exist.");
+        .summary("Stores strings at several keys, if every one of them is free.");
     fn parse(args: &mut Args) -> Result<MSetNx, CommandError> {
         Ok(MSetNx { pairs: pairs(args, "msetnx")? })
     }
@@ -554,7 +554,7 @@ impl Command for StrLen {
         .flags(FAST)
         .since("2.2.0")
         .syntax("key")
-        .summary("Returns the length of a string value.");
+        .summary("How many bytes a string has.");
     fn parse(args: &mut Args) -> Result<StrLen, CommandError> {
         Ok(StrLen { key: args.bytes()? })
     }

@@ -23,7 +23,7 @@ impl Command for Append {
         .flags(DENY_OOM | FAST)
         .since("2.0.0")
         .syntax("key value")
-        .summary("Appends a string to the value of a key. Creates the key if it doesn't exist.");
+        .summary("Adds bytes at the end of a string; a missing key counts as empty.");
     fn parse(args: &mut Args) -> Result<Append, CommandError> {
         let bytes_max = args.context().string_bytes_max;
         Ok(Append { key: args.bytes()?, value: args.value()?, bytes_max })
@@ -58,7 +58,7 @@ impl Command for SetRange {
         .flags(DENY_OOM)
         .since("2.2.0")
         .syntax("key offset value")
-        .summary("Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.");
+        .summary("Writes bytes over a string from an offset on, filling any gap with zero bytes.");
     fn parse(args: &mut Args) -> Result<SetRange, CommandError> {
         let bytes_max = args.context().string_bytes_max;
         let key = args.bytes()?;
@@ -132,7 +132,7 @@ impl Command for GetRange {
         .since("2.4.0")
         .complexity("O(N)")
         .syntax("key start end")
-        .summary("Returns a substring of the string stored at a key.");
+        .summary("The part of a string between two offsets, both included.");
     fn parse(args: &mut Args) -> Result<GetRange, CommandError> {
         Range::parse(args).map(GetRange)
     }
@@ -149,7 +149,7 @@ impl Command for SubStr {
         .keys(&[key(1, RO | ACCESS)])
         .complexity("O(N)")
         .syntax("key start end")
-        .summary("Returns a substring from a string value.")
+        .summary("The older name of GETRANGE.")
         .deprecated("2.0.0", "`GETRANGE`");
     fn parse(args: &mut Args) -> Result<SubStr, CommandError> {
         Range::parse(args).map(SubStr)

@@ -1,3 +1,4 @@
+//! The registers against a plain array, the estimate against exact counts, and bytes that lie.
 use super::*;
 use proptest::prelude::*;
 

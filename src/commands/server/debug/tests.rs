@@ -1,3 +1,4 @@
+//! Sessions at the prompt with a client that may use DEBUG; shapes in both protocols where they differ.
 use crate::{
     commands::server::testing::{check, client, client_of},
     config::{Config, Permission},

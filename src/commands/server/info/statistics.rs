@@ -25,7 +25,8 @@ pub fn stats(scene: &Scene, report: &mut Report) {
         ["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"].map(|name| (name, 0)),
     );
     report.field("expired_keys", read(&vitals.expired) + counts.expired);
-    report.field("callboard_expiry_lag_max_ms", read(&vitals.expiry_lag_max_ms));
+    report.field("callboard_expiry_lag_p99_ms", vitals.expiry_lag.percentile_ms(99.0));
+    report.field("callboard_expiry_lag_max_ms", vitals.expiry_lag.percentile_ms(100.0));
     report.field("callboard_expiry_wheel_items", vitals.wheel_items.load(Relaxed));
     report.fields(["evicted_keys", "evicted_clients", "evicted_scripts"].map(|name| (name, 0)));
     report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());

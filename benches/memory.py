@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Compares what keys cost in memory, and how long the slowest writes take while the data grows.
+
+For each shape of key: the growth of used_memory per key, in bytes. The number of keys matters: a hash table that
+doubles is half empty just after it did, and full just before. The default, a million, is kind to such tables, as
+it almost fills 2^20 places.
+
+For growth: three times as many keys are set, 20 in a batch, by one client that waits for each batch. The slowest
+batches show what growing costs in pauses.
+"""
+import time
+
+from servers import Client, Server, arguments, contestants, encode, load, percentile, ratio, table
+
+BATCH = 20
+
+
+def shapes(count):
+    """Name, and the requests that make `count` such keys."""
+    value = b"v" * 32
+    numbered = [b"key:%012d" % number for number in range(count)]
+    return {
+        "16-byte key, 32-byte value": (encode("SET", key, value) for key in numbered),
+        "the same with a deadline": (encode("SET", key, value, "EX", 1_000_000) for key in numbered),
+        "16-byte key, integer": (encode("SET", key, index * 7919) for index, key in enumerate(numbered)),
+        "16-byte key, 200-byte value": (encode("SET", key, value * 6 + b"v" * 8) for key in numbered),
+    }
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("--keys", type=int, default=1_000_000, help="of each shape (default: 1000000)")
+    options = parser.parse_args()
+    results = {}
+    for name, command in contestants(options).items():
+        with Server(command) as server, Client(server.port) as client:
+            results[name] = {**growth(client, 3 * options.keys), **sizes(client, options.keys)}
+    rows = []
+    for measured in results["ours"]:
+        values = [result[measured] for result in results.values()]
+        if len(values) == 2:
+            values.append(ratio(*values))
+        rows.append([measured, *values])
+    table(["", *results, "ratio"][:len(rows[0])], rows)
+
+
+def sizes(client, count):
+    """Bytes per key, by shape."""
+    found = {}
+    for shape, requests in shapes(count).items():
+        empty(client)
+        before = used(client)
+        load(client, requests)
+        found[f"bytes: {shape}"] = (used(client) - before) / count
+    empty(client)
+    return found
+
+
+def growth(client, count):
+    """Milliseconds that a batch took, in the worst cases."""
+    empty(client)
+    taken_ms = []
+    for start in range(0, count, BATCH):
+        requests = [encode("SET", b"grow:%010d" % number, "x") for number in range(start, start + BATCH)]
+        began = time.perf_counter()
+        client.ask_all(requests)
+        taken_ms.append((time.perf_counter() - began) * 1e3)
+    return {f"ms: batch of {BATCH} SETs, {label}": value for label, value in [
+        ("median", percentile(taken_ms, 50)),
+        ("p99.9", percentile(taken_ms, 99.9)),
+        ("max", max(taken_ms)),
+    ]}
+
+
+def empty(client):
+    """Removes all keys, and waits until what was freed elsewhere is freed."""
+    client.ask("FLUSHALL", "SYNC")
+    end = time.monotonic() + 30
+    while client.info("memory").get("lazyfree_pending_objects") != "0" and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def used(client):
+    return int(client.info("memory")["used_memory"])
+
+
+if __name__ == "__main__":
+    main()
