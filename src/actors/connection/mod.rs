@@ -194,10 +194,11 @@ impl Actor for Connection {
         ctx.spawn(Pump);
     }
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.desk.leave(self.line);
         self.desk.board.unblock(&self.session.record);
         self.desk.board.roster.leave(self.line.client);
         self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
+        // This closes the socket. Who sees that finds its place free.
+        self.desk.leave(self.line);
     }
 }
 
