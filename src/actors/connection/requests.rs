@@ -83,7 +83,7 @@ impl Connection {
         while batch.steps.len() - first_step < STEPS_MAX && self.deferred.is_none() && !self.halted {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
-                    self.take_request(request, batch, &rules);
+                    self.take_request(request, buffer.len(), batch, &rules);
                     rules.context.db = self.session.db;
                     rules.limits.authenticated = !self.session.must_authenticate();
                 }
@@ -116,7 +116,8 @@ impl Connection {
         }
     }
 
-    fn take_request(&mut self, request: Request, batch: &mut Batch, rules: &Rules) {
+    /// `behind` is how many bytes wait behind the request.
+    fn take_request(&mut self, request: Request, behind: usize, batch: &mut Batch, rules: &Rules) {
         let node = match self.admit(&request) {
             Ok(node) => node,
             Err(error) => return self.say_error(batch, &error),
@@ -130,9 +131,11 @@ impl Connection {
                 let started = Instant::now();
                 // Before it runs, because CLIENT LIST shows itself.
                 self.note_command(node);
+                self.post_request(&request, behind);
                 let start = batch.says.position();
                 batch.says.speak(self.session.protocol);
                 let outcome = task.run_session(&mut self.session, &mut batch.says);
+                self.post_buffer();
                 if let Err(error) = &outcome {
                     batch.says.truncate(start);
                     batch.says.error(error);
@@ -166,6 +169,11 @@ impl Connection {
         let record = &self.session.record;
         record.active_at_ms.store(now_ms(), Relaxed);
         record.last_command.store(node.index + 1, Relaxed);
+    }
+    fn post_request(&self, request: &Request, behind: usize) {
+        let record = &self.session.record;
+        record.query_buffer_bytes.store(request.frame_bytes() + behind, Relaxed);
+        record.argument_bytes.store(request.argument_bytes(), Relaxed);
     }
     /// The gates that a request meets before it is parsed.
     fn admit(&mut self, request: &Request) -> Result<&'static Node, CommandError> {
