@@ -107,10 +107,15 @@ impl Supervisor {
     /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go
     /// first; if the new then fail, the old are opened again.
     fn relisten(&mut self, new: &Config) -> Result<(), Failed> {
-        let names = &["port", "bind", "tcp-backlog"][..];
-        let failed =
-            |error: crate::actors::listener::CannotListen| (names, format!("Unable to listen on {error}"));
         let old = self.board.config.load_full();
+        let failed = |error: crate::actors::listener::CannotListen| {
+            tracing::warn!("Could not listen on {error}");
+            if old.port != new.port {
+                (&["port"][..], "Unable to listen on this port. Check server logs.".to_string())
+            } else {
+                (&["bind"][..], "Failed to bind to specified addresses.".to_string())
+            }
+        };
         let open = match Listening::tcp(new) {
             Ok(open) => open,
             Err(error) if old.port != new.port => return Err(failed(error)),
