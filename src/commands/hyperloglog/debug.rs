@@ -4,7 +4,7 @@ use crate::{
     commands::{
         Backstage, BackstageCommand, Command, Outcome, WriteCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         spec::{Arity::*, *},
     },
     data::hyperloglog::{self as hll, Encoding, REGISTERS},
@@ -42,7 +42,7 @@ impl Command for PfDebug {
             b"DECODE" => Question::Opcodes,
             b"ENCODING" => Question::Encoding,
             b"TODENSE" => Question::ToDense,
-            _ => Question::Unknown(String::from_utf8_lossy(word).into_owned()),
+            _ => Question::Unknown(shown(word).into_owned()),
         };
         Ok(PfDebug { question, key: args.bytes()? })
     }
@@ -51,6 +51,8 @@ impl WriteCommand for PfDebug {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let encoding = encoding_of(changes.string(&self.key)?)?
             .ok_or(CommandError::fixed("ERR The specified key does not exist"))?;
+        // Redis makes the value one of its own to be written to, whatever is asked: OBJECT ENCODING tells.
+        changes.edit_string(&self.key, |_| ());
         match &self.question {
             Question::Registers => {
                 make_dense(changes, &self.key, encoding)?;
