@@ -75,7 +75,7 @@ fn greet(config: &Config, has_file: bool) {
             "No config file specified, using the default config. To give one: callboard /path/to/redis.conf"
         );
     }
-    tracing::info!("Running mode=standalone, port={}.", config.port);
+    tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
 }
 fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {
     match port {

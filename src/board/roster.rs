@@ -64,6 +64,7 @@ pub struct ClientRecord {
     pub watched_keys: AtomicUsize,
     /// Of the command at hand, all arguments together.
     pub argument_bytes: AtomicUsize,
+    /// Bytes read and not yet done with: part of a request, requests that wait, and the one at hand.
     pub query_buffer_bytes: AtomicUsize,
     /// Capacity of the query buffer that is not in use.
     pub query_buffer_free_bytes: AtomicUsize,

@@ -65,6 +65,14 @@ impl Request {
         let pins_little = self.alone && shared.len() >= LARGE_BYTES && shared.len() * 2 >= self.frame.len();
         Some(if shared.len() <= inline || pins_little { shared } else { Bytes::copy_from_slice(&shared) })
     }
+    /// Its length on the wire, in bytes (of an inline request: of its arguments).
+    pub fn frame_bytes(&self) -> usize {
+        self.frame.len()
+    }
+    /// All arguments together, in bytes.
+    pub fn argument_bytes(&self) -> usize {
+        self.spans.iter().map(|&(_, length)| length as usize).sum()
+    }
     /// Memory that this request holds, in bytes.
     pub fn size_bytes(&self) -> usize {
         self.frame.len() + self.spans.len() * size_of::<Span>()

@@ -24,8 +24,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Room that a large request may have before more of it has come, bytes.
+const ROOM_BYTES_MIN: usize = 1024 * 1024;
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
+
+/// From this much unused room on, a buffer is looked after: whether its request stalls, bytes.
+const SPARE_BYTES_MIN: usize = 32 * 1024;
+/// A request of which nothing has come for so long has stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// From the Courier: the replies are out, go on with what is waiting.
 #[derive(Message)]
@@ -47,6 +54,8 @@ pub struct Connection {
     partial: BytesMut,
     /// Bytes known to be missing from the request that has begun.
     missing: usize,
+    /// A timer looks after the unused room in `partial`.
+    watches_spare: bool,
     /// A batch is with the Keyspace or the Supervisor.
     in_flight: bool,
     /// A command for the Supervisor, which waits for the replies of what came before it.
@@ -79,6 +88,7 @@ impl Connection {
             decoder: Decoder::default(),
             partial: BytesMut::new(),
             missing: 1,
+            watches_spare: false,
             in_flight: false,
             deferred: None,
             postponed: None,
@@ -132,7 +142,7 @@ impl Connection {
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
         if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
             if self.partial.capacity() == self.partial.len() {
-                self.partial.reserve(self.missing);
+                self.partial.reserve(self.room_bytes(self.partial.len()));
             }
             return self.socket.poll_read(&mut self.partial, task);
         }
@@ -157,14 +167,46 @@ impl Connection {
     /// A buffer for the part of a request that has come: just large enough for the whole of a large one, so that its
     /// value may be kept where it lies.
     fn room_for(&self, length: usize) -> BytesMut {
-        BytesMut::with_capacity(length + if self.decoder.wants_own_buffer() { self.missing } else { 0 })
+        BytesMut::with_capacity(
+            length + if self.decoder.wants_own_buffer() { self.room_bytes(length) } else { 0 },
+        )
+    }
+    /// Room for what is missing, but not for much more than has come: a header is only a claim.
+    fn room_bytes(&self, come: usize) -> usize {
+        self.missing.min(come.max(ROOM_BYTES_MIN))
     }
     fn keep(&mut self, rest: BytesMut) {
         // An empty buffer is given back: an idle connection holds none.
         self.partial = if rest.is_empty() { BytesMut::new() } else { rest };
+        self.post_buffer();
+        self.session.record.query_buffer_peak_bytes.fetch_max(self.partial.len(), Relaxed);
+    }
+    fn post_buffer(&self) {
         let record = &self.session.record;
-        record.query_buffer_bytes.store(self.partial.capacity(), Relaxed);
-        record.query_buffer_peak_bytes.fetch_max(self.partial.len(), Relaxed);
+        record.query_buffer_bytes.store(self.partial.len(), Relaxed);
+        record.query_buffer_free_bytes.store(self.spare_bytes(), Relaxed);
+        record.argument_bytes.store(0, Relaxed);
+    }
+    fn spare_bytes(&self) -> usize {
+        self.partial.capacity() - self.partial.len()
+    }
+    /// The room for a large request is made when it is announced. If the rest of it does not come, the room is given
+    /// back, so that announcing alone costs a client's peers no memory.
+    fn watch_spare(&mut self, ctx: &mut Context<Connection>) {
+        if self.watches_spare || self.spare_bytes() < SPARE_BYTES_MIN {
+            return;
+        }
+        self.watches_spare = true;
+        let before = self.session.record.input_bytes.load(Relaxed);
+        ctx.run_later(STALLED_AFTER, move |connection, ctx| {
+            connection.watches_spare = false;
+            if connection.session.record.input_bytes.load(Relaxed) == before {
+                let rest = BytesMut::from(&connection.partial[..]);
+                connection.keep(rest);
+            } else {
+                connection.watch_spare(ctx);
+            }
+        });
     }
     fn note_input(&mut self, count: usize) {
         self.desk.board.vitals.reads.fetch_add(1, Relaxed);
@@ -216,6 +258,7 @@ impl ActorFuture<Connection> for Pump {
         if !connection.ended {
             let read = connection.pump(task);
             connection.await_pause(ctx);
+            connection.watch_spare(ctx);
             ready!(read);
             connection.ended = true;
         }

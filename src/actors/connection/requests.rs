@@ -87,13 +87,13 @@ impl Connection {
         let mut count = 0;
         if let Some((node, request)) = self.postponed.take() {
             self.desk.board.unblock(&self.session.record);
-            self.take_admitted(node, request, batch, &rules);
+            self.take_admitted(node, request, buffer.len(), batch, &rules);
         }
         while count < REQUESTS_MAX && !self.is_stopped() {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
-                    self.take_request(request, batch, &rules);
+                    self.take_request(request, buffer.len(), batch, &rules);
                     rules.context.db = self.session.db;
                     rules.limits.authenticated = !self.session.must_authenticate();
                 }
@@ -137,16 +137,24 @@ impl Connection {
         }
     }
 
-    fn take_request(&mut self, request: Request, batch: &mut Batch, rules: &Rules) {
+    /// `behind` is how many bytes wait behind the request.
+    fn take_request(&mut self, request: Request, behind: usize, batch: &mut Batch, rules: &Rules) {
         let node = match self.admit(&request) {
             Ok(node) => node,
             // Who was found out to be no client of ours is told nothing.
             Err(_) if self.halted => return,
             Err(error) => return self.say_error(batch, &error),
         };
-        self.take_admitted(node, request, batch, rules);
+        self.take_admitted(node, request, behind, batch, rules);
     }
-    fn take_admitted(&mut self, node: &'static Node, request: Request, batch: &mut Batch, rules: &Rules) {
+    fn take_admitted(
+        &mut self,
+        node: &'static Node,
+        request: Request,
+        behind: usize,
+        batch: &mut Batch,
+        rules: &Rules,
+    ) {
         if rules.paused {
             self.desk.board.block(&self.session.record);
             self.postponed = Some((node, request));
@@ -161,9 +169,11 @@ impl Connection {
                 let started = self.last_said.unwrap_or_else(Instant::now);
                 // Before it runs, because CLIENT LIST shows itself.
                 self.note_command(node);
+                self.post_request(&request, behind);
                 let start = batch.says.position();
                 batch.says.speak(self.session.protocol);
                 let outcome = task.run_session(&mut self.session, &mut batch.says);
+                self.post_buffer();
                 if let Err(error) = &outcome {
                     batch.says.truncate(start);
                     batch.says.error(error);
@@ -198,6 +208,11 @@ impl Connection {
     }
     fn note_command(&self, node: &Node) {
         self.session.record.last_command.store(node.index + 1, Relaxed);
+    }
+    fn post_request(&self, request: &Request, behind: usize) {
+        let record = &self.session.record;
+        record.query_buffer_bytes.store(request.frame_bytes() + behind, Relaxed);
+        record.argument_bytes.store(request.argument_bytes(), Relaxed);
     }
     /// The gates that a request meets before it is parsed.
     fn admit(&mut self, request: &Request) -> Result<&'static Node, CommandError> {

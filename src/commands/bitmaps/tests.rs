@@ -73,6 +73,10 @@ fn bits_are_found() {
         ("BITPOS k 2", "ERR The bit argument must be 1 or 0."),
         ("BITPOS k x", "ERR value is not an integer or out of range"),
         ("BITPOS k 0 0 1 2", "ERR syntax error"),
+        ("BITPOS k 0 0 x", "ERR value is not an integer or out of range"),
+        ("BITPOS k 0 0 x BIT", "ERR value is not an integer or out of range"),
+        ("BITPOS k 0 0 x y", "ERR syntax error"),
+        ("BITPOS k 0 x 1 y", "ERR value is not an integer or out of range"),
         ("BITPOS k 0 0 1 BIT 2", "ERR syntax error"),
     ]);
 }

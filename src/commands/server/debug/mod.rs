@@ -8,6 +8,7 @@ mod protocol;
 
 use super::{OPERATOR, spec};
 use crate::{
+    board::Board,
     commands::{
         Backstage, BackstageCommand, Command, Outcome,
         args::Args,
@@ -15,6 +16,7 @@ use crate::{
         help::reply_help,
         spec::{Arity::*, *},
     },
+    config::Rewriting,
     data::glob,
     resp::Reply,
 };
@@ -41,6 +43,7 @@ enum Action {
     TableStatistics(usize),
     TableStatisticsOfKey(Bytes),
     Populate(keys::Populate),
+    RewriteConfiguration,
     Digest,
     DigestValues(Vec<Bytes>),
     /// The pattern against that many letters `a`.
@@ -118,6 +121,7 @@ impl Action {
                 Action::TableStatisticsOfKey(key)
             }
             (b"populate", 1..=3) => Action::Populate(keys::Populate::parse(args)?),
+            (b"config-rewrite-force-all", 0) => Action::RewriteConfiguration,
             (b"digest", 0) => Action::Digest,
             (b"digest-value", _) => Action::DigestValues(args.rest()),
             (b"stringmatch-len", 2) => {
@@ -168,6 +172,10 @@ impl Action {
                 populate.run(&mut backstage.changes);
                 reply.ok();
             }
+            Action::RewriteConfiguration => {
+                rewrite_configuration(backstage.board)?;
+                reply.ok();
+            }
             Action::Digest => reply.status(&Digest::of_store(backstage.changes.store).to_hex()),
             Action::DigestValues(keys) => {
                 reply.array(keys.len());
@@ -186,6 +194,18 @@ impl Action {
         }
         Ok(())
     }
+}
+/// CONFIG REWRITE, with the parameters that have their defaults too.
+fn rewrite_configuration(board: &Board) -> Outcome {
+    let Some(path) = &board.config_file else {
+        return Err(CommandError::fixed("ERR The server is running without a config file"));
+    };
+    let rewriting = Rewriting { every_parameter: true, ..Rewriting::default() };
+    board
+        .config
+        .load()
+        .rewrite_file(path, rewriting)
+        .map_err(|error| CommandError::text_of(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}")))
 }
 fn text(args: &mut Args) -> Result<String, CommandError> {
     Ok(String::from_utf8_lossy(args.word()?).into_owned())
@@ -225,6 +245,8 @@ const HELP: &[&str] = &[
     "    End the process at once, as a crash would.",
     "CHANGE-REPL-ID",
     "    Accepted; there is no replication yet.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Write every parameter to the configuration file, also those that have their defaults.",
     "DICT-RESIZING <0|1>, PAUSE-CRON <0|1>, SET-DISABLE-DENY-SCRIPTS <0|1>",
     "    Accepted; there is nothing here that they would change.",
     "DIGEST",

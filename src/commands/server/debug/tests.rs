@@ -39,6 +39,7 @@ fn errors_and_acceptances() {
         ),
         ("DEBUG DICT-RESIZING 1", "+OK "),
         ("DEBUG CHANGE-REPL-ID", "+OK "),
+        ("DEBUG CONFIG-REWRITE-FORCE-ALL", "-ERR The server is running without a config file "),
         ("DEBUG STRINGMATCH-LEN 5 a*a", ":1 "),
         ("DEBUG STRINGMATCH-TEST", "+the matcher came through "),
         ("DEBUG HTSTATS 16", "-ERR Out of range database "),
