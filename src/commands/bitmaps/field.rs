@@ -184,13 +184,13 @@ fn locate_key_of_bitfield(request: &Request, found: &mut KeyPositions) {
     let mut words = request.iter().skip(2);
     let mut reads = true;
     while let Some(word) = words.next() {
-        let (writes, arguments) = match &word.to_ascii_uppercase()[..] {
-            b"GET" => (false, 2),
-            b"OVERFLOW" => (false, 1),
-            _ => (true, 0),
+        let arguments = match &word.to_ascii_uppercase()[..] {
+            b"GET" => 2,
+            b"OVERFLOW" => 1,
+            _ => usize::MAX,
         };
-        reads &= !writes;
-        words.by_ref().take(arguments).for_each(drop);
+        // What is no request at all is told as the worst that it could be.
+        reads &= words.by_ref().take(arguments).count() == arguments;
     }
     found.push(KeyPosition { index: 1, flags: if reads { RO | ACCESS } else { RW | ACCESS | UPDATE } });
 }

@@ -98,7 +98,9 @@ pub fn has_header(bytes: &[u8]) -> bool {
 pub fn is_valid(bytes: &[u8]) -> bool {
     match encoding(bytes) {
         Ok(Encoding::Dense) => true,
-        Ok(Encoding::Sparse) => sparse::for_each_run(&bytes[HEADER_BYTES..], |_, _| ()).is_ok(),
+        Ok(Encoding::Sparse) => {
+            sparse::for_each_run(&bytes[HEADER_BYTES..], sparse::Overrun::Refused, |_, _| ()).is_ok()
+        }
         Err(Corrupted) => false,
     }
 }
@@ -142,7 +144,9 @@ pub fn count(hll: &[u8]) -> Result<u64, Corrupted> {
     let body = &hll[HEADER_BYTES.min(hll.len())..];
     match encoding(hll)? {
         Encoding::Dense => dense::registers(body).for_each(|value| histogram.add(value, 1)),
-        Encoding::Sparse => sparse::for_each_run(body, |_, run| histogram.add(run.value, run.registers))?,
+        Encoding::Sparse => sparse::for_each_run(body, sparse::Overrun::Refused, |_, run| {
+            histogram.add(run.value, run.registers)
+        })?,
     }
     Ok(histogram.estimate())
 }
@@ -188,7 +192,7 @@ pub fn merge_into(registers: &mut Registers, hll: &[u8]) -> Result<(), Corrupted
             registers.iter_mut().zip(dense::registers(body)).for_each(raise);
             Ok(())
         }
-        Encoding::Sparse => sparse::for_each_run(body, |first, run| {
+        Encoding::Sparse => sparse::for_each_run(body, sparse::Overrun::Ignored, |first, run| {
             if run.value > 0 {
                 let covered = &mut registers[first..first + run.registers];
                 covered.iter_mut().for_each(|register| *register = run.value.max(*register));
@@ -227,7 +231,7 @@ pub fn to_dense(hll: &mut BytesMut) -> Result<bool, Corrupted> {
     let (header, body) = dense.split_at_mut(HEADER_BYTES);
     header.copy_from_slice(&hll[..HEADER_BYTES]);
     header[ENCODING_AT] = 0;
-    sparse::for_each_run(&hll[HEADER_BYTES..], |first, run| {
+    sparse::for_each_run(&hll[HEADER_BYTES..], sparse::Overrun::Ignored, |first, run| {
         if run.value > 0 {
             (first..first + run.registers).for_each(|index| dense::set(body, index, run.value));
         }

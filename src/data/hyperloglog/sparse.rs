@@ -53,16 +53,31 @@ pub struct Cursor {
     first: usize,
 }
 
+/// What is made of a run of values that goes beyond the last register. (One of zeroes is always an error.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overrun {
+    Refused,
+    /// It and all behind it are not looked at: so Redis merges and converts, since 7.2.
+    Ignored,
+}
+
 /// Calls `visit` with the first register of each run, and the run.
 ///
 /// # Errors
 /// [`Corrupted`] if the runs do not cover exactly [`REGISTERS`]. The runs before that was seen have been visited, but
 /// none beyond the last register.
-pub fn for_each_run(body: &[u8], mut visit: impl FnMut(usize, Run)) -> Result<(), Corrupted> {
+pub fn for_each_run(
+    body: &[u8],
+    overrun: Overrun,
+    mut visit: impl FnMut(usize, Run),
+) -> Result<(), Corrupted> {
     let (mut at, mut first) = (0, 0);
     while at < body.len() {
         let run = read(&body[at..])?;
         if first + run.registers > REGISTERS {
+            if overrun == Overrun::Ignored && run.value > 0 {
+                break;
+            }
             return Err(Corrupted);
         }
         visit(first, run);
