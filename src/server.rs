@@ -17,7 +17,7 @@ use crate::{
     log,
 };
 use actix::prelude::*;
-use std::{fs, io, process::ExitCode, sync::Arc};
+use std::{fs, process::ExitCode, sync::Arc};
 
 /// Why the server did not start. Its display says what to do.
 #[derive(Debug)]
@@ -148,5 +148,7 @@ fn watch_signals(supervisor: Addr<Supervisor>) {
 /// A fault that ends the process at start, told where the operator looks.
 pub fn complain(fatal: &Fatal) {
     fatal.0.lines().for_each(|line| tracing::error!("{line}"));
-    let _ = io::Write::write_all(&mut io::stderr(), format!("{fatal}\n").as_bytes());
+    if !log::is_on_screen() {
+        eprintln!("{fatal}");
+    }
 }
