@@ -316,7 +316,7 @@ parameters! {
 pub static DIRECTIVES: &[Directive] = &[
     Directive { name: "include", words: (1, 1), standing: Standing::InEffect },
     Directive { name: "user", words: (1, usize::MAX), standing: Standing::Later("access lists") },
-    Directive { name: "rename-command", words: (2, 2), standing: Standing::Later("renamed commands") },
+    Directive { name: "rename-command", words: (2, 2), standing: Standing::InEffect },
     Directive {
         name: "loadmodule",
         words: (1, usize::MAX),
