@@ -33,7 +33,7 @@ def main():
         more = ["--io-threads", options.io_threads] if name == "ours" else []
         with Server(command, "--maxclients", options.connections + FILES_RESERVED, *more) as server:
             rows[name] = measure(server, options)
-    labels = next(iter(rows.values()))
+    labels = rows["ours"]
     table(["", *rows], [[label, *(row[label] for row in rows.values())] for label in labels])
 
 

@@ -35,7 +35,7 @@ def main():
             rows[name] = measure(client, options)
             stats = client.info("stats")
             own[name] = {field: value for field, value in stats.items() if field.startswith("callboard_expiry")}
-    labels = next(iter(rows.values()))
+    labels = rows["ours"]
     table(["", *rows], [[label, *(row[label] for row in rows.values())] for label in labels])
     for name, fields in own.items():
         for field, value in fields.items():
@@ -58,8 +58,8 @@ def measure(client, options):
         due = min(options.keys, max(0, (answered - start) * per_second))
         late_keys = max(0, left - (options.keys - due))
         overdue.append(late_keys)
-        oldest_deadline = start + (options.keys - left) / per_second
-        lags.append(max(0, answered - oldest_deadline) * 1e3 if left else 0)
+        oldest_ms = deadline_ms(options, start, options.keys - left)
+        lags.append(max(0, answered * 1e3 - oldest_ms) if left else 0)
     latency = {"idle": latencies_ms(idle), "busy": latencies_ms(busy)}
     figures = {}
     for label, values in [("lag ms", lags), ("overdue keys", overdue), ("client idle ms", latency["idle"]),
@@ -74,8 +74,12 @@ def requests(options, start):
     order = list(range(options.keys))
     random.Random(1).shuffle(order)
     for number in order:
-        deadline_ms = int((start + number * options.seconds / options.keys) * 1e3)
-        yield encode("SET", b"volatile:%08d" % number, "x", "PXAT", deadline_ms)
+        yield encode("SET", b"volatile:%08d" % number, "x", "PXAT", deadline_ms(options, start, number))
+
+
+def deadline_ms(options, start, number):
+    """When the key of this number is due, as the server is told."""
+    return int((start + number * options.seconds / options.keys) * 1e3)
 
 
 def watch(client, end, until_empty=False):

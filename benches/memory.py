@@ -35,12 +35,13 @@ def main():
     for name, command in contestants(options).items():
         with Server(command) as server, Client(server.port) as client:
             results[name] = {**growth(client, 3 * options.keys), **sizes(client, options.keys)}
-    heads = ["", *results] + ["ratio"] * (len(results) == 2)
     rows = []
-    for measured in next(iter(results.values())):
+    for measured in results["ours"]:
         values = [result[measured] for result in results.values()]
-        rows.append([measured, *values] + [ratio(*values)] * (len(values) == 2))
-    table(heads, rows)
+        if len(values) == 2:
+            values.append(ratio(*values))
+        rows.append([measured, *values])
+    table(["", *results, "ratio"][:len(rows[0])], rows)
 
 
 def sizes(client, count):

@@ -33,8 +33,7 @@ def arguments(about):
 
 def contestants(options):
     """The commands to measure, by the name that the tables give them."""
-    named = {"ours": options.ours, "theirs": options.theirs}
-    return {name: command for name, command in named.items() if command}
+    return {"ours": options.ours, **({"theirs": options.theirs} if options.theirs else {})}
 
 
 class Server:

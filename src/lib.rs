@@ -8,7 +8,8 @@
 //! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
 //! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
-//! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3.
+//! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
+//!   something is wrong.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
 //!
@@ -23,6 +24,7 @@ pub mod board;
 pub mod commands;
 pub mod config;
 pub mod data;
+pub mod error;
 pub mod log;
 pub mod resp;
 pub mod server;

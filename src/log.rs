@@ -21,15 +21,16 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
 };
 
-static LEVEL: AtomicU8 = AtomicU8::new(1);
+static LEVEL: AtomicU8 = AtomicU8::new(2);
 
-/// How grave an event must be, as a number: 0 debug, 1 verbose and notice (info), 2 warning, 3 nothing.
+/// How grave an event must be, as a number. Redis' levels are those of `tracing` from `trace` (its debug) to `warn`.
 fn rank(level: LogLevel) -> u8 {
     match level {
         LogLevel::Debug => 0,
-        LogLevel::Verbose | LogLevel::Notice => 1,
-        LogLevel::Warning => 2,
-        LogLevel::Nothing => 3,
+        LogLevel::Verbose => 1,
+        LogLevel::Notice => 2,
+        LogLevel::Warning => 3,
+        LogLevel::Nothing => 4,
     }
 }
 /// CONFIG SET loglevel.
@@ -60,9 +61,10 @@ pub fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event, _: Context<S>) {
         let (mark, grave) = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => ('#', 2),
-            Level::INFO => ('*', 1),
-            Level::DEBUG | Level::TRACE => ('.', 0),
+            Level::ERROR | Level::WARN => ('#', 3),
+            Level::INFO => ('*', 2),
+            Level::DEBUG => ('-', 1),
+            Level::TRACE => ('.', 0),
         };
         // Other crates' details are not for the operator.
         if grave < LEVEL.load(Relaxed) || !event.metadata().target().starts_with("callboard") {

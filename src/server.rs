@@ -8,7 +8,7 @@ use crate::{
         courier::Courier,
         expiry::{Expiry, Serve},
         keyspace::Keyspace,
-        listener::{CannotListen, Listening, Ushers},
+        listener::{CannotListen, Listening, Ushers, files},
         now_ms,
         supervisor::{Open, Signalled, Supervisor},
     },
@@ -19,9 +19,6 @@ use crate::{
 };
 use actix::prelude::*;
 use std::{fs, io, process::ExitCode, sync::Arc};
-
-/// File descriptors beside those of clients: listeners, files, the reactors.
-const FILES_RESERVED: u64 = 32;
 
 /// Why the server did not start. Its display says what to do.
 #[derive(Debug)]
@@ -42,6 +39,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
     if config.daemonize {
+        config.pidfile.get_or_insert_with(|| "/var/run/callboard.pid".into());
         // Before any thread is there: a fork copies only the thread that calls it.
         nix::unistd::daemon(true, false).map_err(|error| Fatal(format!("Can't daemonize: {error}")))?;
     }
@@ -49,13 +47,15 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         .map_err(|error| Fatal(format!("Can't open the log file: {error}")))?;
     greet(&config, file.is_some());
     notices.iter().for_each(|notice| tracing::info!("{notice}"));
-    if let Err(reason) = raise_file_limit(config.maxclients as u64) {
-        let possible = file_limit().saturating_sub(FILES_RESERVED).max(1);
-        tracing::warn!("{reason} maxclients has been reduced to {possible}.");
-        config.maxclients = possible as _;
+    if let Err(short) = files::make_room(config.maxclients) {
+        config.maxclients = short.clients_max.max(1);
+        tracing::warn!("{short} maxclients has been reduced to {}.", config.maxclients);
     }
     let tcp = Listening::tcp(&config).map_err(|error| cannot_listen(error, Some(config.port)))?;
     let unix = Listening::unix(&config).map_err(|error| cannot_listen(error, None))?;
+    if tcp.is_empty() && unix.is_none() {
+        return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
+    }
     write_pid_file(&config);
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
     let system = System::new();
@@ -84,19 +84,16 @@ fn greet(config: &Config, has_file: bool) {
     tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
 }
 fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {
-    let CannotListen { address, error, .. } = error;
     match port {
         Some(port) => Fatal(format!(
-            "Could not create server TCP listening socket {address}: bind: {error}\nFailed listening on port {port} (tcp), aborting."
+            "Could not create server TCP listening socket {error}\nFailed listening on port {port} (tcp), aborting."
         )),
-        None => Fatal(format!("Failed opening Unix socket: {address}: bind: {error}")),
+        None => Fatal(format!("Failed opening Unix socket: {error}")),
     }
 }
 fn write_pid_file(config: &Config) {
-    let default = std::path::PathBuf::from("/var/run/callboard.pid");
-    let path = config.pidfile.clone().or(config.daemonize.then_some(default));
-    if let Some(path) = path
-        && let Err(error) = fs::write(&path, format!("{}\n", std::process::id()))
+    if let Some(path) = &config.pidfile
+        && let Err(error) = fs::write(path, format!("{}\n", std::process::id()))
     {
         tracing::warn!("Can't write the pid file {}: {error}", path.display());
     }
@@ -152,32 +149,6 @@ fn watch_signals(supervisor: Addr<Supervisor>) {
             }
         });
     }
-}
-
-fn file_limit() -> u64 {
-    use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
-}
-/// Makes room for the file descriptors of so many clients.
-///
-/// # Errors
-/// What the system allows instead.
-pub fn raise_file_limit(clients: u64) -> Result<(), String> {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let wanted = clients.saturating_add(FILES_RESERVED);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| error.to_string())?;
-    if soft >= wanted || setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).is_ok() {
-        return Ok(());
-    }
-    // As far as it goes without permission for more.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard);
-    if file_limit() >= wanted {
-        return Ok(());
-    }
-    Err(format!(
-        "The operating system is not able to handle the specified number of clients, try with {}.",
-        file_limit().saturating_sub(FILES_RESERVED)
-    ))
 }
 
 /// A fault that ends the process at start, told where the operator looks.

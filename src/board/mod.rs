@@ -58,6 +58,18 @@ impl Board {
             executable,
         })
     }
+    /// Notes that a client waits: blocked, or paused. It is counted once, however often this is said.
+    pub fn block(&self, client: &ClientRecord) {
+        if !client.blocked.swap(true, Relaxed) {
+            self.vitals.blocked_clients.fetch_add(1, Relaxed);
+        }
+    }
+    /// Notes that a client waits no more: it was served, or it is gone.
+    pub fn unblock(&self, client: &ClientRecord) {
+        if client.blocked.swap(false, Relaxed) {
+            self.vitals.blocked_clients.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 /// Which commands wait while clients are paused.
@@ -67,7 +79,8 @@ pub enum PauseScope {
     All,
 }
 
-/// CLIENT PAUSE. Writer: the Supervisor. Reader: the Keyspace, at every batch.
+/// CLIENT PAUSE. Writer: the Supervisor. Readers: each Connection, at every turn (all commands wait there), and the
+/// Keyspace, at every batch (those that write wait there).
 #[derive(Debug, Default)]
 pub struct Pause {
     /// 0: none, 1: writes, 2: all.
@@ -85,6 +98,14 @@ impl Pause {
         };
         let until_ms = self.until_ms.load(Relaxed);
         (now_ms < until_ms).then_some((scope, until_ms))
+    }
+    /// How long all commands must wait, in ms, if they must.
+    #[inline]
+    pub fn holds_all(&self, now_ms: i64) -> Option<i64> {
+        match self.at(now_ms) {
+            Some((PauseScope::All, until_ms)) => Some(until_ms - now_ms),
+            _ => None,
+        }
     }
     /// Pauses until `until_ms`; of two overlapping pauses the wider scope and the later end hold.
     pub fn set(&self, scope: PauseScope, until_ms: i64, now_ms: i64) {

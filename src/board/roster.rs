@@ -50,7 +50,7 @@ pub struct ClientRecord {
     pub no_evict: AtomicBool,
     pub no_touch: AtomicBool,
     pub unix_socket: bool,
-    /// Waits in the Keyspace: blocked or paused.
+    /// Waits, blocked or paused. Set by [`Board::block`](super::Board::block), which counts.
     pub blocked: AtomicBool,
     /// The connection ends once its pending output is written.
     pub closing: AtomicBool,

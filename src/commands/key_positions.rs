@@ -183,14 +183,15 @@ mod tests {
             begin: Begin::Keyword("STREAMS", 1),
             find: Find::Range { last: -1, step: 1, limit: 2 },
             flags: RO,
+            notes: None,
         };
         const FROM_END: KeySpec = KeySpec {
             begin: Begin::Keyword("KEYS", -2),
             find: Find::Range { last: -1, step: 1, limit: 0 },
             flags: RW,
+            notes: None,
         };
-        const BLOCKING: KeySpec =
-            KeySpec { begin: Begin::Index(1), find: Find::Range { last: -2, step: 1, limit: 0 }, flags: RW };
+        const BLOCKING: KeySpec = key_range(1, -2, RW);
         type Case<'a> = (&'a [KeySpec], &'a str, Option<&'a [usize]>);
         let cases: &[Case] = &[
             (&[key(1, RO)], "X k", Some(&[1])),

@@ -4,7 +4,6 @@
 //! test, nothing else: dispatch, COMMAND INFO/DOCS/GETKEYS, ACL categories, arity and the gates come from `SPEC`.
 pub mod args;
 mod command;
-pub mod error;
 pub mod help;
 pub mod key_positions;
 pub mod registry;
@@ -22,6 +21,8 @@ mod strings;
 #[cfg(test)]
 mod testing;
 
+/// Errors stand below commands, because the store and the reply writer speak of them, too.
+pub use crate::error;
 pub use command::*;
 
 /// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.

@@ -5,7 +5,7 @@ use super::{
     Access,
     args::{Args, Context},
     command::{Entry, Task},
-    error::CommandError,
+    error::{CommandError, SHOWN_BYTES_MAX, shown, shown_in_part},
     spec::{self, Categories, Spec, category},
 };
 use crate::resp::Request;
@@ -190,24 +190,20 @@ pub fn parse(node: &Node, request: &Request, context: Context) -> Result<Task, C
     Ok(task)
 }
 
-/// Longest part of a client's words that an error repeats, in bytes.
-const QUOTED_BYTES_MAX: usize = 128;
-
 fn unknown(request: &Request) -> CommandError {
-    let shown = |word: &[u8]| String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned();
     let mut beginning = String::new();
     for word in request.iter().skip(1) {
-        if beginning.len() >= QUOTED_BYTES_MAX {
+        if beginning.len() >= SHOWN_BYTES_MAX {
             break;
         }
-        let room = QUOTED_BYTES_MAX - beginning.len();
-        beginning += &format!("'{}' ", String::from_utf8_lossy(&word[..word.len().min(room)]));
+        let room = SHOWN_BYTES_MAX - beginning.len();
+        beginning += &format!("'{}' ", shown(&word[..word.len().min(room)]));
     }
-    let name = shown(request.get(0).unwrap_or_default());
+    let name = shown_in_part(request.get(0).unwrap_or_default());
     CommandError::text_of(format!("ERR unknown command '{name}', with args beginning with: {beginning}"))
 }
 fn unknown_subcommand(node: &Node, word: &[u8]) -> CommandError {
-    let word = String::from_utf8_lossy(&word[..word.len().min(QUOTED_BYTES_MAX)]).into_owned();
+    let word = shown_in_part(word);
     let container = node.full_name.to_ascii_uppercase();
     CommandError::text_of(format!("ERR unknown subcommand '{word}'. Try {container} HELP."))
 }

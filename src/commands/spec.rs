@@ -87,22 +87,35 @@ pub struct KeySpec {
     pub begin: Begin,
     pub find: Find,
     pub flags: KeyFlags,
+    /// Why it is so, where COMMAND INFO says that.
+    pub notes: Option<&'static str>,
+}
+impl KeySpec {
+    pub const fn notes(mut self, notes: &'static str) -> KeySpec {
+        self.notes = Some(notes);
+        self
+    }
 }
 /// One key at argument `index`.
 pub const fn key(index: u8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Range { last: 0, step: 1, limit: 0 }, flags }
+    KeySpec {
+        begin: Begin::Index(index),
+        find: Find::Range { last: 0, step: 1, limit: 0 },
+        flags,
+        notes: None,
+    }
 }
 /// All arguments from `index` on, every `step`-th a key.
 pub const fn keys(index: u8, step: u8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Range { last: -1, step, limit: 0 }, flags }
+    KeySpec { begin: Begin::Index(index), find: Find::Range { last: -1, step, limit: 0 }, flags, notes: None }
 }
 /// Keys from `index` to `last` arguments behind it.
 pub const fn key_range(index: u8, last: i8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Range { last, step: 1, limit: 0 }, flags }
+    KeySpec { begin: Begin::Index(index), find: Find::Range { last, step: 1, limit: 0 }, flags, notes: None }
 }
 /// A count of keys at `index`, and the keys behind it.
 pub const fn counted_keys(index: u8, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Count { at: 0, first: 1, step: 1 }, flags }
+    KeySpec { begin: Begin::Index(index), find: Find::Count { at: 0, first: 1, step: 1 }, flags, notes: None }
 }
 
 /// Properties that gates and tools ask for: COMMAND INFO's flags, but for `write` and `readonly`.

@@ -7,7 +7,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::text::{quoted, split_args};
+use super::text::quoted;
+use crate::data::quoting::split_args;
 
 /// What the command line asks for as a whole. Help and version are the caller's to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

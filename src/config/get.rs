@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::parameter::{Parameter, fill_with_defaults};
 use super::table::{Config, TABLE};
-use super::text::matches;
+use crate::data::glob::matches;
 
 impl Parameter {
     /// The parameter with this name or alias, in any case.

@@ -13,7 +13,7 @@ use super::error::ConfigError;
 use super::parameter::{Directive, Parameter, Standing};
 use super::special::reason_of;
 use super::table::{Config, DIRECTIVES};
-use super::text::split_args;
+use crate::data::quoting::split_args;
 
 /// What a start-up found.
 #[derive(Clone, Debug)]
@@ -247,9 +247,17 @@ impl Loader {
         let default = Config::default();
         let set =
             self.set.iter().filter(|parameter| parameter.show(&self.config) != parameter.show(&default));
-        let set = set.map(|parameter| (parameter.name, parameter.standing));
-        let directives = self.directives.iter().map(|directive| (directive.name, directive.standing));
-        set.chain(directives).filter_map(|(name, standing)| notice(name, standing)).collect()
+        let directives = self.directives.iter();
+        set.filter_map(|parameter| parameter.notice())
+            .chain(directives.filter_map(|directive| notice(directive.name, directive.standing)))
+            .collect()
+    }
+}
+
+impl Parameter {
+    /// For the log: that this parameter was set and is not in effect (yet).
+    pub fn notice(&self) -> Option<String> {
+        notice(self.name, self.standing)
     }
 }
 

@@ -74,10 +74,6 @@ pub enum Apply {
     MaxClients,
     /// Change the working directory.
     Directory,
-    /// Give the default user its new password.
-    Users,
-    /// Tell the Keyspace, which keeps access clocks by policy.
-    Keyspace,
 }
 
 type Take = fn(&mut Config, &[&str], &Kind) -> Result<(), String>;

@@ -25,6 +25,7 @@ const COLLECTIONS: &str = "collections";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
 
+const LAZY: &str = "large values are always freed on a thread of their own";
 const DEFRAG: &str = "the allocator moves nothing";
 const PLACEMENT: &str = "there are no such threads or processes to place";
 const SYSLOG: &str = "the log goes to a file or to standard output";
@@ -116,14 +117,14 @@ parameters! {
     "crash-memcheck-enabled" => crash_memcheck_enabled: bool = "yes", yes_no().no_effect(NO_CRASH_REPORT);
     "use-exit-on-panic" => use_exit_on_panic: bool = "no", yes_no().hidden().no_effect(NO_CRASH_REPORT);
     "databases" => databases: usize = "16", integer(1, INT).immutable();
-    "always-show-logo" => always_show_logo: bool = "no", yes_no().immutable();
+    "always-show-logo" => always_show_logo: bool = "no", yes_no().immutable().no_effect("there is no logo");
     "set-proc-title" => set_proc_title: bool = "yes",
         yes_no().immutable().no_effect("the process keeps its title");
     "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}",
         text().settle(proc_title_template_expands).no_effect("the process keeps its title");
     "locale-collate" => locale_collate: String = "", text().no_effect("strings compare by bytes");
     "ignore-warnings" => ignore_warnings: String = "", text().no_effect("there are no such warnings");
-    "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT);
+    "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT).later(REPLICATION);
     "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
     "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
     "hz" => hz: u32 = "10", integer(0, INT).settle(hz_within_reason).no_effect(NO_HEARTBEAT);
@@ -146,7 +147,7 @@ parameters! {
         optional().alias("bgsave_cpulist").immutable().no_effect(PLACEMENT);
 
     // Security
-    "requirepass" => requirepass: Option<String> = "", optional().sensitive().apply(Apply::Users);
+    "requirepass" => requirepass: Option<String> = "", optional().sensitive();
     "aclfile" => aclfile: String = "", text().immutable().later("users in a file");
     "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = "resetchannels", choice().later("access lists");
     "acllog-max-len" => acllog_max_len: usize = "128", integer(0, LONG).later("access lists");
@@ -159,16 +160,16 @@ parameters! {
 
     // Memory
     "maxmemory" => maxmemory: u64 = "0", memory(0, ULONG).later(EVICTION);
-    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction", choice().apply(Apply::Keyspace);
+    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction", choice();
     "maxmemory-samples" => maxmemory_samples: u32 = "5", integer(1, 64).later(EVICTION);
     "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = "10", integer(0, 100).later(EVICTION);
     "lfu-log-factor" => lfu_log_factor: u32 = "10", integer(0, INT);
     "lfu-decay-time" => lfu_decay_time_minutes: u32 = "1", integer(0, INT);
-    "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = "no", yes_no();
-    "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = "no", yes_no();
-    "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no();
-    "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no();
-    "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
+    "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = "no", yes_no().no_effect(LAZY);
+    "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = "no", yes_no().no_effect(LAZY);
+    "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no().no_effect(LAZY);
+    "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no().no_effect(LAZY);
+    "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no().no_effect(LAZY);
     "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000",
         integer(0, LONG).later("client tracking");
     "activedefrag" => activedefrag: bool = "no", yes_no().no_effect(DEFRAG);

@@ -7,8 +7,8 @@ use rustc_apfloat::{Float, ieee::X87DoubleExtended};
 
 /// Digits after the point, before trailing zeros are cut.
 const FRACTION_DIGITS: u32 = 17;
-/// A text longer than this (bytes) is not read as a number.
-const TEXT_BYTES_MAX: usize = 255;
+/// A text longer than this (bytes) is not read as a number. The largest has 4933 digits before the point.
+const TEXT_BYTES_MAX: usize = 5119;
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct LongDouble(X87DoubleExtended);

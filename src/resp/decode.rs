@@ -126,14 +126,12 @@ impl Decoder {
     }
 
     fn bulk_header(&mut self, buffer: &BytesMut, limits: Limits) -> Result<Option<usize>, ProtocolError> {
-        match buffer.get(self.position) {
-            None => return Ok(None),
-            Some(b'$') => {}
-            Some(&other) => {
-                return broken(format!("Protocol error: expected '$', got '{}'", printable(other)));
-            }
+        let start = self.position;
+        let Some(length) = self.header(buffer, "bulk count string", start)? else { return Ok(None) };
+        // Only a whole line is judged: what never ends is told to be too long, whatever it begins with.
+        if buffer[start] != b'$' {
+            return broken(format!("Protocol error: expected '$', got '{}'", printable(buffer[start])));
         }
-        let Some(length) = self.header(buffer, "bulk count string", self.position)? else { return Ok(None) };
         let length = match length {
             Some(length) if (0..=limits.bulk_bytes as i64).contains(&length) => length,
             _ => return broken("Protocol error: invalid bulk length"),
@@ -169,7 +167,7 @@ impl Decoder {
             return Ok(None);
         }
         self.position = start + end + 2;
-        Ok(Some(crate::data::number::parse_integer(&rest[1..end])))
+        Ok(Some(rest.get(1..end).and_then(crate::data::number::parse_integer)))
     }
 
     fn inline(&mut self, buffer: &mut BytesMut, limits: Limits) -> Result<Decoded, ProtocolError> {
@@ -244,7 +242,8 @@ mod tests {
             ("*1\r\n$2000000000\r\n", OPEN, "Protocol error: invalid bulk length"),
             ("*1\r\n$blabla\r\n", OPEN, "Protocol error: invalid bulk length"),
             ("*1\r\nfoo\r\n", OPEN, "Protocol error: expected '$', got 'f'"),
-            ("*1\r\n\n", OPEN, "Protocol error: expected '$', got '?'"),
+            ("*1\r\n\r\n", OPEN, "Protocol error: expected '$', got '?'"),
+            ("*1\r\n\n\r\n", OPEN, "Protocol error: expected '$', got '?'"),
             ("set \"a\r\n", OPEN, "Protocol error: unbalanced quotes in request"),
             ("*11\r\n", closed, "Protocol error: unauthenticated multibulk length"),
             ("*1\r\n$16385\r\n", closed, "Protocol error: unauthenticated bulk length"),

@@ -4,7 +4,7 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::commands::error::CommandError;
+use crate::error::CommandError;
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +91,12 @@ impl Reply {
     pub fn error(&mut self, error: &CommandError) {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
-        self.out.extend(error.text().bytes().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        let text = error.text();
+        self.out.extend(
+            text.trim_end_matches(['\r', '\n'])
+                .bytes()
+                .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
+        );
         self.out.extend_from_slice(b"\r\n")
     }
     #[inline]

@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View, entry::EntryMut};
-use crate::{commands::error::CommandError, data::wheel::Item};
+use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
 
 /// What becomes of a key's deadline when its value is set.
@@ -199,6 +199,15 @@ impl Changes<'_> {
             Some(entry) if entry.kind() == Kind::String => Ok(Some(entry.text())),
             Some(_) => Err(CommandError::WrongType),
         }
+    }
+    /// The string at a key that a writing command only reads. One whose deadline has passed is deleted, not just hidden
+    /// as from a reader: the effects must tell that it is gone before they tell of the command.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn source(&mut self, key: &[u8]) -> Result<Option<TextRef<'_>>, CommandError> {
+        let _ = self.lookup(key);
+        self.view().string(key)
     }
 
     // Writing. These change data only; the command states the event by `modified`.

@@ -1,6 +1,6 @@
 //! How a command looks at data: one client's database at one moment.
 use super::{Database, EntryRef, Kind, Store, TextRef};
-use crate::commands::error::CommandError;
+use crate::error::CommandError;
 use bytes::Bytes;
 
 #[derive(Clone, Copy)]

@@ -9,6 +9,8 @@ pub enum Compare {
     Exact,
     /// The same elements, whose order Redis does not promise.
     Unordered,
+    /// The same bytes, after a visit to every key: some that have expired may still be there to be counted.
+    Visited,
     /// Integers that a clock moves may differ by so much.
     Within(i64),
     /// A whole iteration returns the same keys; cursors and steps are each server's own.
@@ -20,6 +22,9 @@ pub enum Compare {
 impl Compare {
     /// Asks, and brings the reply into a form that can be compared.
     pub fn ask(self, client: &mut Client, arguments: &[Argument]) -> Value {
+        if self == Compare::Visited {
+            client.call(&["SCAN", "0", "COUNT", "1000000"]);
+        }
         let reply = client.call(arguments);
         match (self, reply) {
             (Compare::Unordered, Value::Array(mut items)) => {

@@ -59,7 +59,7 @@ fn get_and_set() {
         CONFIG RESETSTAT
         CONFIG RESETSTAT x
         CONFIG REWRITE
-        CONFIG HELP ## since 7.2 the last line says Print, not Prints
+        CONFIG HELP ## in our own words
         "#
     );
 }

@@ -129,7 +129,7 @@ fn names() {
         CLIENT FOO
         CLIENT MAINT_NOTIFICATIONS ON
         CLIENT ID x
-        CLIENT HELP ## since 7.2 it lists NO-TOUCH, SETINFO and MAXAGE
+        CLIENT HELP ## the words are our own
         CLIENT HELP x
         "#
     );

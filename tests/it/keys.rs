@@ -213,7 +213,7 @@ fn object() {
         OBJECT ENCODING
         OBJECT FOO k
         OBJECT
-        OBJECT HELP ## since 7.2 the last line says Print, not Prints
+        OBJECT HELP ## the words are our own
         OBJECT HELP x
         "#
     );

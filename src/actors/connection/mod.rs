@@ -6,9 +6,12 @@
 mod requests;
 
 use crate::{
-    actors::courier::{Desk, messages::LineId, socket::ReadHalf},
+    actors::{
+        courier::{Desk, messages::LineId, socket::ReadHalf},
+        now_ms,
+    },
     commands::{registry::Node, session::Session},
-    resp::Decoder,
+    resp::{Decoder, Request},
 };
 use actix::prelude::*;
 use bytes::BytesMut;
@@ -18,9 +21,11 @@ use std::{
     rc::Rc,
     sync::atomic::Ordering::Relaxed,
     task::{Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+/// Room that a large request may have before more of it has come, bytes.
+const ROOM_BYTES_MIN: usize = 1024 * 1024;
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 
@@ -55,8 +60,16 @@ pub struct Connection {
     in_flight: bool,
     /// A command for the Supervisor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
+    /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
+    postponed: Option<(&'static Node, Request)>,
+    /// The end of the pause will be told by a [`Resume`].
+    awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
     said: Vec<u8>,
+    /// Where the steps of the turn at hand begin in the batch.
+    turn_start: usize,
+    /// When the last command that the connection answers itself ended.
+    last_said: Option<Instant>,
     /// For the roster: what CLIENT LIST shows.
     last_command: Option<&'static Node>,
     /// The peer sends no more.
@@ -78,7 +91,11 @@ impl Connection {
             watches_spare: false,
             in_flight: false,
             deferred: None,
+            postponed: None,
+            awaits_pause: false,
             said: Vec::new(),
+            turn_start: 0,
+            last_said: None,
             last_command: None,
             ended: false,
             halted: false,
@@ -89,7 +106,8 @@ impl Connection {
     fn pump(&mut self, task: &mut std::task::Context) -> Poll<()> {
         loop {
             self.catch_up();
-            if self.halted || (self.in_flight && self.partial.len() >= READ_AHEAD_BYTES) {
+            let waits = self.in_flight || self.postponed.is_some();
+            if self.halted || (waits && self.partial.len() >= READ_AHEAD_BYTES) {
                 self.ask_to_resume();
                 return Poll::Pending;
             }
@@ -105,14 +123,17 @@ impl Connection {
     fn catch_up(&mut self) {
         // Busy, too, is a client that does not read the replies it has.
         self.in_flight = self.desk.with_line(self.line, |line| line.may_resume()) != Some(true);
-        if !self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) && !self.halted {
+        if !self.in_flight && self.has_more() && !self.halted {
             let mut partial = std::mem::take(&mut self.partial);
             self.take_requests(&mut partial, true);
             self.keep(partial);
         }
-        if self.in_flight && (self.deferred.is_some() || !self.partial.is_empty()) {
+        if self.in_flight && self.has_more() {
             self.ask_to_resume();
         }
+    }
+    fn has_more(&self) -> bool {
+        self.deferred.is_some() || self.postponed.is_some() || !self.partial.is_empty()
     }
     fn ask_to_resume(&self) {
         self.desk.with_line(self.line, |line| line.wants_resume = true);
@@ -121,7 +142,7 @@ impl Connection {
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
         if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
             if self.partial.capacity() == self.partial.len() {
-                self.partial.reserve(self.missing);
+                self.partial.reserve(self.room_bytes(self.partial.len()));
             }
             return self.socket.poll_read(&mut self.partial, task);
         }
@@ -146,7 +167,13 @@ impl Connection {
     /// A buffer for the part of a request that has come: just large enough for the whole of a large one, so that its
     /// value may be kept where it lies.
     fn room_for(&self, length: usize) -> BytesMut {
-        BytesMut::with_capacity(length + if self.decoder.wants_own_buffer() { self.missing } else { 0 })
+        BytesMut::with_capacity(
+            length + if self.decoder.wants_own_buffer() { self.room_bytes(length) } else { 0 },
+        )
+    }
+    /// Room for what is missing, but not for much more than has come: a header is only a claim.
+    fn room_bytes(&self, come: usize) -> usize {
+        self.missing.min(come.max(ROOM_BYTES_MIN))
     }
     fn keep(&mut self, rest: BytesMut) {
         // An empty buffer is given back: an idle connection holds none.
@@ -210,6 +237,7 @@ impl Actor for Connection {
     }
     fn stopped(&mut self, _: &mut Self::Context) {
         self.desk.leave(self.line);
+        self.desk.board.unblock(&self.session.record);
         self.desk.board.roster.leave(self.line.client);
         self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
     }
@@ -226,22 +254,37 @@ impl ActorFuture<Connection> for Pump {
         ctx: &mut Context<Connection>,
         task: &mut std::task::Context<'_>,
     ) -> Poll<()> {
-        if connection.ended {
-            // What was asked before the end is answered before the connection closes.
-            connection.catch_up();
-        } else {
-            let pumped = connection.pump(task);
+        if !connection.ended {
+            let read = connection.pump(task);
+            connection.await_pause(ctx);
             connection.watch_spare(ctx);
-            ready!(pumped);
+            ready!(read);
             connection.ended = true;
-            connection.catch_up();
         }
-        if connection.in_flight || connection.deferred.is_some() {
+        // What was asked before the end is answered before the connection closes. But nobody waits for a pause to end
+        // who is gone: what such a client wanted is not done behind its back.
+        connection.catch_up();
+        let waits = connection.in_flight || connection.deferred.is_some();
+        if waits && !connection.session.record.blocked.load(Relaxed) {
             connection.ask_to_resume();
             return Poll::Pending;
         }
         ctx.stop();
         Poll::Ready(())
+    }
+}
+impl Connection {
+    /// While a command of this client is postponed, sees to it that the end of the pause is noticed.
+    fn await_pause(&mut self, ctx: &mut Context<Connection>) {
+        if self.postponed.is_none() || self.awaits_pause {
+            return;
+        }
+        self.awaits_pause = true;
+        let wait_ms = self.desk.board.pause.holds_all(now_ms()).unwrap_or(0);
+        ctx.run_later(Duration::from_millis(wait_ms as u64), |connection, ctx| {
+            connection.awaits_pause = false;
+            ctx.notify(Resume);
+        });
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
 use bytes::BytesMut;
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
-/// Steps of one client in one turn: a long pipeline is served in parts, so that others come in between.
-const STEPS_MAX: usize = 128;
+/// Requests of one client in one turn: a long pipeline is served in parts, so that others come in between.
+const REQUESTS_MAX: usize = 128;
 
 /// A command for the Supervisor, parsed and waiting.
 pub struct Deferred {
@@ -31,6 +31,8 @@ pub struct Deferred {
 
 /// What is to be read and judged by, for one turn.
 struct Rules {
+    /// No command may run now: CLIENT PAUSE ALL.
+    paused: bool,
     limits: Limits,
     context: Context,
 }
@@ -38,7 +40,7 @@ struct Rules {
 impl Connection {
     /// Decodes requests off the front of `buffer` and submits them as one turn, unless one is in flight.
     pub(super) fn take_requests(&mut self, buffer: &mut BytesMut, alone: bool) {
-        if self.in_flight || self.halted {
+        if self.in_flight || self.halted || self.is_paused() {
             return;
         }
         if let Some(deferred) = self.deferred.take() {
@@ -49,8 +51,7 @@ impl Connection {
         let mut only_said = false;
         desk.submit(self.line, |batch| {
             let (steps, says) = (batch.steps.len(), batch.says.position());
-            self.gather(buffer, alone, batch, steps);
-            let count = batch.steps.len() - steps;
+            let count = self.gather(buffer, alone, batch);
             only_said = batch.steps[steps..].iter().all(|step| matches!(step, Step::Say(_)));
             self.note_activity(count);
             if only_said {
@@ -77,12 +78,21 @@ impl Connection {
         }
     }
 
-    fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch, first_step: usize) {
+    /// Turns requests into steps; says how many requests it took.
+    fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch) -> usize {
         let mut rules = self.rules();
-        self.missing = 1;
-        while batch.steps.len() - first_step < STEPS_MAX && self.deferred.is_none() && !self.halted {
+        self.session.record.active_at_ms.store(rules.context.now_ms, Relaxed);
+        (self.missing, self.last_said) = (1, None);
+        self.turn_start = batch.steps.len();
+        let mut count = 0;
+        if let Some((node, request)) = self.postponed.take() {
+            self.desk.board.unblock(&self.session.record);
+            self.take_admitted(node, request, buffer.len(), batch, &rules);
+        }
+        while count < REQUESTS_MAX && !self.is_stopped() {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
+                    count += 1;
                     self.take_request(request, buffer.len(), batch, &rules);
                     rules.context.db = self.session.db;
                     rules.limits.authenticated = !self.session.must_authenticate();
@@ -90,7 +100,7 @@ impl Connection {
                 Ok(Decoded::Nothing) => {}
                 Ok(Decoded::Incomplete(missing)) => {
                     self.missing = missing;
-                    return;
+                    break;
                 }
                 Err(error) => {
                     tracing::debug!("Protocol error from client id={}: {}", self.line.client, error.0);
@@ -99,10 +109,21 @@ impl Connection {
                 }
             }
         }
+        count
+    }
+    /// Nothing behind the last request may be taken now.
+    fn is_stopped(&self) -> bool {
+        self.deferred.is_some() || self.postponed.is_some() || self.halted
+    }
+    /// A command was postponed by CLIENT PAUSE, and must wait still.
+    pub(super) fn is_paused(&self) -> bool {
+        self.postponed.is_some() && self.desk.board.pause.holds_all(now_ms()).is_some()
     }
     fn rules(&self) -> Rules {
         let config = self.desk.board.config.load();
+        let now_ms = now_ms();
         Rules {
+            paused: self.desk.board.pause.holds_all(now_ms).is_some(),
             limits: Limits {
                 bulk_bytes: config.proto_max_bulk_len,
                 authenticated: !self.session.must_authenticate(),
@@ -111,7 +132,7 @@ impl Connection {
                 databases: config.databases,
                 db: self.session.db,
                 string_bytes_max: config.proto_max_bulk_len,
-                now_ms: now_ms(),
+                now_ms,
             },
         }
     }
@@ -120,15 +141,32 @@ impl Connection {
     fn take_request(&mut self, request: Request, behind: usize, batch: &mut Batch, rules: &Rules) {
         let node = match self.admit(&request) {
             Ok(node) => node,
+            // Who was found out to be no client of ours is told nothing.
+            Err(_) if self.halted => return,
             Err(error) => return self.say_error(batch, &error),
         };
+        self.take_admitted(node, request, behind, batch, rules);
+    }
+    fn take_admitted(
+        &mut self,
+        node: &'static Node,
+        request: Request,
+        behind: usize,
+        batch: &mut Batch,
+        rules: &Rules,
+    ) {
+        if rules.paused {
+            self.desk.board.block(&self.session.record);
+            self.postponed = Some((node, request));
+            return;
+        }
         match registry::parse(node, &request, rules.context) {
             Err(error) => {
                 self.desk.tally.called(node.index, 0, true);
                 self.say_error(batch, &error)
             }
             Ok(Task::Session(mut task)) => {
-                let started = Instant::now();
+                let started = self.last_said.unwrap_or_else(Instant::now);
                 // Before it runs, because CLIENT LIST shows itself.
                 self.note_command(node);
                 self.post_request(&request, behind);
@@ -141,7 +179,10 @@ impl Connection {
                     batch.says.error(error);
                     count_error(&self.desk.board, error);
                 }
-                self.desk.tally.called(node.index, started.elapsed().as_nanos() as u64, outcome.is_err());
+                // One reading of the clock ends this command and begins the next: of two PINGs it would be the larger part.
+                let ended = Instant::now();
+                self.last_said = Some(ended);
+                self.desk.tally.called(node.index, (ended - started).as_nanos() as u64, outcome.is_err());
                 let muted = self.session.mutes_reply();
                 self.say_from(start, batch, muted);
                 self.halted |= self.session.quits;
@@ -166,9 +207,7 @@ impl Connection {
         self.last_command = Some(node);
     }
     fn note_command(&self, node: &Node) {
-        let record = &self.session.record;
-        record.active_at_ms.store(now_ms(), Relaxed);
-        record.last_command.store(node.index + 1, Relaxed);
+        self.session.record.last_command.store(node.index + 1, Relaxed);
     }
     fn post_request(&self, request: &Request, behind: usize) {
         let record = &self.session.record;
@@ -218,7 +257,12 @@ impl Connection {
         if muted {
             batch.says.truncate(start);
         }
-        batch.steps.push(Step::Say(start..batch.says.position()));
+        let end = batch.says.position();
+        // What is said in a row is one step.
+        match batch.steps[self.turn_start..].last_mut() {
+            Some(Step::Say(last)) if last.end == start => last.end = end,
+            _ => batch.steps.push(Step::Say(start..end)),
+        }
     }
     fn note_activity(&mut self, count: usize) {
         if count == 0 && self.deferred.is_none() {

@@ -17,7 +17,8 @@ use std::{
 /// Slices given to one system call.
 const SLICES_MAX: usize = 64;
 /// While this many bytes wait to be written, the client's next requests wait too: a client that does not read its
-/// replies cannot make them grow by asking for more.
+/// replies cannot make them grow by asking for more. Where `client-output-buffer-limit` sets a limit, it goes on to
+/// that instead: the operator wants such a client ended, not slowed down.
 const PENDING_BYTES_TO_RESUME: usize = 64 * 1024;
 
 pub struct Line {
@@ -35,6 +36,8 @@ pub struct Line {
     pub closing: bool,
     /// A future waits for the socket to take more.
     pub waits_writable: bool,
+    /// When something was last left pending, there was a limit of the configuration to how much.
+    has_limit: bool,
     /// Since when (ms since 1970) more than the soft limit is pending.
     over_soft_since_ms: Option<i64>,
 }
@@ -67,12 +70,14 @@ impl Line {
             wants_resume: false,
             closing: false,
             waits_writable: false,
+            has_limit: false,
             over_soft_since_ms: None,
         }
     }
     /// Whether the client may ask for more now.
     pub fn may_resume(&self) -> bool {
-        !self.in_flight && self.pending_bytes < PENDING_BYTES_TO_RESUME && !self.closing
+        let reads_well = self.pending_bytes < PENDING_BYTES_TO_RESUME || self.has_limit;
+        !self.in_flight && reads_well && !self.closing
     }
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty()
@@ -162,6 +167,7 @@ impl Line {
     fn check_limit(&mut self, board: &Board) -> Sent {
         self.post();
         let limit = board.config.load().client_output_buffer_limit.normal;
+        self.has_limit = limit.hard_bytes > 0 || limit.soft_bytes > 0;
         let over = |bytes: u64| bytes > 0 && self.pending_bytes as u64 > bytes;
         let over_hard = over(limit.hard_bytes);
         let over_soft_too_long = if over(limit.soft_bytes) {

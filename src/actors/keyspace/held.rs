@@ -1,54 +1,70 @@
 //! Turns that wait for the end of CLIENT PAUSE, in the order in which they came.
-use crate::actors::courier::messages::{Batch, Replies, Step, Turn};
+use crate::{
+    actors::courier::messages::{Batch, Replies, Step, Turn},
+    board::{Board, ClientRecord},
+};
 use actix::Recipient;
+use std::sync::Arc;
 
 #[derive(Default)]
 pub struct Held {
     batches: Vec<(Recipient<Replies>, Batch)>,
-    turns: usize,
+    /// Whose they are; a client that has gone meanwhile is still here.
+    clients: Vec<Arc<ClientRecord>>,
 }
 impl Held {
-    /// Clients that wait.
-    pub fn len(&self) -> usize {
-        self.turns
-    }
     /// Takes the turns for which `waits` is true out of `batch`; true if there was one.
     pub fn take_from(
         &mut self,
         batch: &mut Batch,
         reply_to: &Recipient<Replies>,
+        board: &Board,
         waits: impl Fn(&[Step]) -> bool,
     ) -> bool {
-        let (mut kept, mut held) = (Batch::default(), Batch::default());
-        let mut steps = std::mem::take(&mut batch.steps).into_iter();
-        let mut done = 0;
-        for turn in std::mem::take(&mut batch.turns) {
-            let own: Vec<Step> = steps.by_ref().take(turn.end - done).collect();
-            done = turn.end;
-            let side = if waits(&own) { &mut held } else { &mut kept };
-            for step in own {
-                side.steps.push(match step {
-                    Step::Say(range) => {
-                        let start = side.says.position();
-                        side.says.raw(&batch.says.as_bytes()[range]);
-                        Step::Say(start..side.says.position())
-                    }
-                    run => run,
-                });
-            }
-            side.turns.push(Turn { line: turn.line, end: side.steps.len() });
+        let held = split_off(batch, |_, steps| waits(steps));
+        if held.is_empty() {
+            return false;
         }
-        *batch = kept;
-        let any = !held.is_empty();
-        if any {
-            self.turns += held.turns.len();
-            self.batches.push((reply_to.clone(), held));
+        for client in held.turns.iter().filter_map(|turn| board.roster.get(turn.line.client)) {
+            board.block(&client);
+            self.clients.push(client);
         }
-        any
+        self.batches.push((reply_to.clone(), held));
+        true
     }
-    /// All that wait, to be run now.
-    pub fn release(&mut self) -> Vec<(Recipient<Replies>, Batch)> {
-        self.turns = 0;
-        std::mem::take(&mut self.batches)
+    /// All that wait, to be run now. What clients wanted who have gone is dropped: they will never know whether it
+    /// was done, and may have done it elsewhere.
+    pub fn release(&mut self, board: &Board) -> Vec<(Recipient<Replies>, Batch)> {
+        let mut batches = std::mem::take(&mut self.batches);
+        for (_, batch) in &mut batches {
+            split_off(batch, |turn, _| board.roster.get(turn.line.client).is_none());
+        }
+        self.clients.drain(..).for_each(|client| board.unblock(&client));
+        batches
     }
+}
+
+/// Takes the turns that are `wanted` out of a batch.
+fn split_off(batch: &mut Batch, wanted: impl Fn(&Turn, &[Step]) -> bool) -> Batch {
+    let (mut kept, mut taken) = (Batch::default(), Batch::default());
+    let mut steps = std::mem::take(&mut batch.steps).into_iter();
+    let mut done = 0;
+    for turn in std::mem::take(&mut batch.turns) {
+        let own: Vec<Step> = steps.by_ref().take(turn.end - done).collect();
+        done = turn.end;
+        let side = if wanted(&turn, &own) { &mut taken } else { &mut kept };
+        for step in own {
+            side.steps.push(match step {
+                Step::Say(range) => {
+                    let start = side.says.position();
+                    side.says.raw(&batch.says.as_bytes()[range]);
+                    Step::Say(start..side.says.position())
+                }
+                run => run,
+            });
+        }
+        side.turns.push(Turn { line: turn.line, end: side.steps.len() });
+    }
+    *batch = kept;
+    taken
 }

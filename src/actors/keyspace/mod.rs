@@ -15,7 +15,7 @@ use crate::{
     board::{Board, PauseScope},
     commands::{
         Access, Caller,
-        spec::{Begin, KeySpec},
+        spec::{Begin, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
     data::wheel::Item,
@@ -25,7 +25,10 @@ use crate::{
 use actix::prelude::*;
 use dropper::Dropper;
 use held::Held;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
@@ -134,15 +137,20 @@ impl Keyspace {
         if !garbage.is_empty() {
             self.dropper.drop_elsewhere(garbage);
         }
-        self.post();
     }
-    /// Posts the counts that only the Keyspace can make.
+    /// Posts the counts that only the Keyspace can make. It must be done before the replies go out: what a client has
+    /// seen happen must be counted for it, and CONFIG RESETSTAT must find it to set it back.
     fn post(&mut self) {
+        let add = |counter: &AtomicU64, count: u64| {
+            if count > 0 {
+                counter.fetch_add(count, Relaxed);
+            }
+        };
         let (counts, vitals) = (&mut self.stage.store.counts, &self.stage.board.vitals);
-        vitals.hits.fetch_add(counts.hits.take(), Relaxed);
-        vitals.misses.fetch_add(counts.misses.take(), Relaxed);
-        vitals.expired.fetch_add(std::mem::take(&mut counts.expired), Relaxed);
-        vitals.changes.fetch_add(self.stage.record.take_changes(), Relaxed);
+        add(&vitals.hits, counts.hits.take());
+        add(&vitals.misses, counts.misses.take());
+        add(&vitals.expired, std::mem::take(&mut counts.expired));
+        add(&vitals.changes, self.stage.record.take_changes());
     }
 }
 
@@ -175,6 +183,7 @@ impl Handler<Execute> for Keyspace {
             ends.push((turn.line, reply.position()));
         }
         drop(steps);
+        self.post();
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
         self.note_changes(ctx);
@@ -224,17 +233,18 @@ impl Handler<Flush> for Keyspace {
 impl Keyspace {
     /// Takes the turns that must wait for the end of a pause out of the batch.
     fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
-        let waits = |steps: &[Step]| {
-            scope == PauseScope::All
-                || steps
-                    .iter()
-                    .any(|step| matches!(step, Step::Run(run) if run.node.entry.access == Access::Write))
+        let writes = |step: &Step| {
+            let Step::Run(run) = step else { return false };
+            run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
         };
-        if self.held.take_from(batch, reply_to, waits) && self.pause_end_asked_ms != until_ms {
+        // Commands in general wait at their Connections; here come those that were under way when the pause began.
+        let waits = |steps: &[Step]| scope == PauseScope::All || steps.iter().any(writes);
+        if self.held.take_from(batch, reply_to, &self.stage.board, waits)
+            && self.pause_end_asked_ms != until_ms
+        {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
         }
-        self.stage.board.vitals.blocked_clients.store(self.held.len(), Relaxed);
     }
 }
 
@@ -245,9 +255,8 @@ impl Handler<PauseOver> for Keyspace {
             return;
         }
         self.pause_end_asked_ms = 0;
-        for (reply_to, batch) in self.held.release() {
+        for (reply_to, batch) in self.held.release(&self.stage.board) {
             ctx.notify(Execute { batch, reply_to, spent_bytes: None });
         }
-        self.stage.board.vitals.blocked_clients.store(0, Relaxed);
     }
 }

@@ -1,5 +1,7 @@
 //! A Listener: one for each address. It accepts clients, turns away those that are too many or not allowed, and gives
 //! each of the others to a Courier, in turn.
+pub mod files;
+
 use crate::{
     actors::courier::{Courier, messages::Adopt, socket::Accepted},
     board::Board,
@@ -8,8 +10,9 @@ use crate::{
 use actix::prelude::*;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::{
+    fmt,
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Shutdown, SocketAddr},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{
@@ -34,8 +37,11 @@ pub enum Listening {
 pub struct CannotListen {
     pub address: String,
     pub error: io::Error,
-    /// The configuration says that this address may be missing.
-    pub optional: bool,
+}
+impl fmt::Display for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.error)
+    }
 }
 
 impl Listening {
@@ -63,7 +69,7 @@ impl Listening {
                 Ok(listener) => open.push(Listening::Tcp(listener)),
                 Err(error) if optional && is_missing_address(&error) => {}
                 Err(error) => {
-                    return Err(CannotListen { address: format!("{name}:{}", config.port), error, optional });
+                    return Err(CannotListen { address: format!("{name}:{}", config.port), error });
                 }
             }
         }
@@ -81,6 +87,10 @@ impl Listening {
                 meta.file_type().is_socket()
             };
             if std::fs::symlink_metadata(path).is_ok_and(is_socket) {
+                // One that a crash left behind is in the way; one that somebody answers on is theirs.
+                if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                    return Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+                }
                 std::fs::remove_file(path)?;
             }
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -92,11 +102,29 @@ impl Listening {
             }
             Ok(Listening::Unix(socket.into(), path.clone()))
         };
-        open().map(Some).map_err(|error| CannotListen {
-            address: path.display().to_string(),
-            error,
-            optional: false,
-        })
+        open().map(Some).map_err(|error| CannotListen { address: path.display().to_string(), error })
+    }
+    /// What closes this address at once.
+    ///
+    /// # Errors
+    /// If there is no file descriptor left for it.
+    pub fn closer(&self) -> io::Result<Closer> {
+        Ok(Closer(match self {
+            Listening::Tcp(listener) => listener.try_clone()?.into(),
+            Listening::Unix(listener, _) => listener.try_clone()?.into(),
+        }))
+    }
+}
+
+/// Closes an address that a Listener waits on, at once: a message to it would be read too late for whoever is to
+/// have the address next.
+pub struct Closer(Socket);
+impl Closer {
+    pub fn close(self) {
+        // On Linux this ends the listening itself, however many descriptors there are of the socket.
+        if let Err(error) = self.0.shutdown(Shutdown::Read) {
+            tracing::warn!("Closing an address: {error}");
+        }
     }
 }
 
@@ -199,11 +227,14 @@ impl Gate {
             .await;
         Ok(())
     }
-    /// Accepts for ever. No error of one client ends it, nor one of the whole process, such as too many open files.
+    /// Accepts until the address is closed. No error of one client ends it, nor one of the whole process, such as too
+    /// many open files.
     async fn accept_all(&self, accept: impl AsyncFn() -> io::Result<Accepted>) {
         loop {
             match accept().await {
                 Ok(accepted) => self.admit(accepted),
+                // No longer listening: see `Closer`.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return,
                 // The client was gone before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {

@@ -10,7 +10,7 @@ use crate::{
             messages::{LineId, Replies},
         },
         keyspace::Keyspace,
-        listener::{Listener, Listening, Stop, Ushers},
+        listener::{Closer, Listener, Listening, Stop, Ushers},
     },
     allocator,
     board::{Board, Tally},
@@ -62,11 +62,23 @@ pub struct Supervisor {
     tally: Arc<Tally>,
     keyspace: Option<Addr<Keyspace>>,
     ushers: Option<Arc<Ushers>>,
-    tcp: Vec<Addr<Listener>>,
-    unix: Option<Addr<Listener>>,
+    tcp: Vec<OpenListener>,
+    unix: Option<OpenListener>,
     rates: Rates,
     set_log_level: fn(crate::config::LogLevel),
     ending: bool,
+}
+
+/// A Listener, and what closes its address without waiting for it.
+struct OpenListener {
+    listener: Addr<Listener>,
+    closer: Closer,
+}
+impl OpenListener {
+    fn close(self) {
+        self.closer.close();
+        self.listener.do_send(Stop);
+    }
 }
 
 /// How long the last replies have to reach their clients at the end.
@@ -87,9 +99,10 @@ impl Supervisor {
             ending: false,
         }
     }
-    fn listen(&self, socket: Listening) -> Option<Addr<Listener>> {
+    fn listen(&self, socket: Listening) -> Option<OpenListener> {
         let ushers = self.ushers.clone()?;
-        Some(Listener::new(socket, ushers, self.board.clone()).start())
+        let closer = socket.closer().inspect_err(|error| tracing::error!("Cannot listen: {error}")).ok()?;
+        Some(OpenListener { listener: Listener::new(socket, ushers, self.board.clone()).start(), closer })
     }
     /// Ends in order: no new clients, last replies out, files away, then the process.
     fn end(&mut self) {
@@ -100,9 +113,7 @@ impl Supervisor {
         if !config.save.0.is_empty() {
             tracing::warn!("Data is not saved at the end: snapshots are not there yet");
         }
-        for listener in self.tcp.drain(..).chain(self.unix.take()) {
-            listener.do_send(Stop);
-        }
+        self.tcp.drain(..).chain(self.unix.take()).for_each(OpenListener::close);
         for courier in self.ushers.iter().flat_map(|ushers| &ushers.couriers) {
             courier.do_send(crate::actors::courier::messages::Close);
         }

@@ -1,9 +1,9 @@
 //! How the Supervisor does what commands ask of it.
-use super::{Supervisor, duties};
+use super::{OpenListener, Supervisor, duties};
 use crate::{
     actors::{
         keyspace::PauseOver,
-        listener::{Listening, Stop},
+        listener::{Listening, files},
         now_ms,
     },
     board::{Board, PauseScope},
@@ -36,7 +36,12 @@ impl Office for AtDesk<'_> {
         self.supervisor.apply(&duties(&changed), new).map_err(|(name, reason)| {
             let argument = pairs.iter().map(|(given, _)| *given).find(|given| name.contains(given));
             SetError::failed(argument.unwrap_or(name[0]), reason).to_string()
-        })
+        })?;
+        changed
+            .iter()
+            .filter_map(|parameter| parameter.notice())
+            .for_each(|notice| tracing::info!("{notice}"));
+        Ok(())
     }
     fn rewrite_configuration(&mut self) -> Result<(), String> {
         let board = &self.supervisor.board;
@@ -82,14 +87,16 @@ impl Supervisor {
     /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
     fn apply(&mut self, duties: &[Apply], new: Config) -> Result<(), Failed> {
         if duties.contains(&Apply::MaxClients) {
-            crate::server::raise_file_limit(new.maxclients as u64)
-                .map_err(|reason| (&["maxclients"][..], reason))?;
+            files::make_room(new.maxclients).map_err(|short| (&["maxclients"][..], short.to_string()))?;
         }
         if duties.contains(&Apply::Directory) {
             std::env::set_current_dir(&*new.dir).map_err(|error| (&["dir"][..], error.to_string()))?;
         }
         if duties.contains(&Apply::Listen) {
-            self.relisten(&new)?;
+            self.relisten(&new).inspect_err(|_| {
+                // All or nothing: the directory is taken back, too.
+                let _ = std::env::set_current_dir(&*self.board.config.load().dir);
+            })?;
         }
         if duties.contains(&Apply::Log) {
             (self.set_log_level)(new.loglevel);
@@ -102,7 +109,7 @@ impl Supervisor {
     fn relisten(&mut self, new: &Config) -> Result<(), Failed> {
         let old = self.board.config.load_full();
         let failed = |error: crate::actors::listener::CannotListen| {
-            tracing::warn!("Could not listen on {}: {}", error.address, error.error);
+            tracing::warn!("Could not listen on {error}");
             if old.port != new.port {
                 (&["port"][..], "Unable to listen on this port. Check server logs.".to_string())
             } else {
@@ -117,7 +124,10 @@ impl Supervisor {
                 match Listening::tcp(new) {
                     Ok(open) => open,
                     Err(error) => {
-                        let back = Listening::tcp(&old).unwrap_or_default();
+                        let back = Listening::tcp(&old).unwrap_or_else(|error| {
+                            tracing::error!("No TCP address is listened on any more: {error}");
+                            Vec::new()
+                        });
                         self.tcp = back.into_iter().filter_map(|socket| self.listen(socket)).collect();
                         return Err(failed(error));
                     }
@@ -129,8 +139,6 @@ impl Supervisor {
         Ok(())
     }
     fn stop_tcp(&mut self) {
-        for listener in self.tcp.drain(..) {
-            listener.do_send(Stop);
-        }
+        self.tcp.drain(..).for_each(OpenListener::close);
     }
 }

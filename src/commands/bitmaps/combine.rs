@@ -51,9 +51,8 @@ impl Command for BitOp {
 }
 impl BitOp {
     /// The result. It is made before anything is written, as the destination may be one of the sources.
-    fn result(&self, changes: &Changes) -> Result<Vec<u8>, CommandError> {
-        let view = changes.view();
-        let source = |key: &Bytes| Ok(view.string(key)?.map(TextRef::to_bytes).unwrap_or_default());
+    fn result(&self, changes: &mut Changes) -> Result<Vec<u8>, CommandError> {
+        let mut source = |key: &Bytes| Ok(changes.source(key)?.map(TextRef::to_bytes).unwrap_or_default());
         match &self.operation {
             Operation::Not(key) => Ok(invert(&source(key)?)),
             Operation::Combine(operation, keys) => {

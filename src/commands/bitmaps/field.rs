@@ -8,13 +8,14 @@ use crate::{
         Command, Outcome, ReadCommand, WriteCommand,
         args::Args,
         error::CommandError,
+        key_positions::{KeyPosition, KeyPositions},
         spec::{Arity::*, *},
     },
     data::{
         bits::{self, Overflow},
         number::parse_integer,
     },
-    resp::Reply,
+    resp::{Reply, Request},
     store::{Changes, Event, TextRef, View},
 };
 use bytes::{Bytes, BytesMut};
@@ -178,13 +179,31 @@ fn run_all(bytes: &mut BytesMut, steps: &[Step], reply: &mut Reply) -> u64 {
     changed
 }
 
+/// BITFIELD that only reads is told as that.
+fn locate_key_of_bitfield(request: &Request, found: &mut KeyPositions) {
+    let mut words = request.iter().skip(2);
+    let mut reads = true;
+    while let Some(word) = words.next() {
+        let (writes, arguments) = match &word.to_ascii_uppercase()[..] {
+            b"GET" => (false, 2),
+            b"OVERFLOW" => (false, 1),
+            _ => (true, 0),
+        };
+        reads &= !writes;
+        words.by_ref().take(arguments).for_each(drop);
+    }
+    found.push(KeyPosition { index: 1, flags: if reads { RO | ACCESS } else { RW | ACCESS | UPDATE } });
+}
+
 pub struct BitField {
     key: Bytes,
     steps: Vec<Step>,
 }
 impl Command for BitField {
     const SPEC: Spec = spec("BITFIELD", AtLeast(2))
-        .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)])
+        .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)
+            .notes("This command allows both access and modification of the key")])
+        .locate(locate_key_of_bitfield)
         .flags(DENY_OOM)
         .since("3.2.0")
         .syntax("key [GET encoding offset|[OVERFLOW WRAP|SAT|FAIL] <SET encoding offset value|INCRBY encoding offset increment> [GET encoding offset|[OVERFLOW WRAP|SAT|FAIL] <SET encoding offset value|INCRBY encoding offset increment> ...]]")

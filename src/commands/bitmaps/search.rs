@@ -109,20 +109,15 @@ impl Command for BitPos {
             Some(1) => true,
             Some(_) => return Err(CommandError::fixed("ERR The bit argument must be 1 or 0.")),
         };
-        let stretch = match args.remaining() {
-            0 => Stretch { start: 0, end: None, unit: Unit::Byte },
-            1 => Stretch { start: args.integer()?, end: None, unit: Unit::Byte },
-            2 | 3 => {
-                let start = args.integer()?;
-                // The unit is judged before the end.
-                let end = args.word()?;
-                let unit = Unit::parse(args)?;
-                let end = parse_integer(end).ok_or(CommandError::NotAnInteger)?;
-                Stretch { start, end: Some(end), unit }
-            }
-            _ => return Err(CommandError::Syntax),
-        };
-        Ok(BitPos { key, bit, stretch })
+        if args.remaining() > 3 {
+            return Err(CommandError::Syntax);
+        }
+        let start = if args.is_empty() { 0 } else { args.integer()? };
+        // The unit is looked at before the end of the range.
+        let end = if args.is_empty() { None } else { Some(args.word()?) };
+        let unit = Unit::parse(args)?;
+        let end = end.map(|end| parse_integer(end).ok_or(CommandError::NotAnInteger)).transpose()?;
+        Ok(BitPos { key, bit, stretch: Stretch { start, end, unit } })
     }
 }
 impl ReadCommand for BitPos {

@@ -9,7 +9,7 @@ use crate::{
     },
     data::{bits, number::parse_integer},
     resp::Reply,
-    store::{Changes, Event, View},
+    store::{Changes, Event, TextRef, View},
 };
 use bytes::Bytes;
 
@@ -38,20 +38,13 @@ impl Command for SetBit {
 impl WriteCommand for SetBit {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let length = bytes_for(self.position + 1);
-        let (grows, before) = match changes.string(&self.key)? {
-            None => (true, false),
-            Some(text) => {
-                let mut digits = itoa::Buffer::new();
-                let bytes = text.bytes(&mut digits);
-                (bytes.len() < length, bits::get_bit(bytes, self.position))
-            }
-        };
+        let old_length = changes.string(&self.key)?.map(TextRef::len);
+        let before = changes.edit_string(&self.key, |bytes| {
+            grow(bytes, length);
+            bits::set_bit(bytes, self.position, self.bit)
+        });
         // Setting what is set already is not a change: nobody is told.
-        if grows || before != self.bit {
-            changes.edit_string(&self.key, |bytes| {
-                grow(bytes, length);
-                bits::set_bit(bytes, self.position, self.bit)
-            });
+        if before != self.bit || old_length.is_none_or(|old| old < length) {
             changes.modified(Event::String, "setbit", &self.key);
         }
         reply.integer(before as i64);

@@ -1,3 +1,4 @@
+//! Sessions at the prompt: a command and its reply per line.
 use crate::commands::testing::Prompt;
 
 #[test]

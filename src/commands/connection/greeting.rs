@@ -7,7 +7,7 @@ use crate::{
     commands::{
         Command, Outcome, REDIS_VERSION, SessionCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         session::{DEFAULT_USER, Session},
         spec::{Arity::*, *},
     },
@@ -94,7 +94,7 @@ impl Command for Hello {
             } else if args.remaining() > 1 && args.option("SETNAME") {
                 hello.name = Some(validate_name(args.word()?)?);
             } else {
-                let word = String::from_utf8_lossy(word);
+                let word = shown(word);
                 return Err(CommandError::text_of(format!("ERR Syntax error in HELLO option '{word}'")));
             }
         }

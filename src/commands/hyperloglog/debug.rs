@@ -4,7 +4,7 @@ use crate::{
     commands::{
         Backstage, BackstageCommand, Command, Outcome, WriteCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         spec::{Arity::*, *},
     },
     data::hyperloglog::{self as hll, Encoding, REGISTERS},
@@ -13,7 +13,6 @@ use crate::{
 };
 use bytes::Bytes;
 
-#[derive(Clone, Copy)]
 enum Question {
     /// The registers as numbers. Makes the value dense, as Redis does.
     Registers,
@@ -22,6 +21,8 @@ enum Question {
     Encoding,
     /// Not a question: makes the value dense.
     ToDense,
+    /// None that there is. That the key is there is checked first.
+    Unknown(String),
 }
 pub struct PfDebug {
     question: Question,
@@ -35,26 +36,24 @@ impl Command for PfDebug {
         .syntax("subcommand key")
         .summary("Shows or changes how a HyperLogLog is encoded.");
     fn parse(args: &mut Args) -> Result<PfDebug, CommandError> {
-        let question = args.one_of(&[
-            ("GETREG", Question::Registers),
-            ("DECODE", Question::Opcodes),
-            ("ENCODING", Question::Encoding),
-            ("TODENSE", Question::ToDense),
-        ]);
-        match question {
-            Some(question) => Ok(PfDebug { question, key: args.bytes()? }),
-            None => Err(CommandError::text_of(format!(
-                "ERR Unknown PFDEBUG subcommand '{}'",
-                String::from_utf8_lossy(args.word()?)
-            ))),
-        }
+        let word = args.word()?;
+        let question = match &word.to_ascii_uppercase()[..] {
+            b"GETREG" => Question::Registers,
+            b"DECODE" => Question::Opcodes,
+            b"ENCODING" => Question::Encoding,
+            b"TODENSE" => Question::ToDense,
+            _ => Question::Unknown(shown(word).into_owned()),
+        };
+        Ok(PfDebug { question, key: args.bytes()? })
     }
 }
 impl WriteCommand for PfDebug {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let encoding = encoding_of(changes.string(&self.key)?)?
             .ok_or(CommandError::fixed("ERR The specified key does not exist"))?;
-        match self.question {
+        // Redis makes the value one of its own to be written to, whatever is asked: OBJECT ENCODING tells.
+        changes.edit_string(&self.key, |_| ());
+        match &self.question {
             Question::Registers => {
                 make_dense(changes, &self.key, encoding)?;
                 reply_registers(changes, &self.key, reply)
@@ -67,6 +66,9 @@ impl WriteCommand for PfDebug {
             Question::ToDense => {
                 reply.integer(make_dense(changes, &self.key, encoding)? as i64);
                 Ok(())
+            }
+            Question::Unknown(word) => {
+                Err(CommandError::text_of(format!("ERR Unknown PFDEBUG subcommand '{word}'")))
             }
         }
     }

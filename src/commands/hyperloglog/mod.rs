@@ -99,12 +99,15 @@ impl WriteCommand for PfAdd {
     }
 }
 
+const PFCOUNT_WRITES: &str =
+    "RW because it may change the internal representation of the key, and propagate to replicas";
+
 pub struct PfCount {
     keys: Vec<Bytes>,
 }
 impl Command for PfCount {
     const SPEC: Spec = spec("PFCOUNT", AtLeast(2))
-        .keys(&[keys(1, 1, RW | ACCESS)])
+        .keys(&[keys(1, 1, RW | ACCESS).notes(PFCOUNT_WRITES)])
         .flags(MAY_REPLICATE)
         .complexity("O(1) for one key, O(N) for several")
         .syntax("key [key ...]")
@@ -130,7 +133,7 @@ impl WriteCommand for PfCount {
 
 /// The estimate for one key: the one that is kept in its value, or a fresh one, which is kept there.
 fn count_one(changes: &mut Changes, key: &[u8]) -> Result<u64, CommandError> {
-    let Some(text) = changes.view().string(key)? else { return Ok(0) };
+    let Some(text) = changes.source(key)? else { return Ok(0) };
     let mut digits = itoa::Buffer::new();
     let value = text.bytes(&mut digits);
     encoding(value)?;
@@ -154,8 +157,8 @@ impl Union {
         Union { registers: Box::new([0; REGISTERS]), dense: false }
     }
     /// Adds the one at a key, if there is one.
-    fn add(&mut self, changes: &Changes, key: &[u8]) -> Outcome {
-        let Some(text) = changes.view().string(key)? else { return Ok(()) };
+    fn add(&mut self, changes: &mut Changes, key: &[u8]) -> Outcome {
+        let Some(text) = changes.source(key)? else { return Ok(()) };
         let mut digits = itoa::Buffer::new();
         let value = text.bytes(&mut digits);
         self.dense |= encoding(value)? == Encoding::Dense;

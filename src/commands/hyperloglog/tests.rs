@@ -1,3 +1,4 @@
+//! Sessions at the prompt: counts, encodings, and values that only look like a HyperLogLog.
 use crate::{commands::testing::Prompt, config::Config};
 
 const NOT_ONE: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
@@ -83,8 +84,9 @@ fn encodings_are_shown_and_changed() {
     let mut prompt = Prompt::new();
     prompt.check(&[
         ("PFDEBUG ENCODING k", "ERR The specified key does not exist"),
-        ("PFDEBUG SING k", "ERR Unknown PFDEBUG subcommand 'SING'"),
+        ("PFDEBUG SING k", "ERR The specified key does not exist"),
         ("PFADD k a b c d e f g", "1"),
+        ("PFDEBUG SING k", "ERR Unknown PFDEBUG subcommand 'SING'"),
         ("PFDEBUG encoding k", "sparse"),
         (
             "PFDEBUG DECODE k",

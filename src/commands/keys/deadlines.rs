@@ -8,7 +8,7 @@ use crate::{
     commands::{
         Command, Outcome, ReadCommand, WriteCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         spec::{Arity::*, *},
     },
     data::number::parse_integer,
@@ -53,8 +53,7 @@ impl Condition {
                 Some(condition) if !found.contains(&condition) => found.push(condition),
                 Some(_) => {}
                 None => {
-                    let word = String::from_utf8_lossy(word);
-                    return Err(CommandError::text_of(format!("ERR Unsupported option {word}")));
+                    return Err(CommandError::text_of(format!("ERR Unsupported option {}", shown(word))));
                 }
             }
         }

@@ -8,6 +8,8 @@ mod life;
 mod names;
 mod object;
 #[cfg(test)]
+mod scan_tests;
+#[cfg(test)]
 mod tests;
 pub(super) mod walk;
 

@@ -66,7 +66,7 @@ impl Command for Set {
         .history(&[("7.0.0", "Sets several parameters at once.")]);
     fn parse(args: &mut Args) -> Result<Set, CommandError> {
         if args.remaining() % 2 == 1 {
-            return Err(CommandError::Arity("config|set".into()));
+            return Err(CommandError::Syntax);
         }
         let mut pairs = Vec::with_capacity(args.remaining() / 2);
         while !args.is_empty() {
@@ -151,7 +151,7 @@ mod tests {
             ("CONFIG SET timeout 7 maxclients 100", "+OK "),
             ("config get TIMEOUT", "*2 $7 TIMEOUT $1 7 "),
             ("CONFIG SET timeout", "-ERR wrong number of arguments for 'config|set' command "),
-            ("CONFIG SET timeout 1 maxclients", "-ERR wrong number of arguments for 'config|set' command "),
+            ("CONFIG SET timeout 1 maxclients", "-ERR syntax error "),
             (
                 "CONFIG SET timeout x",
                 "-ERR CONFIG SET failed (possibly related to argument 'timeout') - \

@@ -16,6 +16,7 @@ use super::{
     write,
 };
 use crate::{
+    data::number::parse_integer,
     resp::{Reply, Request},
     store::{Changes, Deadline, Event, Text, TextRef, View},
 };
@@ -84,19 +85,6 @@ impl When {
             When::In(ms) => ms.checked_add(now_ms).ok_or(CommandError::InvalidExpire(command)),
         }
     }
-    /// Takes `EX`, `PX`, `EXAT` or `PXAT` with its number, for a command of this name.
-    pub fn option(args: &mut Args, command: &'static str) -> Result<Option<When>, CommandError> {
-        let Some((unit_ms, absolute)) = args.one_of(&[
-            ("EX", (1000, false)),
-            ("PX", (1, false)),
-            ("EXAT", (1000, true)),
-            ("PXAT", (1, true)),
-        ]) else {
-            return Ok(None);
-        };
-        let number = args.integer()?;
-        When::positive(number, unit_ms, absolute, command).map(Some)
-    }
     fn positive(
         number: i64,
         unit_ms: i64,
@@ -106,6 +94,34 @@ impl When {
         let ms =
             number.checked_mul(unit_ms).filter(|&ms| ms > 0).ok_or(CommandError::InvalidExpire(command))?;
         Ok(if absolute { When::At(ms) } else { When::In(ms) })
+    }
+}
+
+/// `EX`, `PX`, `EXAT` or `PXAT` with its number as it was written: it is looked at when all options are taken.
+#[derive(Clone, Copy)]
+struct TimeOption<'a> {
+    unit_ms: i64,
+    absolute: bool,
+    number: &'a [u8],
+}
+impl<'a> TimeOption<'a> {
+    /// Takes such an option into `given`, which may hold the same one already: then the last one counts. False if none
+    /// stands next that may.
+    fn take(args: &mut Args<'a>, given: &mut Option<TimeOption<'a>>) -> Result<bool, CommandError> {
+        const UNITS: [(&str, (i64, bool)); 4] =
+            [("EX", (1000, false)), ("PX", (1, false)), ("EXAT", (1000, true)), ("PXAT", (1, true))];
+        let Some((unit_ms, absolute)) = args.one_of(&UNITS) else { return Ok(false) };
+        if given.is_some_and(|given| (given.unit_ms, given.absolute) != (unit_ms, absolute)) {
+            return Ok(false);
+        }
+        *given = Some(TimeOption { unit_ms, absolute, number: args.word()? });
+        Ok(true)
+    }
+    /// # Errors
+    /// If the number is none, or not a time for a command of this name.
+    fn when(self, command: &'static str) -> Result<When, CommandError> {
+        let number = parse_integer(self.number).ok_or(CommandError::NotAnInteger)?;
+        When::positive(number, self.unit_ms, self.absolute, command)
     }
 }
 
@@ -160,7 +176,8 @@ pub struct Set {
 }
 impl Command for Set {
     const SPEC: Spec = spec("SET", AtLeast(3))
-        .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)])
+        .keys(&[key(1, RW | ACCESS | UPDATE | VARIABLE_FLAGS)
+            .notes("RW and ACCESS due to the optional `GET` argument")])
         .locate(locate_key_of_set)
         .flags(DENY_OOM)
         .syntax("key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
@@ -174,6 +191,7 @@ impl Command for Set {
     fn parse(args: &mut Args) -> Result<Set, CommandError> {
         let (key, value) = (args.bytes()?, args.value()?);
         let mut set = Set { key, value, condition: None, lifetime: Lifetime::Forever, get: false };
+        let mut time = None;
         while !args.is_empty() {
             if args.option("GET") {
                 set.get = true;
@@ -184,16 +202,14 @@ impl Command for Set {
                     return Err(CommandError::Syntax);
                 }
                 set.condition = Some(condition);
-            } else if args.option("KEEPTTL") && matches!(set.lifetime, Lifetime::Forever | Lifetime::KeepTtl)
-            {
+            } else if time.is_none() && args.option("KEEPTTL") {
                 set.lifetime = Lifetime::KeepTtl;
-            } else if set.lifetime == Lifetime::Forever
-                && let Some(when) = When::option(args, "set")?
-            {
-                set.lifetime = Lifetime::Until(when);
-            } else {
+            } else if set.lifetime == Lifetime::KeepTtl || !TimeOption::take(args, &mut time)? {
                 return Err(CommandError::Syntax);
             }
+        }
+        if let Some(time) = time {
+            set.lifetime = Lifetime::Until(time.when("set")?);
         }
         Ok(set)
     }
@@ -369,11 +385,11 @@ impl WriteCommand for GetDel {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
 enum NewDeadline {
     Unchanged,
     Persist,
-    Until(When),
+    /// A time that is none fails only where there is a key.
+    Until(Result<When, CommandError>),
 }
 pub struct GetEx {
     key: Bytes,
@@ -381,55 +397,55 @@ pub struct GetEx {
 }
 impl Command for GetEx {
     const SPEC: Spec = spec("GETEX", AtLeast(2))
-        .keys(&[key(1, RW | ACCESS | UPDATE)])
+        .keys(&[key(1, RW | ACCESS | UPDATE).notes("RW and UPDATE because it changes the TTL")])
         .flags(FAST)
         .since("6.2.0")
         .syntax("key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]")
         .summary("Reads a string and sets, or takes away, its deadline.");
     fn parse(args: &mut Args) -> Result<GetEx, CommandError> {
-        let mut command = GetEx { key: args.bytes()?, deadline: NewDeadline::Unchanged };
+        let (key, mut time, mut persist) = (args.bytes()?, None, false);
         while !args.is_empty() {
-            if command.deadline != NewDeadline::Unchanged {
+            if time.is_none() && args.option("PERSIST") {
+                persist = true;
+            } else if persist || !TimeOption::take(args, &mut time)? {
                 return Err(CommandError::Syntax);
             }
-            command.deadline = match When::option(args, "getex")? {
-                Some(when) => NewDeadline::Until(when),
-                None if args.option("PERSIST") => NewDeadline::Persist,
-                None => return Err(CommandError::Syntax),
-            };
         }
-        Ok(command)
+        let deadline = match time {
+            Some(time) => NewDeadline::Until(time.when("getex")),
+            None if persist => NewDeadline::Persist,
+            None => NewDeadline::Unchanged,
+        };
+        Ok(GetEx { key, deadline })
     }
 }
 impl WriteCommand for GetEx {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let at = match self.deadline {
-            NewDeadline::Until(when) => Some(when.resolve(changes.now_ms(), "getex")?),
-            _ => None,
-        };
-        let key = &self.key;
+        let (key, now_ms) = (&self.key, changes.now_ms());
         let Some(text) = changes.string(key)? else {
             reply.null();
             return Ok(());
         };
         reply_text(reply, text);
-        match (self.deadline, at) {
-            (_, Some(at)) if at <= changes.now_ms() => {
-                changes.remove(key);
-                changes.modified(Event::Generic, "del", key);
-                changes.rewrite(&[b"DEL", key]);
+        match &self.deadline {
+            NewDeadline::Until(when) => {
+                let at = when.clone()?.resolve(now_ms, "getex")?;
+                if at <= now_ms {
+                    changes.remove(key);
+                    changes.modified(Event::Generic, "del", key);
+                    changes.rewrite(&[b"DEL", key]);
+                } else {
+                    changes.set_deadline(key, Some(at));
+                    changes.modified(Event::Generic, "expire", key);
+                    changes.rewrite(&[b"PEXPIREAT", key, at.to_string().as_bytes()]);
+                }
             }
-            (_, Some(at)) => {
-                changes.set_deadline(key, Some(at));
-                changes.modified(Event::Generic, "expire", key);
-                changes.rewrite(&[b"PEXPIREAT", key, at.to_string().as_bytes()]);
-            }
-            (NewDeadline::Persist, _) if changes.lookup(key).is_some_and(|e| e.deadline().is_some()) => {
+            NewDeadline::Persist if changes.lookup(key).is_some_and(|e| e.deadline().is_some()) => {
                 changes.set_deadline(key, None);
                 changes.modified(Event::Generic, "persist", key);
                 changes.rewrite(&[b"PERSIST", key]);
             }
-            _ => {}
+            NewDeadline::Persist | NewDeadline::Unchanged => {}
         }
         Ok(())
     }

@@ -236,10 +236,11 @@ pub fn to_dense(hll: &mut BytesMut) -> Result<bool, Corrupted> {
     Ok(true)
 }
 
-/// The opcodes of a sparse value as text, in the form of PFDEBUG DECODE: `Z:1000 v:2,1 z:19`.
+/// The opcodes of a sparse value as text, in the form of PFDEBUG DECODE: `Z:1000 v:2,1 z:19`. It shows whatever is
+/// there, also where that does not make 16,384 registers.
 ///
 /// # Errors
-/// [`Corrupted`] if the value is not sparse, or its body does not make 16,384 registers.
+/// [`Corrupted`] if the value is not sparse.
 pub fn decode(hll: &[u8]) -> Result<String, Corrupted> {
     match encoding(hll)? {
         Encoding::Sparse => sparse::decode(&hll[HEADER_BYTES..]),

@@ -84,13 +84,17 @@ pub fn push_zeroes(code: &mut impl Extend<u8>, registers: usize) {
 /// The opcodes as text; see [`super::decode`].
 pub fn decode(body: &[u8]) -> Result<String, Corrupted> {
     let mut opcodes = Vec::new();
-    for_each_run(body, |_, run| {
+    let mut at = 0;
+    while at < body.len() {
+        // Redis reads the NUL that ends its strings as the second byte of an opcode that is cut off.
+        let run = read(&[body[at], body.get(at + 1).copied().unwrap_or(0)])?;
+        at += run.bytes;
         opcodes.push(match run {
             Run { value: 0, registers, bytes: 1 } => format!("z:{registers}"),
             Run { value: 0, registers, .. } => format!("Z:{registers}"),
             Run { value, registers, .. } => format!("v:{value},{registers}"),
         });
-    })?;
+    }
     Ok(opcodes.join(" "))
 }
 

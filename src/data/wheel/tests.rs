@@ -1,3 +1,4 @@
+//! The wheel against a sorted list of deadlines.
 use super::*;
 use proptest::prelude::*;
 

@@ -54,6 +54,7 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("LATENCY", "measures"),
     ("LOLWUT", "random art"),
     ("MEMORY", "each server's own numbers; the transcripts cover it"),
+    ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
     ("SHUTDOWN", "ends the servers that are compared"),

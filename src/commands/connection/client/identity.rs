@@ -4,7 +4,7 @@ use crate::{
     commands::{
         Command, Outcome, SessionCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         session::Session,
         spec::{Arity::*, *},
     },
@@ -102,16 +102,15 @@ impl Command for SetInfo {
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
     fn parse(args: &mut Args) -> Result<SetInfo, CommandError> {
         let word = args.peek().unwrap_or_default();
-        let shown = || String::from_utf8_lossy(word);
         let Some(attribute) =
             args.one_of(&[("LIB-NAME", Attribute::LibraryName), ("LIB-VER", Attribute::LibraryVersion)])
         else {
-            return Err(CommandError::text_of(format!("ERR Unrecognized option '{}'", shown())));
+            return Err(CommandError::text_of(format!("ERR Unrecognized option '{}'", shown(word))));
         };
         let value = printable(args.word()?).ok_or_else(|| {
             CommandError::text_of(format!(
                 "ERR {} cannot contain spaces, newlines or special characters.",
-                shown()
+                shown(word)
             ))
         })?;
         Ok(SetInfo { attribute, value })

@@ -6,7 +6,7 @@ use crate::{
         Command, Outcome, SessionCommand,
         args::Args,
         connection::authentication,
-        error::CommandError,
+        error::{CommandError, shown},
         session::Session,
         spec::{Arity::*, *},
     },
@@ -138,7 +138,7 @@ impl Kill {
 impl SessionCommand for Kill {
     fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome {
         if let Some(user) = self.filter.user.as_ref().filter(|user| !authentication::exists(user)) {
-            let user = String::from_utf8_lossy(user);
+            let user = shown(user);
             return Err(CommandError::text_of(format!("ERR No such user '{user}'")));
         }
         match (&self.form, self.carry_out(session)) {

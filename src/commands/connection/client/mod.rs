@@ -15,7 +15,7 @@ use crate::{
         Entry,
         args::Args,
         backstage, control,
-        error::CommandError,
+        error::{CommandError, shown},
         session,
         spec::{Arity::*, *},
     },
@@ -49,9 +49,8 @@ pub static SUBCOMMANDS: &[Entry] = &[
 const COMMON: Flags = NO_SCRIPT | LOADING | STALE;
 
 fn kind(name: &[u8]) -> Result<ClientKind, CommandError> {
-    ClientKind::from_name(name).ok_or_else(|| {
-        CommandError::text_of(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(name)))
-    })
+    ClientKind::from_name(name)
+        .ok_or_else(|| CommandError::text_of(format!("ERR Unknown client type '{}'", shown(name))))
 }
 
 /// Refuses more than `most` arguments behind the subcommand's name.
@@ -59,7 +58,7 @@ fn at_most(args: &Args, most: usize) -> Result<(), CommandError> {
     if args.remaining() <= most {
         return Ok(());
     }
-    let word = String::from_utf8_lossy(args.request().get(1).unwrap_or_default());
+    let word = shown(args.request().get(1).unwrap_or_default());
     Err(CommandError::text_of(format!(
         "ERR unknown subcommand or wrong number of arguments for '{word}'. Try CLIENT HELP."
     )))

@@ -89,7 +89,11 @@ pub fn flags(node: &Node) -> Vec<&'static str> {
 }
 
 fn reply_key(reply: &mut Reply, key: &KeySpec) {
-    reply.map(3);
+    reply.map(3 + key.notes.is_some() as usize);
+    if let Some(notes) = key.notes {
+        reply.bulk(b"notes");
+        reply.bulk(notes.as_bytes());
+    }
     reply.bulk(b"flags");
     reply_words(reply, &names(key.flags, KEY_FLAG_NAMES));
     reply.bulk(b"begin_search");

@@ -10,7 +10,7 @@ use crate::{
     commands::{
         Command, Entry, Outcome, SessionCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown_in_part},
         key_positions::keys_asked_for,
         registry::{Node, Registry},
         session,
@@ -65,7 +65,7 @@ impl Command for All {
             None => Ok(All),
             Some(word) => Err(CommandError::text_of(format!(
                 "ERR unknown subcommand '{}'. Try COMMAND HELP.",
-                String::from_utf8_lossy(&word[..word.len().min(128)])
+                shown_in_part(word)
             ))),
         }
     }

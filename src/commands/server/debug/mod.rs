@@ -12,7 +12,7 @@ use crate::{
     commands::{
         Backstage, BackstageCommand, Command, Outcome,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown_in_part},
         help::reply_help,
         spec::{Arity::*, *},
     },
@@ -69,7 +69,7 @@ impl Command for Debug {
     }
 }
 fn unknown(name: &[u8]) -> CommandError {
-    let name = String::from_utf8_lossy(&name[..name.len().min(128)]);
+    let name = shown_in_part(name);
     CommandError::text_of(format!(
         "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
     ))

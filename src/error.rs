@@ -1,6 +1,19 @@
 //! A `CommandError` is a reply: its text, prefix included, is part of the protocol. Client libraries branch on it.
 use std::borrow::Cow;
 
+/// Longest part of a client's word that an error repeats, in bytes, where there is a limit.
+pub const SHOWN_BYTES_MAX: usize = 128;
+
+/// A client's word as errors repeat it: up to its first NUL, as Redis' C strings end there.
+pub fn shown(word: &[u8]) -> Cow<'_, str> {
+    let end = memchr::memchr(0, word).unwrap_or(word.len());
+    String::from_utf8_lossy(&word[..end])
+}
+/// The same of a word that may be cut.
+pub fn shown_in_part(word: &[u8]) -> Cow<'_, str> {
+    shown(&word[..word.len().min(SHOWN_BYTES_MAX)])
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum CommandError {
     Syntax,
