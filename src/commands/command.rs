@@ -64,7 +64,6 @@ pub struct Caller {
 
 /// What a [`ControlCommand`] can ask of the Supervisor.
 pub trait Office {
-    fn board(&self) -> &Board;
     /// Id of the client that asks.
     fn client(&self) -> u64;
     /// CONFIG SET: all or none.

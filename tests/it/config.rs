@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::{Server, Value, ours};
+use crate::support::server::free_port;
+use crate::support::{Client, Server, Value, ours, redis_server};
 
 #[test]
 fn get_and_set() {
@@ -135,4 +136,112 @@ fn rewrite_keeps_what_a_person_wrote() {
         text.trim_end(),
         "a second rewrite changes nothing"
     );
+}
+
+/// Included files stay what they are, what they said goes where CONFIG REWRITE writes; and a file that cannot be
+/// written is told.
+#[test]
+fn rewrite_goes_to_the_main_file_only() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (main, included) = (dir.path().join("main.conf"), dir.path().join("included.conf"));
+    fs::write(&included, "timeout 33\n").expect("written");
+    fs::write(&main, format!("include {}\n# the end\n", included.display())).expect("written");
+    let server = Server::start_with(&ours(), Some(&main), &[]);
+    let mut client = server.connect();
+    assert_eq!(client.call(&["CONFIG", "SET", "requirepass", "a \"quoted\" \n one"]), Value::ok());
+    assert_eq!(client.call(&["CONFIG", "REWRITE"]), Value::ok());
+    assert_eq!(fs::read_to_string(&included).expect("still there"), "timeout 33\n");
+    let text = fs::read_to_string(&main).expect("still there");
+    assert!(text.starts_with(&format!("include {}\n# the end\n", included.display())), "{text}");
+    let again = Server::start_with(&ours(), Some(&main), &[]);
+    let mut client = again.connect();
+    assert_eq!(client.call(&["AUTH", "a \"quoted\" \n one"]), Value::ok(), "{text}");
+    assert_eq!(client.call(&["CONFIG", "GET", "timeout"]).items()[1], Value::bulk("33"));
+}
+
+/// Addresses change while clients are connected, and come back when the new ones cannot be had.
+#[test]
+fn addresses_change_while_running() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let port = server.port();
+        let mut client = server.connect();
+        let answers = |host: &str, port| {
+            Client::tcp(host, port)
+                .is_ok_and(|mut client| client.call(&["PING"]) == Value::Simple("PONG".into()))
+        };
+        assert_eq!(client.call(&["CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2 -::1"]), Value::ok());
+        assert!(answers("127.0.0.1", port) && answers("127.0.0.2", port));
+        assert_eq!(client.call(&["CONFIG", "SET", "bind", "* -::*"]), Value::ok());
+        assert!(answers("127.0.0.1", port) && answers("127.0.0.3", port));
+        // TEST-NET-1 is nobody's.
+        let refused = client.call(&["CONFIG", "SET", "timeout", "7", "bind", "127.0.0.2 192.0.2.77"]);
+        assert_eq!(
+            refused.text(),
+            "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses."
+        );
+        assert_eq!(client.call(&["CONFIG", "GET", "timeout"]).items()[1], Value::bulk("0"), "all or nothing");
+        assert_eq!(client.call(&["CONFIG", "GET", "bind"]).items()[1], Value::bulk("* -::*"));
+        assert!(answers("127.0.0.1", port) && answers("127.0.0.3", port), "the old addresses are back");
+        assert_eq!(client.call(&["CONFIG", "SET", "bind", "127.0.0.1"]), Value::ok());
+        assert!(answers("127.0.0.1", port) && !answers("127.0.0.3", port));
+
+        let taken = Server::start(&ours(), &[]);
+        let refused = client.call(&["CONFIG", "SET", "port", &taken.port().to_string()]);
+        assert_eq!(
+            refused.text(),
+            "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check \
+             server logs."
+        );
+        assert!(answers("127.0.0.1", port));
+        let other = free_port();
+        assert_eq!(client.call(&["CONFIG", "SET", "port", &other.to_string()]), Value::ok());
+        assert!(answers("127.0.0.1", other) && !answers("127.0.0.1", port));
+        assert_eq!(client.call(&["CONFIG", "SET", "port", "0"]), Value::ok());
+        assert!(!answers("127.0.0.1", other));
+        assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()), "who is connected stays");
+        assert_eq!(client.call(&["CONFIG", "SET", "port", &port.to_string()]), Value::ok());
+        assert!(answers("127.0.0.1", port));
+    }
+}
+
+#[test]
+fn counters_start_anew() {
+    for server in [Server::start(&ours(), &[]), Server::start(&redis_server(), &[])] {
+        let mut client = server.connect();
+        for command in [&["SET", "k", "v"][..], &["GET", "k"], &["GET", "none"], &["NOSUCH"], &["INCR", "k"]]
+        {
+            client.call(command);
+        }
+        let before = client.call(&["INFO", "everything"]).text();
+        for field in ["keyspace_hits:1", "keyspace_misses:1", "errorstat_ERR:count=2", "cmdstat_get:calls=2,"]
+        {
+            assert!(before.contains(field), "{field} in {before}");
+        }
+        assert_eq!(client.call(&["CONFIG", "RESETSTAT"]), Value::ok());
+        let after = client.call(&["INFO", "everything"]).text();
+        for field in ["keyspace_hits:0", "keyspace_misses:0", "total_error_replies:0", "expired_keys:0"] {
+            assert!(after.contains(field), "{field} in {after}");
+        }
+        for field in ["errorstat_ERR", "cmdstat_get:", "latency_percentiles_usec_get"] {
+            assert!(!after.contains(field), "no {field} in {after}");
+        }
+        assert!(after.contains("db0:keys=1,"), "what is counted now stays: {after}");
+    }
+}
+
+/// A parameter whose feature is not there yet is kept, and the log says so: once at the start, once for each change.
+#[test]
+fn what_waits_for_a_feature_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("server.conf");
+    fs::write(&file, "appendonly yes\nappendonly yes\nhz 10\nactiverehashing no\n").expect("written");
+    let server = Server::start_with(&ours(), Some(&file), &["--appendonly", "yes"]);
+    let count = |what: &str| server.output().matches(what).count();
+    assert_eq!(count("appendonly is kept but not yet in effect"), 1, "{}", server.output());
+    assert_eq!(count("activerehashing is kept but has no effect"), 1, "{}", server.output());
+    let mut client = server.connect();
+    assert_eq!(client.call(&["CONFIG", "GET", "appendonly"]).items()[1], Value::bulk("yes"));
+    assert_eq!(client.call(&["CONFIG", "SET", "appendfsync", "always"]), Value::ok());
+    assert_eq!(count("appendfsync is kept but not yet in effect"), 1, "{}", server.output());
 }

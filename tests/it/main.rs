@@ -11,6 +11,7 @@ mod connection;
 mod expire;
 mod hyperloglog;
 mod keys;
+mod pause;
 mod protocol;
 mod scan;
 mod server;

@@ -341,3 +341,52 @@ fn half_closed_clients_get_their_replies() {
         assert_eq!(client.read_to_end().expect("the rest"), b"+OK\r\n$1\r\nv\r\n+OK\r\n");
     }
 }
+
+/// Clients that vanish while a large reply is on its way, or a large request is half sent, leave nothing behind.
+#[test]
+fn who_vanishes_leaves_nothing() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let mut watcher = server.connect();
+        assert_eq!(watcher.call(&["SET", "k", &"x".repeat(20_000_000)]), Value::ok());
+        let before = used_memory(&mut watcher);
+        for _ in 0..10 {
+            let mut reader = server.connect();
+            reader.send(&["GET", "k"]);
+            assert_eq!(reader.read_some(1000).expect("a beginning").len(), 1000);
+            let mut writer = server.connect();
+            writer.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000000\r\n").expect("the server reads");
+            writer.send_raw(&[b'y'; 5_000_000]).expect("the server reads");
+            let mut asker = server.connect();
+            asker.send_raw(&encode(&["GET", "k"]).repeat(100)).expect("requests are small");
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while watcher.call(&["CLIENT", "LIST"]).text().lines().count() > 1
+            || used_memory(&mut watcher) - before > 1_000_000
+        {
+            assert!(Instant::now() < deadline, "{} bytes more", used_memory(&mut watcher) - before);
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(watcher.call(&["STRLEN", "k"]), Value::Integer(20_000_000));
+    }
+}
+
+/// The longest inline request, and one that is longer.
+#[test]
+fn inline_requests_have_a_limit() {
+    for server in servers(&[]) {
+        let mut client = server.connect();
+        let word = "x".repeat(60_000);
+        client.send_raw(format!("PING {word}\r\n").as_bytes()).expect("the server reads");
+        assert_eq!(client.receive(), Value::bulk(&word));
+        // In pieces, as a slow line would bring it.
+        let mut slow = server.connect();
+        for _ in 0..66 {
+            if slow.send_raw(&[b'x'; 1000]).is_err() {
+                break;
+            }
+        }
+        let said = String::from_utf8_lossy(&slow.read_to_end().expect("the server closes")).into_owned();
+        assert!(said.is_empty() || said == "-ERR Protocol error: too big inline request\r\n", "{said:?}");
+    }
+}

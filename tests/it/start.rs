@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::server::{command, free_port, output, send_signal, spawn, wait};
-use crate::support::{Client, Protocol, Server, Value, ours};
+use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
 
 fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -344,4 +344,179 @@ fn commands_under_other_names() {
     let (code, said) = refused(dir.path(), &[file, "--port", "0"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("at line 2 of") && said.contains("No such command in rename-command"), "{said}");
+}
+
+#[test]
+fn nowhere_to_listen() {
+    let dir = directory();
+    for binary in [ours(), redis_server()] {
+        let mut command = command(&binary, dir.path());
+        command.args(["--port", "0", "--save", ""]);
+        let mut child = spawn(command).expect("the binary runs");
+        assert_eq!(wait(&mut child).code(), Some(1));
+        assert!(output(dir.path()).contains("Configured to not listen anywhere"), "{}", output(dir.path()));
+    }
+}
+
+/// A socket that a crash left behind is replaced; a file, or a socket that somebody answers on, is not ours to take.
+#[test]
+fn a_socket_path_that_is_taken() {
+    let dir = directory();
+    let path = dir.path().join("socket");
+    let options = ["--unixsocket", path.to_str().expect("a readable path")];
+    let mut crashed = Server::start(&ours(), &options);
+    crashed.signal(libc::SIGKILL);
+    crashed.wait();
+    assert!(fs::metadata(&path).expect("left behind").file_type().is_socket());
+    let server = Server::start(&ours(), &options);
+    let mut client = Client::unix(&path).expect("a socket that answers");
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
+
+    let elsewhere = directory();
+    let (code, printed) = refused(elsewhere.path(), &[&["--port", "0"][..], &options].concat());
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("socket: Address already in use"), "{printed}");
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()), "the first goes on");
+    drop(server);
+
+    let file = dir.path().join("precious");
+    fs::write(&file, "data").expect("written");
+    let (code, printed) =
+        refused(elsewhere.path(), &["--port", "0", "--unixsocket", file.to_str().expect("a readable path")]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("precious: Address already in use"), "{printed}");
+    assert_eq!(fs::read_to_string(&file).expect("still there"), "data");
+}
+
+/// An address of this machine that is not the loopback's. Nothing is sent to find it.
+fn outer_address() -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("198.51.100.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
+}
+
+#[test]
+fn strangers_are_not_served_without_a_password() {
+    // A machine that has no other address has no strangers.
+    let Some(address) = outer_address() else { return };
+    let server = Server::start(&ours(), &["--bind", "*", "-::*"]);
+    let mut friend = server.connect();
+    let said = |bytes: &[u8]| {
+        let mut stranger = Client::tcp(&address, server.port()).expect("bound there");
+        let _ = stranger.send_raw(bytes);
+        String::from_utf8_lossy(&stranger.read_to_end().expect("the server closes")).into_owned()
+    };
+    let refusal = said(b"");
+    assert!(refusal.starts_with("-DENIED ") && refusal.ends_with(".\r\n"), "{refusal}");
+    assert_eq!(refusal.matches("\r\n").count(), 1, "{refusal}");
+    assert_eq!(friend.call(&["CONFIG", "SET", "requirepass", "secret"]), Value::ok());
+    assert!(said(b"PING\r\nQUIT\r\n").starts_with("-NOAUTH "));
+    assert_eq!(friend.call(&["CONFIG", "SET", "requirepass", ""]), Value::ok());
+    assert!(said(b"").starts_with("-DENIED "));
+    assert_eq!(friend.call(&["CONFIG", "SET", "protected-mode", "no"]), Value::ok());
+    assert_eq!(said(b"PING\r\nQUIT\r\n"), "+PONG\r\n+OK\r\n");
+    // Whoever may run commands from elsewhere may still not change what protects the server.
+    let denied = said(b"CONFIG SET dir /\r\nDEBUG OBJECT k\r\nQUIT\r\n");
+    assert!(denied.starts_with("-ERR CONFIG SET failed") && denied.contains("\r\n-ERR DEBUG"), "{denied}");
+}
+
+/// With every file descriptor in use, accepting waits and then goes on; who is connected is served.
+#[test]
+fn no_file_descriptors_left() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let mut first = server.connect();
+        assert_eq!(first.call(&["PING"]), Value::Simple("PONG".into()));
+        let in_use = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("our own child").count();
+        let few = libc::rlimit { rlim_cur: in_use as u64 + 4, rlim_max: in_use as u64 + 4 };
+        // SAFETY: the limits are read from a value of ours, and nothing is written back.
+        let set =
+            unsafe { libc::prlimit(server.pid() as i32, libc::RLIMIT_NOFILE, &few, std::ptr::null_mut()) };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+        let mut crowd: Vec<_> = (0..20).map(|_| server.connect()).collect();
+        crowd.iter_mut().for_each(|client| client.send(&["PING"]));
+        eventually("a complaint in the log", || server.output().contains("Accepting client").then_some(()));
+        assert_eq!(first.call(&["SET", "k", "v"]), Value::ok(), "who is connected is served");
+        // As some leave, others are let in: all are answered in the end.
+        for mut client in crowd {
+            assert_eq!(client.receive(), Value::Simple("PONG".into()));
+        }
+        let lines = server.output().matches("Accepting client").count();
+        assert!(lines < 1000, "{lines} lines in the log");
+    }
+}
+
+/// What the kernel knows of the server's half of this connection: `timer:expires` of /proc/net/tcp, hexadecimal.
+fn kernel_timer(server: &Server, client: &mut Client) -> (String, u64) {
+    let ends = (format!(":{:04X}", server.port()), format!(":{:04X}", client.local_port()));
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = fields.into_iter().find(|row| row[1].ends_with(&ends.0) && row[2].ends_with(&ends.1));
+    let row = row.expect("a connection");
+    let (kind, expires) = row[5].split_once(':').expect("timer:expires");
+    (kind.into(), u64::from_str_radix(expires, 16).expect("a hexadecimal number") / 100)
+}
+
+#[test]
+fn keepalive_is_the_kernels() {
+    let server = Server::start(&ours(), &["--tcp-keepalive", "100"]);
+    let mut client = server.connect();
+    let keepalive = |client: &mut Client| {
+        // The timer of an unacknowledged reply comes first.
+        client.call(&["PING"]);
+        let (kind, seconds) = eventually("an idle connection", || {
+            Some(kernel_timer(&server, client)).filter(|(kind, _)| kind != "01")
+        });
+        (kind == "02").then_some(seconds)
+    };
+    assert!(keepalive(&mut client).is_some_and(|seconds| (90..=100).contains(&seconds)));
+    for (seconds, expected) in [("1000", 900..=1000), ("0", 0..=0)] {
+        assert_eq!(client.call(&["CONFIG", "SET", "tcp-keepalive", seconds]), Value::ok());
+        let mut next = server.connect();
+        assert!(expected.contains(&keepalive(&mut next).unwrap_or(0)), "{seconds}");
+    }
+}
+
+#[test]
+fn the_log_level_changes_while_running() {
+    let server = Server::start(&ours(), &["--loglevel", "warning"]);
+    let mut client = server.connect();
+    let broken = |server: &Server| {
+        let mut client = server.connect();
+        let _ = client.send_raw(b"*x\r\n");
+        client.read_to_end().expect("the server closes");
+        server.output().matches("Protocol error from client").count()
+    };
+    assert!(!server.output().contains("Ready to accept"), "{}", server.output());
+    assert_eq!(broken(&server), 0);
+    for (level, count) in [("verbose", 1), ("debug", 2), ("notice", 2), ("nothing", 2)] {
+        assert_eq!(client.call(&["CONFIG", "SET", "loglevel", level]), Value::ok());
+        assert_eq!(broken(&server), count, "{level}");
+    }
+}
+
+#[test]
+fn clients_that_idle_are_closed_when_asked_for_later() {
+    let server = Server::start(&ours(), &[]);
+    let (mut idle, mut busy) = (server.connect(), server.connect());
+    assert_eq!(idle.call(&["PING"]), Value::Simple("PONG".into()));
+    assert_eq!(busy.call(&["CONFIG", "SET", "timeout", "1"]), Value::ok());
+    eventually("the idle one is closed", || {
+        assert_eq!(busy.call(&["PING"]), Value::Simple("PONG".into()), "the busy one stays");
+        (busy.call(&["CLIENT", "LIST"]).text().lines().count() == 1).then_some(())
+    });
+    assert!(idle.is_closed());
+}
+
+/// SAVE promises that the data is on disk, which nothing can do yet: only FORCE ends the server all the same.
+#[test]
+fn shutdown_that_saves() {
+    let mut server = Server::start(&ours(), &[]);
+    let mut client = server.connect();
+    assert_eq!(client.call(&["SHUTDOWN", "SAVE"]).text(), "ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
+    client.send(&["SHUTDOWN", "SAVE", "FORCE"]);
+    assert!(client.is_closed());
+    assert_eq!(server.wait().code(), Some(0));
 }

@@ -123,6 +123,13 @@ impl Client {
         })
     }
 
+    /// The next bytes, as they come.
+    pub fn read_some(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// All bytes until the server closes.
     pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -3,10 +3,10 @@ use super::{OpenListener, Supervisor, duties};
 use crate::{
     actors::{
         keyspace::PauseOver,
-        listener::{Listening, files},
+        listener::{CannotListen, Listening, files},
         now_ms,
     },
-    board::{Board, PauseScope},
+    board::PauseScope,
     commands::{Office, Outcome, Save, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Rewriting, SetError},
 };
@@ -19,9 +19,6 @@ pub struct AtDesk<'a> {
 }
 
 impl Office for AtDesk<'_> {
-    fn board(&self) -> &Board {
-        &self.supervisor.board
-    }
     fn client(&self) -> u64 {
         self.client
     }
@@ -108,12 +105,11 @@ impl Supervisor {
     /// first; if the new then fail, the old are opened again.
     fn relisten(&mut self, new: &Config) -> Result<(), Failed> {
         let old = self.board.config.load_full();
-        let failed = |error: crate::actors::listener::CannotListen| {
+        let failed = |error: CannotListen| {
             tracing::warn!("Could not listen on {error}");
-            if old.port != new.port {
-                (&["port"][..], "Unable to listen on this port. Check server logs.".to_string())
-            } else {
-                (&["bind"][..], "Failed to bind to specified addresses.".to_string())
+            match old.port == new.port {
+                true => (&["bind", "tcp-backlog"][..], "Failed to bind to specified addresses.".into()),
+                false => (&["port"][..], "Unable to listen on this port. Check server logs.".into()),
             }
         };
         let open = match Listening::tcp(new) {

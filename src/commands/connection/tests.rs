@@ -73,9 +73,6 @@ impl Prompt {
     }
 }
 impl Office for Prompt {
-    fn board(&self) -> &Board {
-        &self.session.board
-    }
     fn client(&self) -> u64 {
         self.session.record.id
     }

@@ -6,20 +6,21 @@ use super::{
 };
 use crate::{
     commands::{
-        Command, ControlCommand, Entry, Office, Outcome, SessionCommand,
+        Backstage, BackstageCommand, Command, ControlCommand, Entry, Office, Outcome, SessionCommand,
         args::Args,
-        control,
+        backstage, control,
         error::CommandError,
         session,
         session::Session,
         spec::{Arity::*, *},
     },
     resp::Reply,
+    store::Counts,
 };
 use bytes::Bytes;
 
 pub static SUBCOMMANDS: &[Entry] =
-    &[session::<Get>(), control::<Set>(), control::<ResetStat>(), control::<Rewrite>(), session::<Help>()];
+    &[session::<Get>(), control::<Set>(), backstage::<ResetStat>(), control::<Rewrite>(), session::<Help>()];
 
 const ON_ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
@@ -113,9 +114,11 @@ impl Command for ResetStat {
         Ok(ResetStat)
     }
 }
-impl ControlCommand for ResetStat {
-    fn run(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome {
-        let board = office.board();
+/// Backstage, where counts are that are not on the board yet.
+impl BackstageCommand for ResetStat {
+    fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
+        let Backstage { changes, board, .. } = backstage;
+        changes.store.counts = Counts::default();
         board.vitals.reset();
         board.errors.reset();
         board.tallies.reset();
@@ -173,9 +176,11 @@ mod tests {
         let mut client = client();
         client.say("SET k v");
         client.say("INCR k");
+        client.say("GET k");
         assert!(client.say("INFO commandstats").contains("cmdstat_set:calls=1"));
         assert!(client.say("INFO errorstats").contains("errorstat_ERR:count=1"));
         client.check(&[("CONFIG RESETSTAT", "+OK ")]);
+        assert!(client.say("INFO stats").contains("keyspace_hits:0 "));
         assert!(!client.say("INFO commandstats").contains("cmdstat_set"));
         assert!(!client.say("INFO errorstats").contains("errorstat_ERR"));
     }

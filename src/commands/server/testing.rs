@@ -31,9 +31,6 @@ pub struct Clerk {
     pub asked: Vec<String>,
 }
 impl Office for Clerk {
-    fn board(&self) -> &Board {
-        &self.board
-    }
     fn client(&self) -> u64 {
         1
     }

@@ -1,0 +1,139 @@
+//! CLIENT PAUSE: who waits, who does not, and what becomes of one who waits and goes away.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Server, Value, ours, redis_server};
+
+fn servers() -> [Server; 3] {
+    [
+        Server::start(&ours(), &["--io-threads", "1"]),
+        Server::start(&ours(), &["--io-threads", "2"]),
+        Server::start(&redis_server(), &[]),
+    ]
+}
+
+fn waiting(watcher: &mut Client) -> usize {
+    let info = watcher.call(&["INFO", "clients"]).text();
+    let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:")).expect("a field of INFO");
+    line.trim().parse().expect("a number")
+}
+
+fn wait_for(watcher: &mut Client, wanted: usize) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while waiting(watcher) != wanted {
+        assert!(Instant::now() < deadline, "never {wanted} waiting, but {}", waiting(watcher));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Every command waits, UNPAUSE too; only what would not have run is answered at once.
+#[test]
+fn everybody_waits() {
+    const PAUSE: Duration = Duration::from_millis(400);
+    let commands: [&[&str]; 6] = [
+        &["PING"],
+        &["CLIENT", "UNPAUSE"],
+        &["GET", "k"],
+        &["CONFIG", "GET", "port"],
+        &["SELECT", "1"],
+        &["QUIT"],
+    ];
+    for server in servers() {
+        let mut waiting: Vec<Client> = commands.iter().map(|_| server.connect()).collect();
+        let mut hasty = server.connect();
+        let mut pauser = server.connect();
+        let begun = Instant::now();
+        assert_eq!(pauser.call(&["CLIENT", "PAUSE", &PAUSE.as_millis().to_string()]), Value::ok());
+        waiting.iter_mut().zip(commands).for_each(|(client, command)| client.send(command));
+        pauser.send(&["PING", "me too"]);
+        assert!(hasty.call(&["NOSUCH"]).text().starts_with("ERR unknown command"));
+        assert!(hasty.call(&["GET"]).text().starts_with("ERR wrong number of arguments"));
+        assert!(begun.elapsed() < PAUSE, "errors do not wait");
+        for (client, command) in waiting.iter_mut().zip(commands) {
+            assert!(!client.receive().is_error());
+            // The server rounds to milliseconds.
+            assert!(begun.elapsed() >= PAUSE - Duration::from_millis(2), "{command:?} did not wait");
+        }
+        assert_eq!(pauser.receive(), Value::bulk("me too"));
+    }
+}
+
+#[test]
+fn a_pipeline_goes_on_where_it_stopped() {
+    for server in servers() {
+        let (mut pauser, mut client) = (server.connect(), server.connect());
+        client.call(&["SET", "n", "0"]);
+        pauser.call(&["CLIENT", "PAUSE", "100"]);
+        let mut text = Vec::new();
+        for _ in 0..500 {
+            text.extend(b"INCR n\r\nPING\r\nCLIENT GETNAME\r\n");
+        }
+        client.send_raw(&text).expect("the server reads");
+        for number in 1..=500 {
+            assert_eq!(client.receive(), Value::Integer(number));
+            assert_eq!(client.receive(), Value::Simple("PONG".into()));
+            assert_eq!(client.receive(), Value::NullBulk);
+        }
+    }
+}
+
+#[test]
+fn writers_wait_and_readers_do_not() {
+    for server in servers() {
+        let mut watcher = server.connect();
+        assert_eq!(watcher.call(&["CLIENT", "PAUSE", "100000", "WRITE"]), Value::ok());
+        let writes: [&[&str]; 3] = [&["SET", "k", "v"], &["PFADD", "h", "a"], &["PFCOUNT", "h"]];
+        let mut writers: Vec<Client> = writes.iter().map(|_| server.connect()).collect();
+        writers.iter_mut().zip(writes).for_each(|(client, command)| client.send(command));
+        wait_for(&mut watcher, 3);
+        assert!(watcher.call(&["CLIENT", "LIST"]).text().contains(" flags=b "));
+        assert!(watcher.call(&["GET", "k"]).is_null());
+        assert_eq!(watcher.call(&["CLIENT", "UNPAUSE"]), Value::ok());
+        for client in &mut writers {
+            assert!(!client.receive().is_error());
+        }
+        wait_for(&mut watcher, 0);
+        assert_eq!(watcher.call(&["GET", "k"]), Value::bulk("v"));
+    }
+}
+
+/// A client that gave up, or was killed, has perhaps written elsewhere: here it must not write any more.
+#[test]
+fn who_goes_away_wants_nothing() {
+    for server in servers() {
+        for scope in ["WRITE", "ALL"] {
+            let (mut watcher, mut killed, mut gone) = (server.connect(), server.connect(), server.connect());
+            let id = killed.call(&["CLIENT", "ID"]).integer().to_string();
+            let ms = if scope == "ALL" { "300" } else { "100000" };
+            assert_eq!(watcher.call(&["CLIENT", "PAUSE", ms, scope]), Value::ok());
+            killed.send(&["SET", "killed", "1"]);
+            gone.send(&["SET", "gone", "1"]);
+            if scope == "WRITE" {
+                wait_for(&mut watcher, 2);
+                assert_eq!(watcher.call(&["CLIENT", "KILL", "ID", &id]), Value::Integer(1));
+                drop(gone);
+                wait_for(&mut watcher, 0);
+                assert_eq!(watcher.call(&["CLIENT", "UNPAUSE"]), Value::ok());
+            } else {
+                thread::sleep(Duration::from_millis(50));
+                drop((gone, killed));
+            }
+            assert_eq!(watcher.call(&["EXISTS", "killed", "gone"]), Value::Integer(0), "{scope}");
+            wait_for(&mut watcher, 0);
+        }
+    }
+}
+
+/// Waiting is not idling.
+#[test]
+fn who_waits_is_not_timed_out() {
+    for server in servers() {
+        let mut client = server.connect();
+        let mut watcher = server.connect();
+        assert_eq!(watcher.call(&["CONFIG", "SET", "timeout", "1"]), Value::ok());
+        assert_eq!(watcher.call(&["CLIENT", "PAUSE", "3000", "WRITE"]), Value::ok());
+        client.send(&["SET", "k", "v"]);
+        assert_eq!(client.receive(), Value::ok());
+    }
+}
