@@ -9,7 +9,7 @@ use std::{
     path::Path,
     sync::{
         Mutex,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
     },
 };
 use tracing::{
@@ -33,6 +33,13 @@ fn rank(level: LogLevel) -> u8 {
         LogLevel::Nothing => 4,
     }
 }
+/// The log goes to standard output.
+static ON_SCREEN: AtomicBool = AtomicBool::new(false);
+/// Whether a grave event is seen by whoever started the process.
+pub fn is_on_screen() -> bool {
+    ON_SCREEN.load(Relaxed) && LEVEL.load(Relaxed) <= rank(LogLevel::Warning)
+}
+
 /// CONFIG SET loglevel.
 pub fn set_level(level: LogLevel) {
     LEVEL.store(rank(level), Relaxed)
@@ -52,6 +59,7 @@ pub fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
         Some(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         None => Box::new(io::stdout()),
     };
+    ON_SCREEN.store(file.is_none(), Relaxed);
     let subscriber = tracing_subscriber::registry().with(Lines { out: Mutex::new(out) });
     // A second start in one process (tests) keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -73,6 +73,8 @@ pub struct ClientRecord {
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     pub commands: AtomicU64,
+    /// Bytes in and out when the Supervisor last looked.
+    moved_bytes: AtomicU64,
     hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
     killed: AtomicBool,
 }
@@ -119,6 +121,7 @@ impl ClientRecord {
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            moved_bytes: AtomicU64::new(0),
             hang_up: OnceLock::new(),
             killed: AtomicBool::new(false),
         }
@@ -126,6 +129,16 @@ impl ClientRecord {
     /// How to end this client's connection; given once, by its Courier.
     pub fn on_kill(&self, hang_up: impl Fn() + Send + Sync + 'static) {
         let _ = self.hang_up.set(Box::new(hang_up));
+    }
+    /// How long nothing was asked or sent, in ms. A large request or reply that takes its time on a slow line counts as
+    /// activity from one look to the next. The Supervisor looks, once in a while.
+    pub fn idle_ms(&self, now_ms: i64) -> i64 {
+        let moved_bytes = self.input_bytes.load(Relaxed) + self.output_bytes.load(Relaxed)
+            - self.output_buffer_bytes.load(Relaxed) as u64;
+        if self.moved_bytes.swap(moved_bytes, Relaxed) != moved_bytes {
+            self.active_at_ms.fetch_max(now_ms, Relaxed);
+        }
+        now_ms - self.active_at_ms.load(Relaxed)
     }
     /// Asks for the end of the connection. Works from any thread, once.
     pub fn kill(&self) {

@@ -294,7 +294,15 @@ fn a_second_server_on_the_port_says_so() {
 fn no_more_clients_than_allowed() {
     for io_threads in ["1", "2"] {
         let server = Server::start(&ours(), &["--maxclients", "5", "--io-threads", io_threads]);
-        let mut clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        let mut first = server.connect();
+        // Whoever asked whether the server is up may not have left yet.
+        eventually("nobody else is connected", || {
+            first.send_raw(b"INFO clients\r\n").ok()?;
+            let info = first.receive().text();
+            info.contains("connected_clients:1\r\n").then_some(())
+        });
+        let mut clients = vec![first];
+        clients.extend((0..4).map(|_| server.connect()));
         clients
             .iter_mut()
             .for_each(|client| assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into())));
@@ -326,6 +334,24 @@ fn number_of_databases() {
     let mut client = server.connect();
     assert_eq!(client.call(&["SELECT", "2"]), Value::ok());
     assert_eq!(client.call(&["SELECT", "3"]), Value::Error("ERR DB index is out of range".into()));
+}
+
+#[test]
+fn commands_under_other_names() {
+    let dir = directory();
+    let file = dir.path().join("server.conf");
+    fs::write(&file, "rename-command FLUSHALL badger\nrename-command DEBUG \"\"\n").expect("written");
+    let server = Server::start_with(&ours(), Some(&file), &["--rename-command", "FLUSHDB", ""]);
+    let mut client = server.connect();
+    for name in ["FLUSHALL", "DEBUG", "FLUSHDB"] {
+        assert!(client.call(&[name]).text().starts_with("ERR unknown command"), "{name}");
+    }
+    assert_eq!(client.call(&["Badger"]), Value::ok());
+    fs::write(&file, "timeout 1\nrename-command nosuch other\n").expect("written");
+    let file = file.to_str().expect("our own path");
+    let (code, said) = refused(dir.path(), &[file, "--port", "0"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("at line 2 of") && said.contains("No such command in rename-command"), "{said}");
 }
 
 #[test]
@@ -489,6 +515,25 @@ fn clients_that_idle_are_closed_when_asked_for_later() {
         (busy.call(&["CLIENT", "LIST"]).text().lines().count() == 1).then_some(())
     });
     assert!(idle.is_closed());
+}
+
+/// Who takes long over a large reply, or over a large request, is not idle.
+#[test]
+fn slow_clients_are_not_idle() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--timeout", "1", "--io-threads", io_threads]);
+        let (mut reader, mut writer) = (server.connect(), server.connect());
+        assert_eq!(reader.call(&["SETRANGE", "k", "19999999", "x"]), Value::Integer(20_000_000));
+        reader.send(&["GET", "k"]);
+        writer.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nw\r\n$35\r\n").expect("the server reads");
+        for _ in 0..35 {
+            thread::sleep(Duration::from_millis(100));
+            assert_eq!(reader.read_some(550_000).expect("more of the reply").len(), 550_000);
+            writer.send_raw(b"x").expect("the server reads");
+        }
+        writer.send_raw(b"\r\n").expect("the server reads");
+        assert_eq!(writer.receive(), Value::ok());
+    }
 }
 
 /// SAVE promises that the data is on disk, which nothing can do yet: only FORCE ends the server all the same.

@@ -60,8 +60,7 @@ impl Supervisor {
         }
         let now_ms = now_ms();
         for record in self.board.roster.all() {
-            let idle_ms = now_ms - record.active_at_ms.load(Relaxed);
-            if idle_ms > timeout_ms && !record.blocked.load(Relaxed) {
+            if record.idle_ms(now_ms) > timeout_ms && !record.blocked.load(Relaxed) {
                 tracing::debug!("Closing idle client id={}", record.id);
                 record.kill();
             }
