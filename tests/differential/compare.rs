@@ -108,19 +108,21 @@ const KNOWN: &[Known] = &[
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
         then: Then::GoOn,
     },
-    Known {
-        command: "PFCOUNT",
-        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
-        applies: only_theirs_is_corrupted,
-        then: Then::Stop,
-    },
-    Known {
-        command: "PFMERGE",
-        reason: "since 7.2 bytes after the last register of a sparse value are not looked at",
-        applies: only_theirs_is_corrupted,
-        then: Then::Stop,
-    },
+    behind_the_last_register("PFADD"),
+    behind_the_last_register("PFCOUNT"),
+    behind_the_last_register("PFDEBUG"),
+    behind_the_last_register("PFMERGE"),
 ];
+
+/// A command that merges sparse HyperLogLogs or makes them dense.
+const fn behind_the_last_register(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 values after the last register of a sparse value are not looked at",
+        applies: only_theirs_is_corrupted,
+        then: Then::Stop,
+    }
+}
 
 /// Ours may go on to a key that is no HyperLogLog at all.
 fn only_theirs_is_corrupted(ours: &Value, theirs: &Value) -> bool {
