@@ -13,7 +13,8 @@ use crate::{
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
-    config::{Config, Loaded},
+    commands::registry::Registry,
+    config::{Config, Loaded, Renaming},
     log,
 };
 use actix::prelude::*;
@@ -33,7 +34,8 @@ impl std::fmt::Display for Fatal {
 /// # Errors
 /// If a directory, a log, or an address of the configuration cannot be had.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
-    let Loaded { mut config, file, notices, .. } = loaded;
+    let Loaded { mut config, file, notices, renamed_commands, .. } = loaded;
+    rename_commands(&renamed_commands)?;
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
     if config.daemonize {
@@ -62,6 +64,10 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     Ok(ExitCode::from(code as u8))
 }
 
+fn rename_commands(renamings: &[Renaming]) -> Result<(), Fatal> {
+    let names = renamings.iter().map(|renaming| (renaming.name.as_str(), renaming.new_name.as_str()));
+    Registry::open(names).map_err(|(index, reason)| Fatal(renamings[index].refused(reason).to_string()))
+}
 fn greet(config: &Config, has_file: bool) {
     tracing::info!(
         "Callboard version={}, bits=64, pid={}, just started",

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::resp::Request;
 use hashbrown::HashMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 static FAMILIES: &[&[Entry]] = &[
     super::keys::COMMANDS,
@@ -47,11 +47,45 @@ pub struct Registry {
     names: Vec<&'static str>,
 }
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::build);
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// Longest name of a command, in bytes: room for a checksum in hexadecimal, a usual choice for a name nobody guesses.
+const NAME_BYTES_MAX: usize = 64;
 
 impl Registry {
     pub fn get() -> &'static Registry {
-        &REGISTRY
+        REGISTRY.get_or_init(Registry::build)
+    }
+    /// Opens the registry with some commands under other names (old and new; none, where the new one is empty). For
+    /// the whole process, before anybody asks for it.
+    ///
+    /// # Errors
+    /// Which of the renamings cannot be, and why.
+    pub fn open<'a>(
+        renamings: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), (usize, &'static str)> {
+        let mut registry = Registry::build();
+        for (index, (name, new_name)) in renamings.enumerate() {
+            registry.rename(name, new_name).map_err(|reason| (index, reason))?;
+        }
+        assert!(REGISTRY.set(registry).is_ok(), "the registry is opened once, before it is used");
+        Ok(())
+    }
+    fn rename(&mut self, name: &str, new_name: &str) -> Result<(), &'static str> {
+        let node = self.by_name.remove(name.to_ascii_uppercase().as_bytes());
+        let node = node.ok_or("No such command in rename-command")?;
+        if new_name.is_empty() {
+            return Ok(());
+        }
+        if new_name.len() > NAME_BYTES_MAX {
+            return Err("Target command name is longer than 64 bytes");
+        }
+        // Lives as long as the program, as the registry does.
+        let new_name = new_name.to_ascii_uppercase().leak();
+        match self.by_name.insert(new_name.as_bytes(), node) {
+            None => Ok(()),
+            Some(_) => Err("Target command name already exists"),
+        }
     }
     fn build() -> Registry {
         let mut registry = Registry { by_name: HashMap::default(), names: Vec::new() };
@@ -95,7 +129,7 @@ impl Registry {
     /// The top-level command of this name, whatever its case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Node> {
-        let mut upper = [0u8; 32];
+        let mut upper = [0u8; NAME_BYTES_MAX];
         let upper = upper.get_mut(..name.len())?;
         upper.copy_from_slice(name);
         upper.make_ascii_uppercase();
@@ -193,4 +227,33 @@ fn categories_of(entry: &Entry) -> Categories {
         set |= category("pubsub")
     }
     set | if has(spec::FAST) { category("fast") } else { category("slow") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_command_has_its_new_name_only() {
+        let mut registry = Registry::build();
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for (name, new_name, outcome) in [
+            ("flushall", "Badger", Ok(())),
+            ("Badger", "FLUSHALL", Ok(())),
+            ("FLUSHALL", "badger", Ok(())),
+            ("CONFIG", "", Ok(())),
+            ("get", "GET", Ok(())),
+            ("CONFIG", "", Err("No such command in rename-command")),
+            ("ECHO", "ping", Err("Target command name already exists")),
+            ("TIME", &long, Err("Target command name is longer than 64 bytes")),
+        ] {
+            assert_eq!(registry.rename(name, new_name), outcome, "{name} {new_name}");
+        }
+        let full_name = |name: &str| registry.find(name.as_bytes()).map(|node| node.full_name);
+        for (name, found) in
+            [("badger", Some("flushall")), ("FLUSHALL", None), ("config", None), ("get", Some("get"))]
+        {
+            assert_eq!(full_name(name), found, "{name}");
+        }
+    }
 }

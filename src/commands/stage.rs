@@ -43,6 +43,7 @@ impl Stage {
             AccessPolicy::Recency
         });
         self.store.limits = EncodingLimits { hll_sparse_bytes_max: config.hll_sparse_max_bytes };
+        self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }
     /// Runs one command and writes its one reply.

@@ -26,10 +26,42 @@ pub struct Loaded {
     pub set_by_user: Vec<&'static str>,
     /// What `user` lines say, in order: the words after `user`.
     pub users: Vec<Vec<String>>,
-    /// What `rename-command` lines say, in order: the old name and the new one, which may be empty.
-    pub renamed_commands: Vec<(String, String)>,
+    /// What `rename-command` lines say, in order.
+    pub renamed_commands: Vec<Renaming>,
     /// For the log: what was set and is not in effect (yet), one line each.
     pub notices: Vec<String>,
+}
+
+/// A `rename-command` line. Which commands there are is not known here; whoever does may refuse it.
+#[derive(Clone, Debug)]
+pub struct Renaming {
+    /// The command's name.
+    pub name: String,
+    /// The name that it gets in its place; the empty one takes the command away.
+    pub new_name: String,
+    place: Place,
+}
+
+impl Renaming {
+    /// The error that this line is wrong for some reason.
+    pub fn refused(&self, reason: &str) -> ConfigError {
+        self.place.wrong(reason.to_string())
+    }
+}
+
+/// Where a line stands.
+#[derive(Clone, Debug)]
+struct Place {
+    source: String,
+    number: usize,
+    line: String,
+}
+
+impl Place {
+    fn wrong(&self, reason: String) -> ConfigError {
+        let Place { source, number, line } = self.clone();
+        ConfigError::Line { source, number, line, reason }
+    }
 }
 
 const UNBALANCED: &str = "Unbalanced quotes in configuration line";
@@ -86,7 +118,7 @@ struct Loader {
     set: Vec<&'static Parameter>,
     directives: Vec<&'static Directive>,
     users: Vec<Vec<String>>,
-    renamed_commands: Vec<(String, String)>,
+    renamed_commands: Vec<Renaming>,
 }
 
 impl Loader {
@@ -101,27 +133,24 @@ impl Loader {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            self.read_line(line, depth).map_err(|wrong| match wrong {
+            let shown = String::from_utf8_lossy(line).into_owned();
+            let place = Place { source: source.to_string(), number: index + 1, line: shown };
+            self.read_line(line, &place, depth).map_err(|wrong| match wrong {
                 Wrong::Inside(error) => error,
-                Wrong::Line(reason) => ConfigError::Line {
-                    source: source.to_string(),
-                    number: index + 1,
-                    line: String::from_utf8_lossy(line).into_owned(),
-                    reason,
-                },
+                Wrong::Line(reason) => place.wrong(reason),
             })?;
         }
         Ok(())
     }
 
-    fn read_line(&mut self, line: &[u8], depth: usize) -> Result<(), Wrong> {
+    fn read_line(&mut self, line: &[u8], place: &Place, depth: usize) -> Result<(), Wrong> {
         let words = split_args(line).ok_or(UNBALANCED)?;
         let words: Result<Vec<String>, _> = words.into_iter().map(String::from_utf8).collect();
         let words = words.map_err(|_| "configuration line is not UTF-8 text")?;
         let Some((name, values)) = words.split_first() else { return Ok(()) };
         match Parameter::named(name) {
             Some(parameter) => self.take(parameter, values).map_err(Wrong::Line),
-            None => self.follow(name, values, depth),
+            None => self.follow(name, values, place, depth),
         }
     }
 
@@ -153,7 +182,7 @@ impl Loader {
         parameter.take(&mut self.config, &words)
     }
 
-    fn follow(&mut self, name: &str, values: &[String], depth: usize) -> Result<(), Wrong> {
+    fn follow(&mut self, name: &str, values: &[String], place: &Place, depth: usize) -> Result<(), Wrong> {
         if name.eq_ignore_ascii_case("sentinel") {
             return Err("sentinel directive while not in sentinel mode".into());
         }
@@ -171,8 +200,9 @@ impl Loader {
                 self.users.push(words.to_vec());
                 Ok(())
             }
-            ("rename-command", [old, new]) => {
-                self.renamed_commands.push((old.clone(), new.clone()));
+            ("rename-command", [name, new_name]) => {
+                let (name, new_name) = (name.clone(), new_name.clone());
+                self.renamed_commands.push(Renaming { name, new_name, place: place.clone() });
                 Ok(())
             }
             _ => Ok(()),

@@ -186,11 +186,14 @@ fn what_is_not_in_effect_is_named_once() {
         [
             "appendonly is kept but not yet in effect: it waits for persistence",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
-            "rename-command is kept but not yet in effect: it waits for renamed commands",
             "user is kept but not yet in effect: it waits for access lists",
         ]
     );
-    assert_eq!(loaded.renamed_commands, [("FLUSHALL".to_string(), String::new())]);
+    let [renaming] = &loaded.renamed_commands[..] else { panic!("{:?}", loaded.renamed_commands) };
+    assert_eq!((renaming.name.as_str(), renaming.new_name.as_str()), ("FLUSHALL", ""));
+    let refused = renaming.refused("No such command in rename-command").to_string();
+    assert!(refused.contains("at line 5 of standard input"), "{refused}");
+    assert!(refused.ends_with("\nNo such command in rename-command"), "{refused}");
     assert_eq!(loaded.users, [vec!["alice".to_string(), "on".into()], vec!["bob".into()]]);
 }
 

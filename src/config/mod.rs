@@ -27,7 +27,7 @@ mod text;
 pub use arguments::Invocation;
 pub use choices::*;
 pub use error::{ConfigError, SetError};
-pub use load::Loaded;
+pub use load::{Loaded, Renaming};
 pub use parameter::{Apply, Directive, Kind, Mutability, Parameter, Standing};
 pub use rewrite::{Rewriting, write_atomically};
 pub use set::Circumstances;

@@ -169,7 +169,7 @@ parameters! {
     "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = "no", yes_no().no_effect(LAZY);
     "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no().no_effect(LAZY);
     "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no().no_effect(LAZY);
-    "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no().no_effect(LAZY);
+    "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
     "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000",
         integer(0, LONG).later("client tracking");
     "activedefrag" => activedefrag: bool = "no", yes_no().no_effect(DEFRAG);
@@ -317,7 +317,7 @@ parameters! {
 pub static DIRECTIVES: &[Directive] = &[
     Directive { name: "include", words: (1, 1), standing: Standing::InEffect },
     Directive { name: "user", words: (1, usize::MAX), standing: Standing::Later("access lists") },
-    Directive { name: "rename-command", words: (2, 2), standing: Standing::Later("renamed commands") },
+    Directive { name: "rename-command", words: (2, 2), standing: Standing::InEffect },
     Directive {
         name: "loadmodule",
         words: (1, usize::MAX),

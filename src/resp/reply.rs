@@ -71,6 +71,15 @@ impl Reply {
             self.grafted_bytes -= self.grafts.pop().map_or(0, |graft| graft.bytes.len());
         }
     }
+    /// Takes out what was written since `position`, as a reply of its own.
+    pub fn split_off(&mut self, position: usize) -> Reply {
+        let first = self.grafts.partition_point(|graft| graft.at <= position);
+        let mut grafts = self.grafts.split_off(first);
+        grafts.iter_mut().for_each(|graft| graft.at -= position);
+        let grafted_bytes = grafts.iter().map(|graft| graft.bytes.len()).sum();
+        self.grafted_bytes -= grafted_bytes;
+        Reply { out: self.out.split_off(position), grafts, grafted_bytes, protocol: self.protocol }
+    }
     pub fn into_parts(self) -> (Vec<u8>, Vec<Graft>) {
         (self.out, self.grafts)
     }
@@ -277,6 +286,23 @@ mod tests {
         let (out, grafts) = reply.into_parts();
         assert_eq!(out, b"*1\r\n$16384\r\n\r\n");
         assert_eq!((grafts.len(), grafts[0].at), (1, out.len() - 2));
+    }
+
+    #[test]
+    fn what_is_split_off_takes_its_grafts_along() {
+        let large = Bytes::from(vec![b'x'; GRAFT_BYTES_MIN]);
+        let mut reply = Reply::new(Protocol::Resp2);
+        reply.shared_bulk(&large);
+        let position = reply.position();
+        reply.ok();
+        reply.shared_bulk(&large);
+        let whole = reply.size_bytes();
+        let rest = reply.split_off(position);
+        assert_eq!(reply.size_bytes() + rest.size_bytes(), whole);
+        let (first, second) = (reply.into_parts(), rest.into_parts());
+        let places = |grafts: &[Graft]| grafts.iter().map(|graft| graft.at).collect::<Vec<_>>();
+        assert_eq!((first.0.as_slice(), places(&first.1)), (&b"$16384\r\n\r\n"[..], vec![8]));
+        assert_eq!((second.0.as_slice(), places(&second.1)), (&b"+OK\r\n$16384\r\n\r\n"[..], vec![13]));
     }
 
     #[test]

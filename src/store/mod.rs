@@ -85,6 +85,10 @@ pub struct Store {
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
+    /// A command's client waits until the garbage is freed.
+    pub awaits_garbage: bool,
+    /// FLUSHDB and FLUSHALL do not wait unless they are told to. Set at the beginning of every batch.
+    pub flushes_lazily: bool,
     /// Deletes what is due by the wheel (DEBUG SET-ACTIVE-EXPIRE turns it off).
     pub expires_actively: bool,
 }
@@ -105,6 +109,8 @@ impl Store {
             expired_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
+            awaits_garbage: false,
+            flushes_lazily: false,
             expires_actively: true,
         }
     }

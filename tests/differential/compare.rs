@@ -94,6 +94,15 @@ const KNOWN: &[Known] = &[
         then: Then::GoOn,
     },
     Known {
+        command: "COMMAND",
+        reason: "since 7.2 one word is enough for GETKEYS and GETKEYSANDFLAGS",
+        applies: |ours, theirs| {
+            let refused = "ERR wrong number of arguments for 'command|getkeys";
+            ours.is_error() && matches!(theirs, Value::Error(text) if text.starts_with(refused))
+        },
+        then: Then::GoOn,
+    },
+    Known {
         command: "SCAN",
         reason: "since 7.4 a cursor is checked strictly",
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),

@@ -264,6 +264,8 @@ fn client_info_and_list() {
             ("sub", "0"),
             ("multi", "-1"),
             ("flags", "eT"),
+            ("qbuf", "26"),
+            ("argv-mem", "10"),
             ("cmd", "client|info"),
             ("user", "default"),
             ("redir", "-1"),
@@ -341,4 +343,30 @@ fn ids_grow() {
         assert!(id > last);
         last = id;
     }
+}
+
+/// The room for a large value is made when it is announced, and given back when the value does not come.
+#[test]
+fn a_request_that_stalls_keeps_no_room() {
+    let server = Server::start(&ours(), &[]);
+    let (mut sender, mut watcher) = (server.connect(), server.connect());
+    let id = sender.call(&["CLIENT", "ID"]).integer().to_string();
+    let mut buffer = || {
+        let line = watcher.call(&["CLIENT", "LIST", "ID", &id]).text();
+        let bytes = |name| field(&line, name).parse::<usize>().expect("a number");
+        (bytes("qbuf"), bytes("qbuf-free"))
+    };
+    let value = "v".repeat(1_000_000);
+    let begun = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len());
+    sender.send_raw(begun.as_bytes()).expect("sent");
+    while buffer().0 == 0 {}
+    assert_eq!(buffer(), (begun.len(), value.len() + "\r\n".len()));
+    while buffer().1 > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(buffer(), (begun.len(), 0));
+    sender.send_raw(format!("{value}\r\n").as_bytes()).expect("sent");
+    assert_eq!(sender.receive(), Value::ok());
+    assert_eq!(sender.call(&["STRLEN", "k"]), Value::Integer(1_000_000));
+    assert_eq!(buffer(), (0, 0));
 }

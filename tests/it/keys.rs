@@ -1,5 +1,7 @@
 //! Keys of any type: existence, names, copies, databases, what OBJECT tells.
 
+use crate::support::{Server, Value, ours};
+
 #[test]
 fn existence() {
     transcript!(
@@ -217,4 +219,25 @@ fn object() {
         OBJECT HELP x
         "#
     );
+}
+
+/// Whoever flushes with SYNC finds the memory freed; requests behind it in the pipeline wait with it.
+#[test]
+fn a_flush_is_answered_when_all_is_freed() {
+    for io_threads in ["1", "2"] {
+        let options = ["--io-threads", io_threads, "--enable-debug-command", "yes"];
+        let server = Server::start(&ours(), &options);
+        let (mut one, mut two) = (server.connect(), server.connect());
+        for (round, flush) in ["FLUSHALL", "FLUSHDB SYNC", "flushall sync"].iter().enumerate() {
+            assert_eq!(one.call(&["DEBUG", "POPULATE", "50000"]), Value::ok());
+            one.send_raw(format!("PING\r\n{flush}\r\nECHO behind\r\n").as_bytes()).expect("sent");
+            assert_eq!(two.call(&["ECHO", "others do not wait"]), Value::bulk("others do not wait"));
+            assert_eq!(one.receive(), Value::Simple("PONG".into()));
+            assert_eq!(one.receive(), Value::ok());
+            let memory = two.call(&["INFO", "memory"]).text();
+            let freed = format!("lazyfreed_objects:{}\r\n", 50_000 * (round + 1));
+            assert!(memory.contains("lazyfree_pending_objects:0\r\n") && memory.contains(&freed), "{memory}");
+            assert_eq!(one.receive(), Value::bulk("behind"));
+        }
+    }
 }

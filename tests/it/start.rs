@@ -337,6 +337,24 @@ fn number_of_databases() {
 }
 
 #[test]
+fn commands_under_other_names() {
+    let dir = directory();
+    let file = dir.path().join("server.conf");
+    fs::write(&file, "rename-command FLUSHALL badger\nrename-command DEBUG \"\"\n").expect("written");
+    let server = Server::start_with(&ours(), Some(&file), &["--rename-command", "FLUSHDB", ""]);
+    let mut client = server.connect();
+    for name in ["FLUSHALL", "DEBUG", "FLUSHDB"] {
+        assert!(client.call(&[name]).text().starts_with("ERR unknown command"), "{name}");
+    }
+    assert_eq!(client.call(&["Badger"]), Value::ok());
+    fs::write(&file, "timeout 1\nrename-command nosuch other\n").expect("written");
+    let file = file.to_str().expect("our own path");
+    let (code, said) = refused(dir.path(), &[file, "--port", "0"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("at line 2 of") && said.contains("No such command in rename-command"), "{said}");
+}
+
+#[test]
 fn nowhere_to_listen() {
     let dir = directory();
     for binary in [ours(), redis_server()] {

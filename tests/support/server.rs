@@ -77,9 +77,12 @@ impl Server {
         Err(format!("no answer in {PATIENCE:?}\n{}", server.output()))
     }
 
+    /// Whether it does. It is left as if nobody had asked: the server has closed the connection when this returns.
     fn answers(&self) -> bool {
         let Ok(mut client) = Client::tcp("127.0.0.1", self.port) else { return false };
-        client.send_raw(b"PING\r\n").is_ok() && client.try_receive().is_ok()
+        client.send_raw(b"PING\r\nQUIT\r\n").is_ok()
+            && client.try_receive().is_ok()
+            && client.read_to_end().is_ok()
     }
 
     pub fn connect(&self) -> Client {

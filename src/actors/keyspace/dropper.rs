@@ -1,39 +1,64 @@
-//! Frees large values on a thread of its own, so that no client waits for a big DEL or a FLUSHALL.
-use crate::{board::Board, store::Garbage};
+//! Frees large values on a thread of its own, so that no client waits for a big DEL; after FLUSHALL SYNC its own does.
+use crate::{actors::courier::messages::Replies, board::Board, store::Garbage};
+use actix::Recipient;
 use std::{
     sync::{
         Arc,
         atomic::Ordering::Relaxed,
-        mpsc::{Sender, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
 };
 
-pub struct Dropper(Sender<Vec<Garbage>>, Arc<Board>);
+/// What is to be freed, and the replies that wait for that.
+struct Load {
+    garbage: Vec<Garbage>,
+    then: Option<(Recipient<Replies>, Replies)>,
+}
+
+pub struct Dropper {
+    loads: Sender<Load>,
+    board: Arc<Board>,
+}
 impl Dropper {
     pub fn start(board: Arc<Board>) -> Dropper {
-        let (sender, garbage) = channel::<Vec<Garbage>>();
-        let vitals = board.clone();
-        let work = move || {
-            for piece in garbage.into_iter().flatten() {
-                let objects = piece.objects();
-                drop(piece);
-                vitals.vitals.lazyfree_pending.fetch_sub(objects as i64, Relaxed);
-                vitals.vitals.lazyfreed.fetch_add(objects as u64, Relaxed);
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("dropper".into()).spawn(work) {
+        let (sender, loads) = channel();
+        let posts = board.clone();
+        if let Err(error) =
+            thread::Builder::new().name("dropper".into()).spawn(move || drop_all(loads, &posts))
+        {
             // The channel is closed then, and everything is freed where it falls.
             tracing::warn!("No thread for freeing large values: {error}");
         }
-        Dropper(sender, board)
+        Dropper { loads: sender, board }
     }
     pub fn drop_elsewhere(&self, garbage: Vec<Garbage>) {
-        let objects: usize = garbage.iter().map(Garbage::objects).sum();
-        self.1.vitals.lazyfree_pending.fetch_add(objects as i64, Relaxed);
-        if let Err(unsent) = self.0.send(garbage) {
-            self.1.vitals.lazyfree_pending.fetch_sub(objects as i64, Relaxed);
-            drop(unsent);
+        self.hand_over(Load { garbage, then: None });
+    }
+    /// As [`Dropper::drop_elsewhere`], and then sends replies.
+    pub fn drop_before(&self, garbage: Vec<Garbage>, reply_to: Recipient<Replies>, replies: Replies) {
+        self.hand_over(Load { garbage, then: Some((reply_to, replies)) });
+    }
+    fn hand_over(&self, load: Load) {
+        let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
+        self.board.vitals.lazyfree_pending.fetch_add(objects as i64, Relaxed);
+        if let Err(unsent) = self.loads.send(load) {
+            drop_load(unsent.0, &self.board);
         }
+    }
+}
+
+fn drop_all(loads: Receiver<Load>, board: &Board) {
+    loads.into_iter().for_each(|load| drop_load(load, board))
+}
+fn drop_load(load: Load, board: &Board) {
+    for piece in load.garbage {
+        let objects = piece.objects();
+        drop(piece);
+        board.vitals.lazyfree_pending.fetch_sub(objects as i64, Relaxed);
+        board.vitals.lazyfreed.fetch_add(objects as u64, Relaxed);
+    }
+    if let Some((reply_to, replies)) = load.then {
+        reply_to.do_send(replies);
     }
 }

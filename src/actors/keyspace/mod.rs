@@ -173,6 +173,7 @@ impl Handler<Execute> for Keyspace {
         let mut steps = batch.steps.iter_mut();
         let mut done = 0;
         for turn in &batch.turns {
+            let start = reply.position();
             for step in steps.by_ref().take(turn.end - done) {
                 match step {
                     Step::Say(range) => reply.raw(&batch.says.as_bytes()[range.clone()]),
@@ -180,7 +181,14 @@ impl Handler<Execute> for Keyspace {
                 }
             }
             done = turn.end;
-            ends.push((turn.line, reply.position()));
+            if std::mem::take(&mut self.stage.store.awaits_garbage) && self.stage.store.has_garbage() {
+                let (bytes, grafts) = reply.split_off(start).into_parts();
+                let ends = vec![(turn.line, bytes.len())];
+                let replies = Replies { bytes, grafts, ends, spent: None };
+                self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
+            } else {
+                ends.push((turn.line, reply.position()));
+            }
         }
         drop(steps);
         self.post();

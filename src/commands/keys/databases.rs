@@ -1,7 +1,7 @@
 //! Whole databases: FLUSHDB, FLUSHALL, SWAPDB.
 //!
-//! A database that is flushed is replaced by an empty one, and freed off the data's thread, whether ASYNC or SYNC was
-//! asked for: the client sees the same.
+//! A database that is flushed is replaced by an empty one, and freed off the data's thread. After SYNC the client's
+//! reply waits until that is done; nobody else waits.
 use crate::{
     commands::{
         Command, Outcome, WriteCommand,
@@ -25,19 +25,35 @@ const fn flush(name: &'static str) -> Spec {
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .history(&[("4.0.0", "Added the `ASYNC` option."), ("6.2.0", "Added the `SYNC` option.")])
 }
-/// Takes the one option that a flush may have. What else is left is a syntax error of the request.
-fn take_mode(args: &mut Args) {
-    if args.remaining() == 1 {
-        let _ = args.option("ASYNC") || args.option("SYNC");
+#[derive(Clone, Copy)]
+enum Mode {
+    Async,
+    Sync,
+    /// As `lazyfree-lazy-user-flush` has it.
+    Usual,
+}
+impl Mode {
+    /// Takes the one option that a flush may have. What else is left is a syntax error of the request.
+    fn parse(args: &mut Args) -> Mode {
+        let alone = args.remaining() == 1;
+        let asked = || args.one_of(&[("ASYNC", Mode::Async), ("SYNC", Mode::Sync)]);
+        alone.then(asked).flatten().unwrap_or(Mode::Usual)
+    }
+    fn finish(self, changes: &mut Changes, reply: &mut Reply) {
+        changes.store.awaits_garbage |= match self {
+            Mode::Async => false,
+            Mode::Sync => true,
+            Mode::Usual => !changes.store.flushes_lazily,
+        };
+        reply.ok();
     }
 }
 
-pub struct FlushDb;
+pub struct FlushDb(Mode);
 impl Command for FlushDb {
     const SPEC: Spec = flush("FLUSHDB").summary("Deletes all keys of the database.");
     fn parse(args: &mut Args) -> Result<FlushDb, CommandError> {
-        take_mode(args);
-        Ok(FlushDb)
+        Ok(FlushDb(Mode::parse(args)))
     }
 }
 impl WriteCommand for FlushDb {
@@ -45,24 +61,23 @@ impl WriteCommand for FlushDb {
         changes.clear(changes.db);
         // Told even if there was nothing to delete here: a replica may hold more.
         changes.rewrite(&[b"FLUSHDB"]);
-        reply.ok();
+        self.0.finish(changes, reply);
         Ok(())
     }
 }
 
-pub struct FlushAll;
+pub struct FlushAll(Mode);
 impl Command for FlushAll {
     const SPEC: Spec = flush("FLUSHALL").summary("Deletes all keys of all databases.");
     fn parse(args: &mut Args) -> Result<FlushAll, CommandError> {
-        take_mode(args);
-        Ok(FlushAll)
+        Ok(FlushAll(Mode::parse(args)))
     }
 }
 impl WriteCommand for FlushAll {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         (0..changes.store.databases().len()).for_each(|db| changes.clear(db));
         changes.rewrite(&[b"FLUSHALL"]);
-        reply.ok();
+        self.0.finish(changes, reply);
         Ok(())
     }
 }

@@ -20,7 +20,10 @@ struct Prompt {
 }
 impl Prompt {
     fn new() -> Prompt {
-        let board = Board::new(Config::default(), None, 7, NOW_MS);
+        Prompt::with(Config::default())
+    }
+    fn with(config: Config) -> Prompt {
+        let board = Board::new(config, None, 7, NOW_MS);
         let wants = Wants { effects: true, events: true, touched: true };
         let caller = Caller { touches: true, ..Caller::default() };
         Prompt { stage: Stage::new(board, 7, wants), now_ms: NOW_MS, caller }
@@ -498,6 +501,25 @@ fn databases_are_flushed() {
         FLUSHDB SYNC ASYNC → -ERR syntax error
         ",
     );
+}
+
+#[test]
+fn a_flush_waits_until_all_is_freed_unless_it_need_not() {
+    for (line, waits, waits_if_lazy) in [
+        ("FLUSHALL", true, false),
+        ("FLUSHALL SYNC", true, true),
+        ("FLUSHALL ASYNC", false, false),
+        ("FLUSHDB", true, false),
+        ("FLUSHDB sync", true, true),
+        ("FLUSHDB async", false, false),
+    ] {
+        for (lazyfree_lazy_user_flush, expected) in [(false, waits), (true, waits_if_lazy)] {
+            let mut prompt = Prompt::with(Config { lazyfree_lazy_user_flush, ..Config::default() });
+            prompt.run("SET a 1");
+            prompt.run(line);
+            assert_eq!(prompt.stage.store.awaits_garbage, expected, "{line}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod connection;
 mod expire;
 mod hyperloglog;
 mod keys;
+mod server;
 mod strings;
 
 use crate::compare::Compare;
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Generator]] = &[
     keys::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
+    server::GENERATORS,
 ];
 
 pub fn all_generators() -> Vec<&'static Generator> {
@@ -46,7 +48,7 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("CLIENT PAUSE", "stops the session that compares"),
     ("CLIENT REPLY", "takes the replies away that are compared"),
     ("CLIENT SETINFO", "since 7.2"),
-    ("COMMAND", "describes the server itself; the transcripts cover it"),
+    ("COMMAND", "but for the keys, it describes the server itself; the transcripts cover it"),
     ("CONFIG", "changes what later sequences see; the transcripts cover it"),
     ("DEBUG", "tells of each server's inside; the transcripts cover it"),
     ("HELLO", "tells each server's version; the transcripts cover it"),
