@@ -237,8 +237,9 @@ impl Actor for Connection {
     }
     fn stopped(&mut self, _: &mut Self::Context) {
         self.desk.board.unblock(&self.session.record);
-        self.desk.board.roster.leave(self.line.client);
+        // In this order: who is off the roster takes no place of `maxclients` any more.
         self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
+        self.desk.board.roster.leave(self.line.client);
         // This closes the socket. Who sees that finds its place free.
         self.desk.leave(self.line);
     }
