@@ -116,8 +116,9 @@ fn start() -> Receiver<Addr<Flooder>> {
             let board = Board::new(Config::default(), None, 1, now_ms());
             let expiry = Expiry::new(board.clone()).start();
             let data = Arbiter::new();
-            let keyspace =
-                Keyspace::start_in_arbiter(&data.handle(), move |_| Keyspace::new(board, 1, expiry));
+            let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+                Keyspace::new(ctx.address(), board, 1, expiry)
+            });
             let rng = fastrand::Rng::with_seed(1);
             let flooder =
                 Flooder { keyspace, remaining: 0, outstanding: 0, done: None, rng, pool: VecDeque::new() }

@@ -16,7 +16,8 @@
 //! # Invariants
 //!
 //! * Data is owned by one actor, the Keyspace. There is no lock around it, and no other way to it than a message.
-//! * Nothing below `actors` reads a clock, rolls dice, sleeps or spawns: time and randomness are handed in.
+//! * What data becomes depends on nothing but the commands: time and randomness are handed to the store. Clocks are
+//!   read below `actors` only to measure (the time of a command, uptime) and by TIME; DEBUG SLEEP sleeps.
 //! * A reply is written by meaning; no command tests for a protocol version.
 pub mod actors;
 pub mod allocator;

@@ -34,7 +34,7 @@ impl std::fmt::Display for Fatal {
 /// # Errors
 /// If a directory, a log, or an address of the configuration cannot be had.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
-    let Loaded { mut config, file, notices, renamed_commands, .. } = loaded;
+    let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
     rename_commands(&renamed_commands)?;
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
@@ -46,7 +46,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     log::start(config.loglevel, config.logfile.as_deref())
         .map_err(|error| Fatal(format!("Can't open the log file: {error}")))?;
     greet(&config, file.is_some());
-    notices.iter().for_each(|notice| tracing::info!("{notice}"));
+    // A warning: who relies on one of these must not miss it.
+    notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Err(short) = files::make_room(config.maxclients) {
         config.maxclients = short.clients_max.max(1);
         tracing::warn!("{short} maxclients has been reduced to {}.", config.maxclients);
@@ -57,6 +58,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
     }
     write_pid_file(&config);
+    adopt_password(&mut config, &users);
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
     let system = System::new();
     system.block_on(async { raise_curtain(board, tcp, unix) });
@@ -83,6 +85,18 @@ fn greet(config: &Config, has_file: bool) {
     }
     tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
 }
+/// `user default … >password`: users come later, but a file that asks for a password must not start an open server.
+fn adopt_password(config: &mut Config, users: &[Vec<String>]) {
+    let rules = users.iter().filter(|user| user.first().is_some_and(|name| name == "default")).flatten();
+    if let Some(password) = rules.filter_map(|rule| rule.strip_prefix('>')).next_back()
+        && config.requirepass.is_none()
+    {
+        tracing::warn!(
+            "The password of 'user default' is in effect as requirepass; its other rules wait for ACL"
+        );
+        config.requirepass = Some(password.to_string());
+    }
+}
 fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {
     match port {
         Some(port) => Fatal(format!(
@@ -107,7 +121,9 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let data = Arbiter::new();
     let keyspace = {
         let (board, expiry) = (board.clone(), expiry.clone());
-        Keyspace::start_in_arbiter(&data.handle(), move |_| Keyspace::new(board, fastrand::u64(..), expiry))
+        Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry)
+        })
     };
     let own: Vec<Arbiter> =
         if io_threads > 1 { (0..io_threads).map(|_| Arbiter::new()).collect() } else { vec![] };

@@ -40,6 +40,8 @@ pub struct Vitals {
     pub operations_per_second: AtomicU64,
     pub input_bytes_per_second: AtomicU64,
     pub output_bytes_per_second: AtomicU64,
+    /// Keys with a deadline. Posted by the Keyspace.
+    pub volatile_keys: AtomicUsize,
     /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,

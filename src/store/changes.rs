@@ -214,6 +214,13 @@ impl Changes<'_> {
 
     /// Sets a key to a string, whatever stood there.
     pub fn set_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
+        self.write_string(key, text, deadline, false)
+    }
+    /// As [`Changes::set_string`], by a command that has not looked the key up: it counts as a use of the old value.
+    pub fn overwrite_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
+        self.write_string(key, text, deadline, self.touches)
+    }
+    fn write_string(&mut self, key: &[u8], text: Text, deadline: Deadline, is_use: bool) {
         let hash = self.store.database(self.db).hash(key);
         let clock = self.store.access_clock();
         let Some(raw) = self.store.database(self.db).raw(hash, key) else {
@@ -223,6 +230,10 @@ impl Changes<'_> {
         };
         // SAFETY: the table owns the entry, and we own the table: nobody else looks at it meanwhile.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
+        if is_use {
+            let used = clock.touched(entry.get().clock(), || self.store.random_fraction());
+            entry.get().set_clock(used);
+        }
         let old = entry.get().deadline();
         let new = match deadline {
             Deadline::Keep => old,

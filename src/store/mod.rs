@@ -59,6 +59,13 @@ impl Default for EncodingLimits {
     }
 }
 
+/// How far a survey of all deadlines has come: the id of a database, and a cursor in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SurveyPlace {
+    id: u16,
+    cursor: u64,
+}
+
 /// A key whose deadline has passed.
 #[derive(Debug)]
 pub struct DueKey {
@@ -172,6 +179,38 @@ impl Store {
     }
     pub fn has_expired_seen(&self) -> bool {
         !self.expired_seen.borrow().is_empty()
+    }
+    /// Keys with a deadline, in all databases.
+    pub fn volatile(&self) -> usize {
+        self.databases.iter().map(Database::volatile).sum()
+    }
+    /// The deadlines of some entries from this place on, and where to go on; `None` when all databases were seen.
+    /// Whatever is armed meanwhile is told as any new deadline, so a wheel that is filled from both misses none.
+    pub fn survey(
+        &self,
+        from: SurveyPlace,
+        entries: usize,
+        found: &mut Vec<WheelEntry>,
+    ) -> Option<SurveyPlace> {
+        let SurveyPlace { id, cursor } = from;
+        let cursor = self.index_of(id).map_or(0, |index| {
+            let database = &self.databases[index];
+            let entries = if database.volatile() == 0 { 0 } else { entries };
+            if entries == 0 {
+                return 0;
+            }
+            database.scan(cursor, entries, &mut |entry| {
+                if let Some(deadline) = entry.deadline() {
+                    entry.set_armed(true);
+                    let position = database.hash(entry.key()) >> 16;
+                    found.push((deadline.max(0) as u64, Item::new(position, id)));
+                }
+            })
+        });
+        match cursor {
+            0 => (usize::from(id) + 1 < self.databases.len()).then(|| SurveyPlace { id: id + 1, cursor: 0 }),
+            cursor => Some(SurveyPlace { id, cursor }),
+        }
     }
     /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
     pub fn check_item(&mut self, item: Item, due: &mut Vec<DueKey>) {

@@ -11,6 +11,7 @@ mod connection;
 mod expire;
 mod hyperloglog;
 mod keys;
+mod memory;
 mod pause;
 mod protocol;
 mod scan;

@@ -1,15 +1,16 @@
 //! Expiry: knows *when*. It owns the timing wheel of all deadlines and works on a timer.
 //!
 //! It says when a deadline has come; whether the key is still there, and still has that deadline, is the Keyspace's to
-//! judge. At most one [`Due`] is unacknowledged, each of bounded size: a Keyspace under load is never swamped by time.
+//! judge. Deadlines are not taken out of the wheel when their keys go: they fire, and nothing is there. Where many have
+//! gone long before their time, the wheel is made anew from the deadlines that the Keyspace has. At most one [`Due`] is unacknowledged, each of bounded size: a Keyspace under load is never swamped by time.
 use crate::{
     actors::{
-        keyspace::{Due, Keyspace, PauseOver},
+        keyspace::{Due, Keyspace, PauseOver, Survey},
         now_ms,
     },
     board::Board,
     data::wheel::{Item, Wheel},
-    store::WheelEntry,
+    store::{SurveyPlace, WheelEntry},
 };
 use actix::prelude::*;
 use std::{
@@ -24,6 +25,10 @@ const ITEMS_MAX: usize = 1024;
 /// The clock of the world may be set: it is looked at again at least this often, ms.
 const SLEEP_MAX_MS: u64 = 500;
 
+/// So many deadlines of keys that are gone may always stay (12 bytes each).
+const DEAD_ITEMS_MIN: usize = 10_000;
+const LEAN_EVERY: Duration = Duration::from_secs(1);
+
 /// From the Keyspace: new deadlines.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -35,6 +40,14 @@ pub struct Deadlines(pub Vec<WheelEntry>);
 pub struct Done {
     pub again: Vec<WheelEntry>,
     pub spent: Vec<Item>,
+}
+
+/// From the Keyspace: a part of the survey that was asked for, and where it goes on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Surveyed {
+    pub found: Vec<WheelEntry>,
+    pub next: Option<SurveyPlace>,
 }
 
 /// From the Keyspace: send [`PauseOver`] at this time.
@@ -51,6 +64,8 @@ pub struct Serve(pub Addr<Keyspace>);
 
 pub struct Expiry {
     wheel: Wheel,
+    /// The wheel that is being made anew: it gets what the survey finds, and all that comes meanwhile.
+    next_wheel: Option<Wheel>,
     keyspace: Option<Addr<Keyspace>>,
     board: Arc<Board>,
     unacknowledged: bool,
@@ -64,6 +79,7 @@ impl Expiry {
     pub fn new(board: Arc<Board>) -> Expiry {
         Expiry {
             wheel: Wheel::new(now_ms() as u64),
+            next_wheel: None,
             keyspace: None,
             board,
             unacknowledged: false,
@@ -75,7 +91,24 @@ impl Expiry {
     fn insert(&mut self, entries: Vec<WheelEntry>) {
         for (deadline_ms, item) in entries {
             self.wheel.insert(deadline_ms, item);
+            if let Some(next) = &mut self.next_wheel {
+                next.insert(deadline_ms, item);
+            }
         }
+        self.post();
+    }
+    /// Begins to make the wheel anew when most of it is left over from keys that are gone.
+    fn keep_lean(&mut self) {
+        let alive = self.board.vitals.volatile_keys.load(Relaxed);
+        if self.next_wheel.is_some() || self.wheel.len() < 2 * alive + DEAD_ITEMS_MIN {
+            return;
+        }
+        if let Some(keyspace) = &self.keyspace {
+            self.next_wheel = Some(Wheel::new(now_ms() as u64));
+            keyspace.do_send(Survey(SurveyPlace::default()));
+        }
+    }
+    fn post(&self) {
         let vitals = &self.board.vitals;
         vitals.wheel_items.store(self.wheel.len(), Relaxed);
         vitals.wheel_bytes.store(self.wheel.allocated_bytes(), Relaxed);
@@ -117,6 +150,27 @@ impl Expiry {
 
 impl Actor for Expiry {
     type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(LEAN_EVERY, |expiry, _| expiry.keep_lean());
+    }
+}
+
+impl Handler<Surveyed> for Expiry {
+    type Result = ();
+    fn handle(&mut self, Surveyed { found, next }: Surveyed, ctx: &mut Self::Context) {
+        let Some(wheel) = &mut self.next_wheel else { return };
+        found.into_iter().for_each(|(deadline_ms, item)| wheel.insert(deadline_ms, item));
+        match (next, &self.keyspace) {
+            (Some(place), Some(keyspace)) => keyspace.do_send(Survey(place)),
+            _ => {
+                if let Some(wheel) = self.next_wheel.take() {
+                    self.wheel = wheel;
+                }
+                self.post();
+                self.work(ctx);
+            }
+        }
+    }
 }
 
 impl Handler<Serve> for Expiry {

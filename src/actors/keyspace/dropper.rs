@@ -1,6 +1,7 @@
 //! Frees large values on a thread of its own, so that no client waits for a big DEL; after FLUSHALL SYNC its own does.
+use super::{Keyspace, Sweep};
 use crate::{actors::courier::messages::Replies, board::Board, store::Garbage};
-use actix::Recipient;
+use actix::{Addr, Recipient};
 use std::{
     sync::{
         Arc,
@@ -21,11 +22,11 @@ pub struct Dropper {
     board: Arc<Board>,
 }
 impl Dropper {
-    pub fn start(board: Arc<Board>) -> Dropper {
+    pub fn start(board: Arc<Board>, keyspace: Addr<Keyspace>) -> Dropper {
         let (sender, loads) = channel();
         let posts = board.clone();
         if let Err(error) =
-            thread::Builder::new().name("dropper".into()).spawn(move || drop_all(loads, &posts))
+            thread::Builder::new().name("dropper".into()).spawn(move || drop_all(loads, &posts, &keyspace))
         {
             // The channel is closed then, and everything is freed where it falls.
             tracing::warn!("No thread for freeing large values: {error}");
@@ -48,8 +49,17 @@ impl Dropper {
     }
 }
 
-fn drop_all(loads: Receiver<Load>, board: &Board) {
-    loads.into_iter().for_each(|load| drop_load(load, board))
+/// From this many objects on, the Keyspace is asked to let go of the pages in which they lay.
+const OBJECTS_TO_SWEEP: usize = 1000;
+
+fn drop_all(loads: Receiver<Load>, board: &Board, keyspace: &Addr<Keyspace>) {
+    for load in loads {
+        let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
+        drop_load(load, board);
+        if objects >= OBJECTS_TO_SWEEP {
+            keyspace.do_send(Sweep);
+        }
+    }
 }
 fn drop_load(load: Load, board: &Board) {
     for piece in load.garbage {

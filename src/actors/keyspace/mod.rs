@@ -9,7 +9,7 @@ mod held;
 use crate::{
     actors::{
         courier::messages::{Batch, Replies, Run, Step},
-        expiry::{Deadlines, Expiry},
+        expiry::{Deadlines, Expiry, Surveyed},
         now_ms,
     },
     board::{Board, PauseScope},
@@ -20,7 +20,7 @@ use crate::{
     },
     data::wheel::Item,
     resp::Reply,
-    store::{DueKey, Wants, WheelEntry},
+    store::{DueKey, SurveyPlace, Wants, WheelEntry},
 };
 use actix::prelude::*;
 use dropper::Dropper;
@@ -47,6 +47,16 @@ pub struct Execute {
 pub struct Due {
     pub items: Vec<Item>,
 }
+
+/// From Expiry: it wants to hear the deadlines of all keys again, some at a time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Survey(pub SurveyPlace);
+
+/// From the dropper: much has been freed elsewhere that this thread had allocated.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Sweep;
 
 /// To itself: the mailbox has been drained, tell the others.
 #[derive(Message)]
@@ -75,9 +85,9 @@ pub struct Keyspace {
 const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
-    pub fn new(board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
+    pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
         Keyspace {
-            dropper: Dropper::start(board.clone()),
+            dropper: Dropper::start(board.clone(), address),
             // Nobody listens to effects, events or touched keys yet: the Persistence and PubSub actors will.
             stage: Stage::new(board, seed, Wants::default()),
             expiry,
@@ -137,6 +147,7 @@ impl Keyspace {
         if !garbage.is_empty() {
             self.dropper.drop_elsewhere(garbage);
         }
+        self.post_volatile();
     }
     /// Posts the counts that only the Keyspace can make. It must be done before the replies go out: what a client has
     /// seen happen must be counted for it, and CONFIG RESETSTAT must find it to set it back.
@@ -151,6 +162,9 @@ impl Keyspace {
         add(&vitals.misses, counts.misses.take());
         add(&vitals.expired, std::mem::take(&mut counts.expired));
         add(&vitals.changes, self.stage.record.take_changes());
+    }
+    fn post_volatile(&self) {
+        self.stage.board.vitals.volatile_keys.store(self.stage.store.volatile(), Relaxed);
     }
 }
 
@@ -186,6 +200,7 @@ impl Handler<Execute> for Keyspace {
                 let ends = vec![(turn.line, bytes.len())];
                 let replies = Replies { bytes, grafts, ends, spent: None };
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
+                self.post_volatile();
             } else {
                 ends.push((turn.line, reply.position()));
             }
@@ -227,7 +242,29 @@ impl Handler<Due> for Keyspace {
         again.extend(before);
         self.expiry.do_send(crate::actors::expiry::Done { again, spent: items });
         self.post();
+        self.post_volatile();
         self.note_changes(ctx);
+    }
+}
+
+/// Entries that one message of a survey looks at: some 50 µs of a cold table.
+const SURVEY_ENTRIES: usize = 500;
+
+impl Handler<Survey> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Survey(from): Survey, _: &mut Self::Context) {
+        let mut found = Vec::new();
+        let next = self.stage.store.survey(from, SURVEY_ENTRIES, &mut found);
+        self.expiry.do_send(Surveyed { found, next });
+    }
+}
+
+impl Handler<Sweep> for Keyspace {
+    type Result = ();
+    /// Only the thread that allocated a page can let go of it. The pages go back to the system later, from the
+    /// control thread: see the Supervisor's housekeeping.
+    fn handle(&mut self, _: Sweep, _: &mut Self::Context) {
+        crate::allocator::release_pages();
     }
 }
 

@@ -35,7 +35,16 @@ pub struct Rates {
     output: Rate,
     last: Option<Instant>,
     rounds: u64,
+    /// The most memory used since memory was last given back, bytes.
+    most_used_bytes: usize,
+    /// Times that memory is still to be given back, once a second.
+    purges: u32,
 }
+
+/// So much less memory in use is worth giving back to the system, bytes.
+const FREED_BYTES_TO_PURGE: usize = 4 * 1024 * 1024;
+/// What is freed on other threads becomes free for good a little later: it is looked for so many times.
+const PURGES: u32 = 3;
 
 impl Supervisor {
     pub(super) fn keep_house(&mut self) {
@@ -50,6 +59,22 @@ impl Supervisor {
         self.rates.rounds += 1;
         if self.rates.rounds.is_multiple_of(10) {
             self.close_idle();
+            self.return_memory();
+        }
+    }
+    /// Memory that was freed goes back to the system from here: the allocator would do it in the course of later
+    /// requests, and never if there are none.
+    fn return_memory(&mut self) {
+        let used = allocator::used_bytes();
+        let rates = &mut self.rates;
+        rates.most_used_bytes = rates.most_used_bytes.max(used);
+        if rates.most_used_bytes - used >= FREED_BYTES_TO_PURGE {
+            rates.most_used_bytes = used;
+            rates.purges = PURGES;
+        }
+        if let Some(left) = rates.purges.checked_sub(1) {
+            rates.purges = left;
+            allocator::purge();
         }
     }
     /// `timeout`: clients that asked nothing for so long, and do not wait for anything.

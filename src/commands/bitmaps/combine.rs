@@ -69,7 +69,7 @@ impl WriteCommand for BitOp {
         let length = result.len();
         if length > 0 {
             // As bytes even if they happen to be the digits of a number: more bits may follow.
-            changes.set_string(&self.destination, Text::Shared(result.into()), Deadline::Clear);
+            changes.overwrite_string(&self.destination, Text::Shared(result.into()), Deadline::Clear);
             changes.modified(Event::String, "set", &self.destination);
         } else if changes.lookup(&self.destination).is_some() {
             changes.remove(&self.destination);

@@ -233,7 +233,11 @@ impl WriteCommand for Set {
                 return Ok(());
             }
         }
-        changes.set_string(&self.key, Text::smallest(&self.value), deadline);
+        let text = Text::smallest(&self.value);
+        match self.get || self.condition.is_some() {
+            true => changes.set_string(&self.key, text, deadline),
+            false => changes.overwrite_string(&self.key, text, deadline),
+        }
         changes.modified(Event::String, "set", &self.key);
         if let Deadline::At(at) = deadline {
             changes.event_in(changes.db, Event::Generic, "expire", &self.key);
@@ -287,7 +291,7 @@ impl SetWithTtl {
     }
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply, name: &'static str) -> Outcome {
         let at = self.when.resolve(changes.now_ms(), name)?;
-        changes.set_string(&self.key, Text::smallest(&self.value), Deadline::At(at));
+        changes.overwrite_string(&self.key, Text::smallest(&self.value), Deadline::At(at));
         changes.modified(Event::String, "set", &self.key);
         changes.event_in(changes.db, Event::Generic, "expire", &self.key);
         rewrite_as_set(changes, &self.key, &self.value, at);
@@ -490,7 +494,7 @@ fn pairs(args: &mut Args, name: &str) -> Result<Vec<(Bytes, Bytes)>, CommandErro
 }
 fn set_all(changes: &mut Changes, pairs: &[(Bytes, Bytes)]) {
     for (key, value) in pairs {
-        changes.set_string(key, Text::smallest(value), Deadline::Clear);
+        changes.overwrite_string(key, Text::smallest(value), Deadline::Clear);
         changes.modified(Event::String, "set", key);
     }
 }

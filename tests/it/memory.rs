@@ -1,0 +1,60 @@
+//! Memory comes back: what keys leave behind is forgotten, and the system gets its pages again.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Server, Value, ours};
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if holds() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("never happened: {what}")
+}
+
+fn info(client: &mut Client, field: &str) -> u64 {
+    let Value::Bulk(text) = client.call(&["INFO", "everything"]) else { panic!("INFO is a bulk string") };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::to_string);
+    line.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("INFO tells {field}"))
+}
+
+#[test]
+fn deadlines_of_keys_that_are_gone_do_not_gather() {
+    let server = Server::start(&ours(), &[]);
+    let mut client = server.connect();
+    client.call(&["SET", "stays", "v", "EX", "86400"]);
+    client.call(&["SET", "ends", "v", "PX", "3000"]);
+    // The usual lock: taken for a day at most, released at once. One key, then many, then a flush.
+    for n in 0..12_000 {
+        client.call(&["SET", "lock", "me", "NX", "EX", "86400"]);
+        client.call(&["DEL", "lock"]);
+        if n % 4 == 0 {
+            client.call(&["SET", &format!("session:{n}"), "v", "EX", "86400"]);
+            client.call(&["PERSIST", &format!("session:{n}")]);
+        }
+    }
+    eventually("the wheel is made anew", || info(&mut client, "callboard_expiry_wheel_items") <= 2);
+    eventually("a deadline that lived through it comes", || {
+        client.call(&["EXISTS", "ends"]) == Value::Integer(0)
+    });
+    let Value::Integer(ttl) = client.call(&["TTL", "stays"]) else { panic!("TTL is an integer") };
+    assert!((80_000..=86_400).contains(&ttl), "{ttl}");
+}
+
+#[test]
+fn freed_memory_goes_back_to_the_system() {
+    let server = Server::start(&ours(), &[]);
+    let mut client = server.connect();
+    let resident = |client: &mut Client| info(client, "used_memory_rss");
+    let before = resident(&mut client);
+    client.call(&["SETBIT", "large", "1600000000", "1"]);
+    client.call(&["DEBUG", "POPULATE", "300000", "small", "100"]);
+    assert!(resident(&mut client) > before + 200_000_000, "large values are resident");
+    client.call(&["FLUSHALL"]);
+    eventually("the pages are back", || resident(&mut client) < before + 40_000_000);
+}
