@@ -100,13 +100,18 @@ impl Tally {
     }
     #[inline]
     pub fn called(&self, command: usize, nanoseconds: u64, failed: bool) {
+        self.called_in_a_row(command, 1, nanoseconds, failed as u64)
+    }
+    /// Several calls of one command, which together took this long.
+    #[inline]
+    pub fn called_in_a_row(&self, command: usize, calls: u64, nanoseconds: u64, failed: u64) {
         let row = &self.0[command];
-        Self::add(&row.calls, 1);
+        Self::add(&row.calls, calls);
         Self::add(&row.nanoseconds, nanoseconds);
         let buckets = row.buckets.get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::new(0)).collect());
-        Self::add(&buckets[bucket(nanoseconds)], 1);
-        if failed {
-            Self::add(&row.failed, 1)
+        Self::add(&buckets[bucket(nanoseconds / calls)], calls);
+        if failed > 0 {
+            Self::add(&row.failed, failed)
         }
     }
     pub fn rejected(&self, command: usize) {

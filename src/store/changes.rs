@@ -407,8 +407,8 @@ impl Changes<'_> {
     /// an item in the wheel was for exactly that.
     ///
     /// A later deadline adds nothing: the old item fires, finds the entry *unarmed*, and is put back for the new
-    /// one. An item that finds its entry armed is left over from another life of the key, and goes: so however often
-    /// a key is set and deleted, items do not gather.
+    /// one. An item that finds its entry armed is left over from another life of the key, and goes. Until then it
+    /// stays; where such items gather, Expiry makes the wheel anew.
     fn arm(&mut self, db: usize, hash: u64, old: Option<(i64, bool)>, entry: EntryRef) {
         let Some(new) = entry.deadline() else { return };
         match old {

@@ -206,6 +206,7 @@ impl Handler<Execute> for Keyspace {
             }
         }
         drop(steps);
+        self.stage.settle_times();
         self.post();
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
