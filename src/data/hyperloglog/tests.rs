@@ -161,7 +161,8 @@ fn try_everything(bytes: &[u8]) {
         let added = add(&mut bytes, &[number], 40);
         assert!(added.is_ok() || !valid);
     }
-    assert_eq!(to_dense(&mut bytes).is_ok(), valid);
+    // Values behind the last register do not count as valid, and yet are only left out here.
+    assert!(to_dense(&mut bytes).is_ok() || !valid);
 }
 
 proptest! {
