@@ -58,7 +58,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
     }
     write_pid_file(&config);
-    adopt_password(&mut config, &users);
+    adopt_password(&mut config, &users)?;
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
     let system = System::new();
     system.block_on(async { raise_curtain(board, tcp, unix) });
@@ -86,15 +86,27 @@ fn greet(config: &Config, has_file: bool) {
     tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
 }
 /// `user default … >password`: users come later, but a file that asks for a password must not start an open server.
-fn adopt_password(config: &mut Config, users: &[Vec<String>]) {
-    let rules = users.iter().filter(|user| user.first().is_some_and(|name| name == "default")).flatten();
-    if let Some(password) = rules.filter_map(|rule| rule.strip_prefix('>')).next_back()
+///
+/// # Errors
+/// If the default user is protected in a way that cannot be kept yet.
+fn adopt_password(config: &mut Config, users: &[Vec<String>]) -> Result<(), Fatal> {
+    let default = |user: &&Vec<String>| user.first().is_some_and(|name| name == "default");
+    let rules: Vec<&String> = users.iter().filter(default).flatten().skip(1).collect();
+    if let Some(password) = rules.iter().filter_map(|rule| rule.strip_prefix('>')).next_back()
         && config.requirepass.is_none()
     {
         tracing::warn!(
             "The password of 'user default' is in effect as requirepass; its other rules wait for ACL"
         );
         config.requirepass = Some(password.to_string());
+    }
+    let is_protected =
+        |rule: &&&String| rule.starts_with('#') || ["off", "resetpass"].contains(&rule.as_str());
+    match rules.iter().find(is_protected) {
+        Some(rule) if config.requirepass.is_none() => Err(Fatal(format!(
+            "'user default' has the rule '{rule}', which waits for ACL: the server would be open. Set requirepass instead."
+        ))),
+        _ => Ok(()),
     }
 }
 fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {

@@ -42,6 +42,8 @@ pub struct Vitals {
     pub output_bytes_per_second: AtomicU64,
     /// Keys with a deadline. Posted by the Keyspace.
     pub volatile_keys: AtomicUsize,
+    /// Keys that a survey of all deadlines would look at. Posted by the Keyspace.
+    pub keys_to_survey: AtomicUsize,
     /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,

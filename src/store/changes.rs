@@ -214,13 +214,13 @@ impl Changes<'_> {
 
     /// Sets a key to a string, whatever stood there.
     pub fn set_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
-        self.write_string(key, text, deadline, false)
+        self.write_string(key, text, deadline, true)
     }
     /// As [`Changes::set_string`], by a command that has not looked the key up: it counts as a use of the old value.
     pub fn overwrite_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
-        self.write_string(key, text, deadline, self.touches)
+        self.write_string(key, text, deadline, false)
     }
-    fn write_string(&mut self, key: &[u8], text: Text, deadline: Deadline, is_use: bool) {
+    fn write_string(&mut self, key: &[u8], text: Text, deadline: Deadline, looked_up: bool) {
         let hash = self.store.database(self.db).hash(key);
         let clock = self.store.access_clock();
         let Some(raw) = self.store.database(self.db).raw(hash, key) else {
@@ -230,7 +230,13 @@ impl Changes<'_> {
         };
         // SAFETY: the table owns the entry, and we own the table: nobody else looks at it meanwhile.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
-        if is_use {
+        let expired = entry.get().deadline().is_some_and(|deadline| deadline <= self.now_ms());
+        if expired && !looked_up {
+            // What stands there is gone already: nothing of it is kept.
+            self.expire(self.db, key);
+            return self.write_string(key, text, deadline, true);
+        }
+        if self.touches && !looked_up {
             let used = clock.touched(entry.get().clock(), || self.store.random_fraction());
             entry.get().set_clock(used);
         }

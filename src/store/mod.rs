@@ -184,6 +184,10 @@ impl Store {
     pub fn volatile(&self) -> usize {
         self.databases.iter().map(Database::volatile).sum()
     }
+    /// Keys, with a deadline or not, in the databases that have any with one: what a survey has to look at.
+    pub fn keys_to_survey(&self) -> usize {
+        self.databases.iter().filter(|database| database.volatile() > 0).map(Database::len).sum()
+    }
     /// The deadlines of some entries from this place on, and where to go on; `None` when all databases were seen.
     /// Whatever is armed meanwhile is told as any new deadline, so a wheel that is filled from both misses none.
     pub fn survey(
@@ -201,7 +205,6 @@ impl Store {
             }
             database.scan(cursor, entries, &mut |entry| {
                 if let Some(deadline) = entry.deadline() {
-                    entry.set_armed(true);
                     let position = database.hash(entry.key()) >> 16;
                     found.push((deadline.max(0) as u64, Item::new(position, id)));
                 }

@@ -28,7 +28,7 @@ fn deadlines_of_keys_that_are_gone_do_not_gather() {
     let server = Server::start(&ours(), &[]);
     let mut client = server.connect();
     client.call(&["SET", "stays", "v", "EX", "86400"]);
-    client.call(&["SET", "ends", "v", "PX", "3000"]);
+    client.call(&["SET", "ends", "v", "PX", "6000"]);
     // The usual lock: taken for a day at most, released at once. One key, then many, then a flush.
     for n in 0..12_000 {
         client.call(&["SET", "lock", "me", "NX", "EX", "86400"]);
@@ -40,9 +40,8 @@ fn deadlines_of_keys_that_are_gone_do_not_gather() {
     }
     // 15,000 deadlines are left over, of which the wheel keeps 10,000 at the most.
     eventually("the wheel is made anew", || info(&mut client, "callboard_expiry_wheel_items") < 10_100);
-    eventually("a deadline that lived through it comes", || {
-        client.call(&["EXISTS", "ends"]) == Value::Integer(0)
-    });
+    // The key itself is not asked for: a reader would hide it, and so have it deleted.
+    eventually("a deadline that lived through it comes", || client.call(&["DBSIZE"]) == Value::Integer(3001));
     let Value::Integer(ttl) = client.call(&["TTL", "stays"]) else { panic!("TTL is an integer") };
     assert!((80_000..=86_400).contains(&ttl), "{ttl}");
 }

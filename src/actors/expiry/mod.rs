@@ -40,6 +40,8 @@ pub struct Deadlines(pub Vec<WheelEntry>);
 pub struct Done {
     pub again: Vec<WheelEntry>,
     pub spent: Vec<Item>,
+    /// Nothing was judged, all come back: during a pause.
+    pub unchecked: bool,
 }
 
 /// From the Keyspace: a part of the survey that was asked for, and where it goes on.
@@ -99,8 +101,11 @@ impl Expiry {
     }
     /// Begins to make the wheel anew when most of it is left over from keys that are gone.
     fn keep_lean(&mut self) {
-        let alive = self.board.vitals.volatile_keys.load(Relaxed);
-        if self.next_wheel.is_some() || self.wheel.len() < 2 * alive + DEAD_ITEMS_MIN {
+        let vitals = &self.board.vitals;
+        // A survey looks at every key: it must not come more often than once for as many dead items.
+        let alive = vitals.volatile_keys.load(Relaxed);
+        let bearable = 2 * alive + vitals.keys_to_survey.load(Relaxed) + DEAD_ITEMS_MIN;
+        if self.next_wheel.is_some() || self.wheel.len() < bearable {
             return;
         }
         if let Some(keyspace) = &self.keyspace {
@@ -191,10 +196,16 @@ impl Handler<Deadlines> for Expiry {
 
 impl Handler<Done> for Expiry {
     type Result = ();
-    fn handle(&mut self, Done { again, spent }: Done, ctx: &mut Self::Context) {
+    fn handle(&mut self, Done { again, spent, unchecked }: Done, ctx: &mut Self::Context) {
         self.unacknowledged = false;
         self.spare = spent;
-        self.insert(again);
+        if unchecked {
+            // The next wheel hears of those that live from the survey, or has heard of them when they were set.
+            again.into_iter().for_each(|(deadline_ms, item)| self.wheel.insert(deadline_ms, item));
+            self.post();
+        } else {
+            self.insert(again);
+        }
         self.work(ctx);
     }
 }

@@ -147,7 +147,6 @@ impl Keyspace {
         if !garbage.is_empty() {
             self.dropper.drop_elsewhere(garbage);
         }
-        self.post_volatile();
     }
     /// Posts the counts that only the Keyspace can make. It must be done before the replies go out: what a client has
     /// seen happen must be counted for it, and CONFIG RESETSTAT must find it to set it back.
@@ -162,9 +161,12 @@ impl Keyspace {
         add(&vitals.misses, counts.misses.take());
         add(&vitals.expired, std::mem::take(&mut counts.expired));
         add(&vitals.changes, self.stage.record.take_changes());
+        self.post_volatile();
     }
     fn post_volatile(&self) {
-        self.stage.board.vitals.volatile_keys.store(self.stage.store.volatile(), Relaxed);
+        let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
+        vitals.volatile_keys.store(store.volatile(), Relaxed);
+        vitals.keys_to_survey.store(store.keys_to_survey(), Relaxed);
     }
 }
 
@@ -199,8 +201,9 @@ impl Handler<Execute> for Keyspace {
                 let (bytes, grafts) = reply.split_off(start).into_parts();
                 let ends = vec![(turn.line, bytes.len())];
                 let replies = Replies { bytes, grafts, ends, spent: None };
+                self.stage.settle_times();
+                self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
-                self.post_volatile();
             } else {
                 ends.push((turn.line, reply.position()));
             }
@@ -226,6 +229,7 @@ impl Handler<Due> for Keyspace {
             self.expiry.do_send(crate::actors::expiry::Done {
                 again: items.iter().map(|&item| (later_ms, item)).collect(),
                 spent: items,
+                unchecked: true,
             });
             return;
         }
@@ -241,9 +245,8 @@ impl Handler<Due> for Keyspace {
         self.due = due;
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
         again.extend(before);
-        self.expiry.do_send(crate::actors::expiry::Done { again, spent: items });
+        self.expiry.do_send(crate::actors::expiry::Done { again, spent: items, unchecked: false });
         self.post();
-        self.post_volatile();
         self.note_changes(ctx);
     }
 }

@@ -68,7 +68,7 @@ impl Supervisor {
         let used = allocator::used_bytes();
         let rates = &mut self.rates;
         rates.most_used_bytes = rates.most_used_bytes.max(used);
-        if rates.most_used_bytes - used >= FREED_BYTES_TO_PURGE {
+        if rates.most_used_bytes - used >= FREED_BYTES_TO_PURGE.max(used / 16) {
             rates.most_used_bytes = used;
             rates.purges = PURGES;
         }
