@@ -26,6 +26,8 @@ use std::{
 
 /// Room that a large request may have before more of it has come, bytes.
 const ROOM_BYTES_MIN: usize = 1024 * 1024;
+/// What a client may send ahead before it has authenticated, bytes.
+const UNAUTHENTICATED_BYTES_MAX: usize = 1024 * 1024;
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 
@@ -213,8 +215,8 @@ impl Connection {
         self.session.record.input_bytes.fetch_add(count as u64, Relaxed);
         self.desk.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
         let limit = self.desk.board.config.load().client_query_buffer_limit;
-        let unauthenticated_limit = 1024 * 1024;
-        let limit = if !self.session.must_authenticate() { limit } else { limit.min(unauthenticated_limit) };
+        let limit =
+            if !self.session.must_authenticate() { limit } else { limit.min(UNAUTHENTICATED_BYTES_MAX) };
         if self.partial.len() > limit {
             tracing::warn!(
                 "Closing client id={} addr={} that reached max query buffer length: {} bytes",

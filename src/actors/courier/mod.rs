@@ -10,7 +10,11 @@ pub mod messages;
 pub mod socket;
 
 use crate::{
-    actors::{connection::Connection, keyspace::Keyspace, supervisor::Supervisor},
+    actors::{
+        connection::{Connection, HangUp, Resume},
+        keyspace::{Execute, Keyspace},
+        supervisor::Supervisor,
+    },
     board::{Board, ClientRecord, Tally},
     commands::{registry::Registry, session::Session},
     resp::reply::Graft,
@@ -84,7 +88,7 @@ impl Desk {
         self.outbox_bytes.set(0);
         if !batch.is_empty() {
             let (reply_to, spent_bytes) = (self.courier.clone().recipient(), self.spare_bytes.take());
-            self.keyspace.do_send(crate::actors::keyspace::Execute { batch, reply_to, spent_bytes });
+            self.keyspace.do_send(Execute { batch, reply_to, spent_bytes });
         }
     }
     /// Runs `act` on a client's line, if it is still there.
@@ -109,7 +113,7 @@ impl Desk {
     fn hang_up(&self, id: LineId) {
         self.with_line(id, |line| {
             line.closing = true;
-            line.connection.do_send(crate::actors::connection::HangUp);
+            line.connection.do_send(HangUp);
         });
     }
     /// Ends the connection once all that is pending for it is written.
@@ -137,7 +141,7 @@ impl Desk {
     fn resume(&self, id: LineId) {
         self.with_line(id, |line| {
             line.wants_resume = false;
-            line.connection.do_send(crate::actors::connection::Resume);
+            line.connection.do_send(Resume);
         });
     }
     pub fn leave(&self, id: LineId) {
@@ -266,7 +270,7 @@ impl Handler<Close> for Courier {
     fn handle(&mut self, _: Close, _: &mut Self::Context) {
         for (_, line) in self.desk.lines.borrow_mut().iter_mut() {
             let _ = line.flush(&self.desk.board);
-            line.connection.do_send(crate::actors::connection::HangUp);
+            line.connection.do_send(HangUp);
         }
     }
 }

@@ -9,7 +9,7 @@ mod held;
 use crate::{
     actors::{
         courier::messages::{Batch, Replies, Run, Step},
-        expiry::{Deadlines, Expiry, Surveyed},
+        expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
         now_ms,
     },
     board::{Board, PauseScope},
@@ -226,7 +226,7 @@ impl Handler<Due> for Keyspace {
         let frozen = self.stage.board.pause.at(now_ms).is_some() || !self.stage.store.expires_actively;
         if frozen {
             let later_ms = now_ms as u64 + 100;
-            self.expiry.do_send(crate::actors::expiry::Done {
+            self.expiry.do_send(Done {
                 again: items.iter().map(|&item| (later_ms, item)).collect(),
                 spent: items,
                 unchecked: true,
@@ -245,7 +245,7 @@ impl Handler<Due> for Keyspace {
         self.due = due;
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
         again.extend(before);
-        self.expiry.do_send(crate::actors::expiry::Done { again, spent: items, unchecked: false });
+        self.expiry.do_send(Done { again, spent: items, unchecked: false });
         self.post();
         self.note_changes(ctx);
     }
@@ -292,7 +292,7 @@ impl Keyspace {
             && self.pause_end_asked_ms != until_ms
         {
             self.pause_end_asked_ms = until_ms;
-            self.expiry.do_send(crate::actors::expiry::WakeAfterPause { at_ms: until_ms as u64 });
+            self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
         }
     }
 }
