@@ -4,7 +4,7 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::error::CommandError;
+use crate::{data::number, error::CommandError};
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,7 +120,13 @@ impl Reply {
     }
     /// A double: RESP2 clients get its text as a bulk string.
     pub fn double(&mut self, value: f64) {
-        let text = crate::data::number::format_double(value);
+        // Scores are integers more often than not, and those are quick to write.
+        match number::integral(value).filter(|&integer| integer != 0) {
+            Some(integer) => self.double_text(itoa::Buffer::new().format(integer)),
+            None => self.double_text(&number::format_double(value)),
+        }
+    }
+    fn double_text(&mut self, text: &str) {
         match self.protocol {
             Protocol::Resp2 => self.bulk(text.as_bytes()),
             Protocol::Resp3 => {
@@ -188,6 +194,21 @@ impl Reply {
     /// Unordered members; an array for RESP2.
     pub fn set(&mut self, count: usize) {
         self.head(if self.protocol == Protocol::Resp3 { b'~' } else { b'*' }, count as i64)
+    }
+    /// Members that each come with their score: pairs for RESP3, for RESP2 a flat array of twice as many.
+    pub fn scored(&mut self, count: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.array(2 * count),
+            Protocol::Resp3 => self.array(count),
+        }
+    }
+    /// One of them.
+    pub fn scored_member(&mut self, member: &[u8], score: f64) {
+        if self.protocol == Protocol::Resp3 {
+            self.array(2);
+        }
+        self.bulk(member);
+        self.double(score);
     }
     /// Pairs; for RESP2 a flat array of twice as many.
     pub fn map(&mut self, pairs: usize) {

@@ -230,7 +230,7 @@ fn a_long_member_is_held_once_however_often_it_moves() {
 fn it_is_a_sorted_vector_when_it_is_high_too() {
     let mut rng = fastrand::Rng::with_seed(9);
     let (mut ranking, mut model) = (Ranking::new(), Model::default());
-    let mut grow = |to: usize, ranking: &mut Ranking, model: &mut Model, rng: &mut fastrand::Rng| {
+    let grow = |to: usize, ranking: &mut Ranking, model: &mut Model, rng: &mut fastrand::Rng| {
         while model.0.len() < to {
             let member = format!("{}:{}", "x".repeat(rng.usize(..60)), rng.u32(..));
             apply(Step::Insert(f64::from(rng.u8(..9)), member.into_bytes()), ranking, model);
