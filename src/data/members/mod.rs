@@ -201,8 +201,8 @@ impl Members {
         }
         for _ in 0..DRAWS_MAX {
             let number = random();
-            let index = ((number >> 32) * self.buckets as u64 >> 32) as usize;
-            let slot = ((number & 0xffff_ffff) * self.fullest as u64 >> 32) as usize;
+            let index = (((number >> 32) * self.buckets as u64) >> 32) as usize;
+            let slot = (((number & 0xffff_ffff) * self.fullest as u64) >> 32) as usize;
             if slot < self.bucket(index).len() {
                 return Some((index, slot));
             }

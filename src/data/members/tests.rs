@@ -82,7 +82,7 @@ proptest! {
                 let n = rng.usize(..2 * count);
                 if rng.bool() {
                     members.insert(format!("m{n}").as_bytes(), b"", false);
-                } else if n % keep != 0 {
+                } else if !n.is_multiple_of(keep) {
                     members.remove(format!("m{n}").as_bytes());
                 }
             }
