@@ -5,7 +5,7 @@
 mod hash;
 mod list;
 mod set;
-mod sorted_set;
+pub mod sorted_set;
 mod stream;
 
 pub use hash::Hash;
