@@ -18,6 +18,7 @@ mod connection;
 mod hyperloglog;
 mod keys;
 mod server;
+mod sorted_sets;
 mod strings;
 #[cfg(test)]
 mod testing;
