@@ -38,6 +38,12 @@ impl<'a> Args<'a> {
     pub fn request(&self) -> &'a Request {
         self.request
     }
+    /// Takes the next `count` arguments, to be read by themselves.
+    pub fn split_off(&mut self, count: usize) -> Args<'a> {
+        let words = Args { next: self.next, ..*self };
+        self.next += count;
+        words
+    }
     /// How many arguments are left.
     pub fn remaining(&self) -> usize {
         self.request.len() - self.next

@@ -15,6 +15,7 @@ pub mod waiting;
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod server;

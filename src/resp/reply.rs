@@ -136,6 +136,19 @@ impl Reply {
             }
         }
     }
+    /// A double in plain decimal text, with up to 17 digits behind the point and no exponent.
+    pub fn plain_double(&mut self, value: f64) {
+        let text = format!("{value:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.out.extend_from_slice(text.as_bytes());
+                self.out.extend_from_slice(b"\r\n")
+            }
+        }
+    }
     /// A number too large for an integer, given by its digits.
     pub fn big_number(&mut self, digits: &str) {
         match self.protocol {
