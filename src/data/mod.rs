@@ -8,6 +8,8 @@ pub mod glob;
 pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
+pub mod lzf;
+
 pub mod long_double;
 pub mod number;
 pub mod quoting;
