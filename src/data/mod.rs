@@ -12,6 +12,7 @@ pub mod lzf;
 
 pub mod long_double;
 pub mod number;
+pub mod quicklist;
 pub mod quoting;
 pub mod table;
 pub mod wheel;

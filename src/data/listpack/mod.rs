@@ -20,19 +20,21 @@ mod tests;
 use std::fmt;
 
 use self::block::Block;
-pub use self::element::Element;
 use self::element::{END, backlen_len, encoding_len, is_backlen, read_backlen};
+pub use self::element::{Element, Needle};
 pub use self::iter::{Iter, Pairs};
 use super::Corrupt;
 
 /// Bytes before the first element.
 const HEADER_BYTES: usize = 6;
+/// Bytes of a listpack without elements.
+pub(in crate::data) const FRAME_BYTES: usize = HEADER_BYTES + 1;
 const COUNT_AT: usize = 4;
 /// The count from which on elements are not counted any more.
 const COUNT_UNKNOWN: u16 = u16::MAX;
 /// No listpack grows beyond this by a command; larger items need another home.
 const BYTES_MAX: usize = 1 << 30;
-const EMPTY: [u8; HEADER_BYTES + 1] = [0, 0, 0, 0, 0, 0, END];
+const EMPTY: [u8; FRAME_BYTES] = [0, 0, 0, 0, 0, 0, END];
 
 #[derive(Clone)]
 pub struct Listpack(Block);
@@ -62,6 +64,19 @@ impl Listpack {
             return Err(Corrupt);
         }
         Ok(Listpack(Block::copy_of(bytes)))
+    }
+
+    /// A listpack of elements as they stand in one, and their number. The caller had them from a listpack.
+    pub(in crate::data) fn from_elements(elements: &[u8], count: usize) -> Listpack {
+        let mut listpack = Listpack::new();
+        listpack.0.splice(HEADER_BYTES, 0, elements.len()).copy_from_slice(elements);
+        listpack.set_count(count);
+        listpack
+    }
+
+    /// The elements as they stand in it, without header and end.
+    pub(in crate::data) fn elements(&self) -> &[u8] {
+        &self.as_bytes()[HEADER_BYTES..self.end()]
     }
 
     /// The whole listpack, header and end included.
@@ -200,17 +215,11 @@ impl Listpack {
     pub fn find(&self, from: Option<usize>, item: &[u8], skip: usize) -> Option<usize> {
         let bytes = self.as_bytes();
         let end = bytes.len() - 1;
-        let wanted = Element::of(item);
+        let needle = Needle::new(item);
         let mut position = from.unwrap_or(HEADER_BYTES);
         while position < end {
             let (element, next) = element::read(bytes, position);
-            let found = match (element, wanted) {
-                (Element::Integer(one), Element::Integer(other)) => one == other,
-                // A listpack from elsewhere may hold as text what we would hold as an integer.
-                (Element::Bytes(bytes), _) => bytes == item,
-                (Element::Integer(_), Element::Bytes(_)) => false,
-            };
-            if found {
+            if needle.equals(element) {
                 return Some(position);
             }
             position = next;
@@ -341,7 +350,7 @@ impl Listpack {
     pub fn merge(self, other: Listpack) -> Listpack {
         let len = self.len() + other.len();
         let mut merged = self;
-        let elements = &other.as_bytes()[HEADER_BYTES..other.end()];
+        let elements = other.elements();
         merged.0.splice(merged.end(), 0, elements.len()).copy_from_slice(elements);
         merged.set_count(len);
         merged
@@ -349,12 +358,8 @@ impl Listpack {
 
     /// Takes the elements from an index on into a listpack of their own.
     pub fn split_off(&mut self, index: usize) -> Listpack {
-        let mut back = Listpack::new();
-        let Some(position) = self.walk(index) else { return back };
-        let len = self.len();
-        let elements = &self.as_bytes()[position..self.end()];
-        back.0.splice(HEADER_BYTES, 0, elements.len()).copy_from_slice(elements);
-        back.set_count(len - index);
+        let Some(position) = self.walk(index) else { return Listpack::new() };
+        let back = Listpack::from_elements(&self.as_bytes()[position..self.end()], self.len() - index);
         self.0.splice(position, self.end() - position, 0);
         self.set_count(index);
         back
@@ -363,14 +368,14 @@ impl Listpack {
 
 /// The position behind the element at `position`.
 #[inline]
-fn behind(bytes: &[u8], position: usize) -> usize {
+pub(in crate::data) fn behind(bytes: &[u8], position: usize) -> usize {
     let encoding = encoding_len(bytes, position).expect("a position is that of an element");
     position + encoding + backlen_len(encoding)
 }
 
 /// The position of the element that ends at `position`, which is not the first.
 #[inline]
-fn before(bytes: &[u8], position: usize) -> usize {
+pub(in crate::data) fn before(bytes: &[u8], position: usize) -> usize {
     let encoding =
         read_backlen(bytes, position).expect("before a position that is not the first stands an element");
     position - encoding - backlen_len(encoding)
