@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::End;
-use super::run::{Run, position};
+use super::run::Run;
 use crate::allocator::block_bytes;
+use crate::data::listpack::slice::position;
 use crate::data::listpack::{Element, FRAME_BYTES, Iter, Needle};
 use crate::data::lzf;
 

@@ -5,7 +5,8 @@
 //! needed, and pushing and popping takes amortised constant time at either end.
 
 use crate::allocator::block_bytes;
-use crate::data::listpack::{Element, FRAME_BYTES, Iter, Needle, before, behind};
+use crate::data::listpack::slice::{before, behind, matching, position, remove_all};
+use crate::data::listpack::{Element, FRAME_BYTES, Iter, Needle};
 
 #[derive(Clone)]
 pub(super) struct Run {
@@ -134,21 +135,10 @@ impl Run {
     /// Removes elements that equal the needle, of those from the head (or from the tail) on not more than `max`;
     /// returns how many.
     pub(super) fn remove_matching(&mut self, needle: &Needle, from_tail: bool, max: usize) -> usize {
-        let mut found = positions(self.elements(), needle, from_tail, max);
-        if from_tail {
-            found.reverse();
-        }
-        let Some(&first) = found.first() else { return 0 };
+        let found = matching(self.elements(), needle, from_tail, max);
         let elements = self.elements_mut();
-        let mut kept_end = first;
-        for (number, &position) in found.iter().enumerate() {
-            let keep_from = behind(elements, position);
-            let keep_to = found.get(number + 1).copied().unwrap_or(elements.len());
-            elements.copy_within(keep_from..keep_to, kept_end);
-            kept_end += keep_to - keep_from;
-        }
-        let len = elements.len();
-        self.splice(kept_end, len - kept_end, 0);
+        let (len, kept) = (elements.len(), remove_all(elements, &found));
+        self.splice(kept, len - kept, 0);
         self.count -= found.len() as u32;
         found.len()
     }
@@ -226,27 +216,4 @@ impl Run {
         self.start = start as u32;
         self.end = u32::try_from(start + used).expect("a node holds less than 4 GiB");
     }
-}
-
-/// Where the element of an index stands among `count` elements.
-pub(super) fn position(elements: &[u8], count: usize, index: usize) -> usize {
-    if index <= count / 2 {
-        (0..index).fold(0, |position, _| behind(elements, position))
-    } else {
-        (index..count).fold(elements.len(), |position, _| before(elements, position))
-    }
-}
-
-/// Positions of the elements that equal the needle, from the head or from the tail on, not more than `max`.
-fn positions(elements: &[u8], needle: &Needle, from_tail: bool, max: usize) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut position = if from_tail { elements.len() } else { 0 };
-    while found.len() < max && position != if from_tail { 0 } else { elements.len() } {
-        let at = if from_tail { before(elements, position) } else { position };
-        if Iter::new(elements, at, elements.len()).next().is_some_and(|element| needle.equals(element)) {
-            found.push(at);
-        }
-        position = if from_tail { at } else { behind(elements, at) };
-    }
-    found
 }
