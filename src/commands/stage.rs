@@ -72,7 +72,8 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        self.store.limits = EncodingLimits::of(&config);
+        let list_plain_from_bytes = self.store.limits.list_plain_from_bytes;
+        self.store.limits = EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config) };
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }
