@@ -8,6 +8,7 @@ pub mod help;
 pub mod key_positions;
 pub mod registry;
 pub mod session;
+pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
@@ -17,6 +18,7 @@ mod bitmaps;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
 mod strings;
 #[cfg(test)]

@@ -72,8 +72,9 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        let list_plain_from_bytes = self.store.limits.list_plain_from_bytes;
-        self.store.limits = EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config) };
+        let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
+        self.store.limits =
+            EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config, hash_seed) };
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }

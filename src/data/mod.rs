@@ -4,6 +4,7 @@
 //! structure needs of the world is an argument. So each can be tested against a simple model.
 
 pub mod bits;
+pub mod geohash;
 pub mod glob;
 pub mod hyperloglog;
 pub mod intset;
@@ -11,6 +12,7 @@ pub mod listpack;
 pub mod lzf;
 
 pub mod long_double;
+pub mod members;
 pub mod number;
 pub mod quicklist;
 pub mod quoting;

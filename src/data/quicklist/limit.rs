@@ -23,6 +23,14 @@ impl NodeLimit {
         }
     }
 
+    /// The parameter that means this limit.
+    pub fn parameter(self) -> i64 {
+        match self {
+            NodeLimit::Elements(max) => max as i64,
+            NodeLimit::Bytes(max) => 11 - i64::from(max.ilog2()),
+        }
+    }
+
     /// Whether a listpack of so many bytes (its frame included) and elements is too large.
     #[inline]
     pub fn is_exceeded(self, bytes: usize, elements: usize) -> bool {

@@ -42,6 +42,7 @@ fn limits_are_those_of_the_parameter() {
         (128, NodeLimit::Elements(128)),
     ] {
         assert_eq!(NodeLimit::of(parameter), limit);
+        assert_eq!(NodeLimit::of(limit.parameter() as i32), limit);
     }
     assert!(!NodeLimit::of(-1).is_exceeded(4096, 5000) && NodeLimit::of(-1).is_exceeded(4097, 1));
     assert!(!NodeLimit::of(3).is_exceeded(8192, 3) && NodeLimit::of(3).is_exceeded(8193, 3));

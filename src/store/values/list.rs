@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Stored, super::EncodingLimits};
+use super::{super::EncodingLimits, Stored};
 use crate::data::listpack::{Element, Listpack, Needle};
 pub use crate::data::quicklist::End;
 use crate::data::quicklist::{Layout, NodeLimit, Quicklist};
