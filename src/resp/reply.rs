@@ -4,7 +4,10 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::{data::number, error::CommandError};
+use crate::{
+    data::{listpack::Element, number},
+    error::CommandError,
+};
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,6 +182,14 @@ impl Reply {
     /// A bulk string that shows an integer.
     pub fn bulk_integer(&mut self, n: i64) {
         self.bulk(itoa::Buffer::new().format(n).as_bytes())
+    }
+    /// What a compact encoding holds, as a bulk string.
+    #[inline]
+    pub fn element(&mut self, element: Element) {
+        match element {
+            Element::Bytes(bytes) => self.bulk(bytes),
+            Element::Integer(integer) => self.bulk_integer(integer),
+        }
     }
     /// Text with a format (`txt`, `mkd`); RESP2 clients get a plain bulk string.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
