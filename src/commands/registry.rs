@@ -17,7 +17,9 @@ static FAMILIES: &[&[Entry]] = &[
     super::strings::COMMANDS,
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
+    super::lists::COMMANDS,
     super::sorted_sets::COMMANDS,
+    super::geo::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

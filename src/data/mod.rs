@@ -9,9 +9,12 @@ pub mod glob;
 pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
+pub mod lzf;
+
 pub mod long_double;
 pub mod members;
 pub mod number;
+pub mod quicklist;
 pub mod quoting;
 pub mod ranking;
 pub mod table;

@@ -4,7 +4,10 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::{data::number, error::CommandError};
+use crate::{
+    data::{listpack::Element, number},
+    error::CommandError,
+};
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +139,19 @@ impl Reply {
             }
         }
     }
+    /// A double in plain decimal text, with up to 17 digits behind the point and no exponent.
+    pub fn plain_double(&mut self, value: f64) {
+        let text = format!("{value:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.out.extend_from_slice(text.as_bytes());
+                self.out.extend_from_slice(b"\r\n")
+            }
+        }
+    }
     /// A number too large for an integer, given by its digits.
     pub fn big_number(&mut self, digits: &str) {
         match self.protocol {
@@ -166,6 +182,14 @@ impl Reply {
     /// A bulk string that shows an integer.
     pub fn bulk_integer(&mut self, n: i64) {
         self.bulk(itoa::Buffer::new().format(n).as_bytes())
+    }
+    /// What a compact encoding holds, as a bulk string.
+    #[inline]
+    pub fn element(&mut self, element: Element) {
+        match element {
+            Element::Bytes(bytes) => self.bulk(bytes),
+            Element::Integer(integer) => self.bulk_integer(integer),
+        }
     }
     /// Text with a format (`txt`, `mkd`); RESP2 clients get a plain bulk string.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {

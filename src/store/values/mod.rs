@@ -9,7 +9,7 @@ pub mod sorted_set;
 mod stream;
 
 pub use hash::Hash;
-pub use list::List;
+pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stream::Stream;
