@@ -79,12 +79,15 @@ pub fn integral(value: f64) -> Option<i64> {
     (value.abs() <= MOST && integer as f64 == value).then_some(integer)
 }
 
-/// The shortest text that reads back as the same double, in the layout of Redis' replies: integers plain up to 2^62,
-/// others up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+/// A double in the layout of Redis' replies: integers plain up to 2^62, all others as [`shortest_text`] has them.
 pub fn format_double(value: f64) -> String {
-    if let Some(integer) = integral(value).filter(|&integer| integer != 0) {
-        return integer.to_string();
+    match integral(value) {
+        Some(integer) if integer != 0 => integer.to_string(),
+        _ => shortest_text(value),
     }
+}
+/// The shortest text that reads back as the same double: plain up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+pub fn shortest_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".into();
     }

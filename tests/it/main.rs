@@ -16,6 +16,7 @@ mod pause;
 mod protocol;
 mod scan;
 mod server;
+mod sorted_sets;
 mod start;
 mod strings;
 mod wrong_type;

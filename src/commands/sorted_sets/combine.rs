@@ -1,6 +1,6 @@
 //! Unions, intersections and differences of sorted sets, and of plain sets, whose members all count as 1: ZUNION,
 //! ZINTER, ZDIFF, their forms that store the result, and ZINTERCARD.
-use super::{Name, keys_by_count, spec, store};
+use super::{Name, spec, store};
 use crate::{
     commands::{
         Command, Outcome, ReadCommand, WriteCommand,
@@ -68,24 +68,27 @@ struct Combination {
     options: Result<Options, CommandError>,
 }
 
-/// The keys of the command of this name (in lower case).
-fn keys_of(args: &mut Args, name: &str) -> Result<Vec<Bytes>, CommandError> {
-    let Some(count) = args.peek() else { return Err(CommandError::Syntax) };
-    let refusal = match parse_integer(count) {
-        Some(_) => CommandError::text_of(format!("ERR at least 1 input key is needed for '{name}' command")),
-        None => CommandError::NotAnInteger,
+fn keys_of(args: &mut Args, too_few: &'static str) -> Result<Vec<Bytes>, CommandError> {
+    if args.peek().is_none_or(|count| parse_integer(count).is_none()) {
+        return Err(CommandError::NotAnInteger);
+    }
+    args.counted_keys(too_few)
+}
+/// What a command says that is given no keys.
+macro_rules! too_few {
+    ($name:literal) => {
+        concat!("ERR at least 1 input key is needed for '", $name, "' command")
     };
-    keys_by_count(args, refusal)
 }
 
 impl Combination {
     fn parse(
         args: &mut Args,
-        name: &str,
+        too_few: &'static str,
         operation: Operation,
         stores: bool,
     ) -> Result<Combination, CommandError> {
-        let keys = keys_of(args, name)?;
+        let keys = keys_of(args, too_few)?;
         let options = Options::parse(args, keys.len(), operation, stores);
         // Looked at to the end, whatever they are.
         args.rest();
@@ -117,7 +120,7 @@ impl Combination {
         let (items, options) = self.result(view)?;
         if options.with_scores {
             reply.scored(items.len());
-            items.iter().for_each(|(member, score)| reply.scored_member(member, *score));
+            items.iter().for_each(|(member, score)| reply.scored_member(Element::Bytes(member), *score));
         } else {
             reply.array(items.len());
             items.iter().for_each(|(member, _)| reply.bulk(member));
@@ -276,7 +279,7 @@ macro_rules! combination {
         impl Command for $Type {
             const SPEC: Spec = $spec.keys(&[counted_keys(1, RO | ACCESS)]).since("6.2.0");
             fn parse(args: &mut Args) -> Result<$Type, CommandError> {
-                Combination::parse(args, $name, Operation::$operation, false).map($Type)
+                Combination::parse(args, too_few!($name), Operation::$operation, false).map($Type)
             }
         }
         impl ReadCommand for $Type {
@@ -325,7 +328,7 @@ macro_rules! stored_combination {
                 $spec.keys(&[key(1, OW | UPDATE), counted_keys(2, RO | ACCESS)]).flags(DENY_OOM);
             fn parse(args: &mut Args) -> Result<$Type, CommandError> {
                 let destination = args.bytes()?;
-                let combination = Combination::parse(args, $name, Operation::$operation, true)?;
+                let combination = Combination::parse(args, too_few!($name), Operation::$operation, true)?;
                 Ok($Type { destination, combination })
             }
         }
@@ -380,7 +383,7 @@ impl Command for ZInterCard {
         .syntax("numkeys key [key ...] [LIMIT limit]")
         .summary("Answers how many members all of several sorted sets have.");
     fn parse(args: &mut Args) -> Result<ZInterCard, CommandError> {
-        let keys = keys_of(args, "zintercard")?;
+        let keys = keys_of(args, too_few!("zintercard"))?;
         let limit = ZInterCard::parse_limit(args);
         args.rest();
         Ok(ZInterCard { keys, limit })
@@ -388,13 +391,12 @@ impl Command for ZInterCard {
 }
 impl ZInterCard {
     fn parse_limit(args: &mut Args) -> Result<usize, CommandError> {
-        const NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
         let mut limit = 0;
         while !args.is_empty() {
             if args.remaining() < 2 || !args.option("LIMIT") {
                 return Err(CommandError::Syntax);
             }
-            limit = args.integer().ok().and_then(|limit| usize::try_from(limit).ok()).ok_or(NEGATIVE)?;
+            limit = args.at_least(0, "ERR LIMIT can't be negative")?;
         }
         Ok(limit)
     }

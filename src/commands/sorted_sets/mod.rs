@@ -11,9 +11,7 @@ mod removing;
 mod walk;
 
 use super::{
-    Entry,
-    args::Args,
-    blocking_write,
+    Entry, blocking_write,
     error::CommandError,
     read,
     spec::{ACCESS, Arity, DELETE, Group, KeySpec, RO, RW, Spec, key},
@@ -106,25 +104,14 @@ fn member_range(min: &Bytes, max: &Bytes) -> Result<MemberRange, CommandError> {
         _ => Err(CommandError::fixed("ERR min or max not valid string range item")),
     }
 }
-/// Takes a count of keys and the keys. `refusal` answers what is no count.
-fn keys_by_count(args: &mut Args, refusal: CommandError) -> Result<Vec<Bytes>, CommandError> {
-    let count = usize::try_from(args.integer().map_err(|_| refusal.clone())?).unwrap_or(0);
-    match count {
-        0 => Err(refusal),
-        _ if count > args.remaining() => Err(CommandError::Syntax),
-        _ => (0..count).map(|_| args.bytes()).collect(),
-    }
-}
-
 /// Replies with members, and with their scores if asked for.
 fn reply_items(reply: &mut Reply, items: Items, with_scores: bool) {
-    let mut digits = itoa::Buffer::new();
     if with_scores {
         reply.scored(items.len());
-        items.for_each(|(member, score)| reply.scored_member(member.bytes(&mut digits), score));
+        items.for_each(|(member, score)| reply.scored_member(member, score));
     } else {
         reply.array(items.len());
-        items.for_each(|(member, _)| reply.bulk(member.bytes(&mut digits)));
+        items.for_each(|(member, _)| reply.element(member));
     }
 }
 

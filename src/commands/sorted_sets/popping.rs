@@ -1,5 +1,5 @@
 //! Taking the first or last members out: ZPOPMIN, ZPOPMAX, ZMPOP, and their forms that wait for some to come.
-use super::{TAKEN_KEY, keys_by_count, spec};
+use super::{TAKEN_KEY, spec};
 use crate::{
     commands::{
         BlockingCommand, Command, Outcome, Patience, Progress, WriteCommand,
@@ -70,16 +70,14 @@ fn pop(
             reply.array(count);
         }
     }
-    let mut digits = itoa::Buffer::new();
     for (member, score) in set.range(ranks.clone(), direction) {
-        let member = member.bytes(&mut digits);
         match shape {
             Shape::Pairs => reply.scored_member(member, score),
             _ => {
                 if shape == Shape::KeyAndPairs {
                     reply.array(2);
                 }
-                reply.bulk(member);
+                reply.element(member);
                 reply.double(score);
             }
         }
@@ -105,11 +103,10 @@ struct Pop {
 }
 impl Pop {
     fn parse(args: &mut Args) -> Result<Pop, CommandError> {
-        const NEGATIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
         let key = args.bytes()?;
         let count = match args.remaining() {
             0 => None,
-            1 => Some(args.integer().ok().and_then(|count| usize::try_from(count).ok()).ok_or(NEGATIVE)?),
+            1 => Some(args.at_least(0, "ERR value is out of range, must be positive")?),
             _ => return Err(CommandError::Syntax),
         };
         Ok(Pop { key, count })
@@ -171,14 +168,11 @@ struct PopFirst {
 impl PopFirst {
     /// Takes what ZMPOP and BZMPOP have in common.
     fn parse(args: &mut Args) -> Result<PopFirst, CommandError> {
-        const NO_KEYS: CommandError = CommandError::fixed("ERR numkeys should be greater than 0");
-        const NO_COUNT: CommandError = CommandError::fixed("ERR count should be greater than 0");
-        let keys = keys_by_count(args, NO_KEYS)?;
+        let keys = args.counted_keys("ERR numkeys should be greater than 0")?;
         let end = args.one_of(&[("MIN", End::Min), ("MAX", End::Max)]).ok_or(CommandError::Syntax)?;
         let mut count = 1;
         if args.remaining() >= 2 && args.option("COUNT") {
-            let given = args.integer().ok().and_then(|count| usize::try_from(count).ok());
-            count = given.filter(|&count| count > 0).ok_or(NO_COUNT)?;
+            count = args.at_least(1, "ERR count should be greater than 0")?;
         }
         args.end()?;
         Ok(PopFirst { keys, end, count, shape: Shape::KeyAndPairs, until_ms: None })

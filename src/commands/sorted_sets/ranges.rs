@@ -109,10 +109,14 @@ impl Query {
             }
         }
         let (by, direction) = (by.unwrap_or(By::Rank), direction.unwrap_or(Direction::Forward));
-        if limit != -1 && by == By::Rank {
-            return Err(CommandError::fixed(
-                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-            ));
+        if by == By::Rank {
+            if limit != -1 {
+                return Err(CommandError::fixed(
+                    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+                ));
+            }
+            // Asked for with all behind it, it goes unnoticed.
+            offset = 0;
         }
         if with_scores && by == By::Member {
             return Err(CommandError::fixed(

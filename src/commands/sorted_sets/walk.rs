@@ -36,12 +36,7 @@ impl Command for ZRandMember {
         if args.is_empty() {
             return Ok(ZRandMember { key, count: None, with_scores: false });
         }
-        let count = args.integer()?;
-        if count == i64::MIN {
-            return Err(CommandError::fixed(
-                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-            ));
-        }
+        let count = args.integer_between(-i64::MAX, i64::MAX)?;
         let with_scores = args.remaining() == 1 && args.option("WITHSCORES");
         args.end()?;
         if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
@@ -65,7 +60,7 @@ impl ReadCommand for ZRandMember {
             None => {
                 let rank = draw();
                 for (member, _) in set.range(rank..rank + 1, Direction::Forward) {
-                    reply.bulk(member.bytes(&mut itoa::Buffer::new()));
+                    reply.element(member);
                 }
             }
             Some(count) if count < 0 && count.unsigned_abs() > REPEATED_MAX => {
@@ -89,7 +84,6 @@ impl ReadCommand for ZRandMember {
 impl ZRandMember {
     /// Replies with the members of these ranks.
     fn reply_ranks(&self, set: &SortedSet, ranks: impl ExactSizeIterator<Item = usize>, reply: &mut Reply) {
-        let mut digits = itoa::Buffer::new();
         match self.with_scores {
             true => reply.scored(ranks.len()),
             false => reply.array(ranks.len()),
@@ -97,8 +91,8 @@ impl ZRandMember {
         for rank in ranks {
             for (member, score) in set.range(rank..rank + 1, Direction::Forward) {
                 match self.with_scores {
-                    true => reply.scored_member(member.bytes(&mut digits), score),
-                    false => reply.bulk(member.bytes(&mut digits)),
+                    true => reply.scored_member(member, score),
+                    false => reply.element(member),
                 }
             }
         }

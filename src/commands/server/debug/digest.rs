@@ -2,6 +2,7 @@
 //!
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
+use crate::data::number::shortest_text;
 use crate::store::{End, EntryRef, Kind, ObjectRef, Store};
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
@@ -47,6 +48,14 @@ impl Digest {
                 self.mix(element.bytes(&mut itoa::Buffer::new()));
                 ControlFlow::Continue(())
             }),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut one = Digest::default();
+                    one.mix(member.bytes(&mut itoa::Buffer::new()));
+                    one.mix(shortest_text(score).as_bytes());
+                    self.join(&one.0);
+                }
+            }
             Some(_) => {}
         }
         if entry.deadline().is_some() {
