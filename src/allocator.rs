@@ -39,7 +39,7 @@ const CLASSED_BYTES_MAX: usize = 512 << 10;
 /// The block that mimalloc 3 hands out for a request of this size, in bytes: multiples of 16 up to 128, then four sizes
 /// to each doubling; above 512 KiB whole units of the system's (mimalloc's `page-queue.c` and `_mi_os_good_alloc_size`).
 #[inline]
-fn block_bytes(size: usize) -> usize {
+pub fn block_bytes(size: usize) -> usize {
     if size <= 8 {
         return 8;
     }

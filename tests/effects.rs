@@ -15,11 +15,12 @@ use callboard::{
         args::Context,
         registry::{self, Node, Registry},
         stage::Stage,
+        value_digest,
     },
     config::Config,
     data::wheel::Wheel,
     resp::{Decoder, Limits, Reply, Request, decode::Decoded},
-    store::{DueKey, EntryRef, Kind, Wants},
+    store::{EntryRef, Kind, Wants},
 };
 use std::collections::BTreeMap;
 
@@ -140,8 +141,8 @@ impl Machine {
         let (mut items, mut due) = (Vec::new(), Vec::new());
         while self.wheel.advance(now_ms as u64, 100, &mut items) {}
         items.into_iter().for_each(|item| self.stage.store.check_item(item, &mut due));
-        for DueKey { db, key, .. } in due {
-            self.stage.changes(Caller::default()).expire(db, &key);
+        for due in due {
+            self.stage.changes(Caller::default()).expire_due(&due, usize::MAX);
         }
         self.take_deadlines();
     }
@@ -184,6 +185,7 @@ impl Machine {
 fn value_of(entry: EntryRef) -> String {
     match entry.kind() {
         Kind::String => format!("{:?}", entry.text().to_bytes()),
+        kind => format!("{} {}", kind.name(), value_digest(entry)),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Vitals {
     pub hits: AtomicU64,
     pub misses: AtomicU64,
     pub expired: AtomicU64,
+    /// Fields of hashes.
+    pub expired_fields: AtomicU64,
     /// Changes made to data since the last snapshot. Posted by the Keyspace.
     pub changes: AtomicU64,
     pub blocked_clients: AtomicUsize,

@@ -24,6 +24,7 @@ mod testing;
 /// Errors stand below commands, because the store and the reply writer speak of them, too.
 pub use crate::error;
 pub use command::*;
+pub use server::value_digest;
 
 /// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.
 pub const REDIS_VERSION: &str = "7.4.1";

@@ -62,7 +62,7 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        self.store.limits = EncodingLimits { hll_sparse_bytes_max: config.hll_sparse_max_bytes };
+        self.store.limits = EncodingLimits::of(&config);
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }

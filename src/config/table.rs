@@ -21,7 +21,6 @@ const MIB: i128 = 1 << 20;
 const PERSISTENCE: &str = "persistence";
 const REPLICATION: &str = "replication";
 const EVICTION: &str = "eviction";
-const COLLECTIONS: &str = "collections";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
 
@@ -186,21 +185,21 @@ parameters! {
 
     // Encodings
     "hash-max-listpack-entries" => hash_max_listpack_entries: usize = "512",
-        integer(0, LONG).alias("hash-max-ziplist-entries").later(COLLECTIONS);
+        integer(0, LONG).alias("hash-max-ziplist-entries");
     "hash-max-listpack-value" => hash_max_listpack_value: usize = "64",
-        memory(0, LONG).alias("hash-max-ziplist-value").later(COLLECTIONS);
+        memory(0, LONG).alias("hash-max-ziplist-value");
     "list-max-listpack-size" => list_max_listpack_size: i32 = "-2",
-        integer(i32::MIN as i128, INT).alias("list-max-ziplist-size").later(COLLECTIONS);
-    "list-compress-depth" => list_compress_depth: u32 = "0", integer(0, INT).later(COLLECTIONS);
-    "set-max-intset-entries" => set_max_intset_entries: usize = "512", integer(0, LONG).later(COLLECTIONS);
-    "set-max-listpack-entries" => set_max_listpack_entries: usize = "128", integer(0, LONG).later(COLLECTIONS);
-    "set-max-listpack-value" => set_max_listpack_value: usize = "64", integer(0, LONG).later(COLLECTIONS);
+        integer(i32::MIN as i128, INT).alias("list-max-ziplist-size");
+    "list-compress-depth" => list_compress_depth: u32 = "0", integer(0, INT);
+    "set-max-intset-entries" => set_max_intset_entries: usize = "512", integer(0, LONG);
+    "set-max-listpack-entries" => set_max_listpack_entries: usize = "128", integer(0, LONG);
+    "set-max-listpack-value" => set_max_listpack_value: usize = "64", integer(0, LONG);
     "zset-max-listpack-entries" => zset_max_listpack_entries: usize = "128",
-        integer(0, LONG).alias("zset-max-ziplist-entries").later(COLLECTIONS);
+        integer(0, LONG).alias("zset-max-ziplist-entries");
     "zset-max-listpack-value" => zset_max_listpack_value: usize = "64",
-        memory(0, LONG).alias("zset-max-ziplist-value").later(COLLECTIONS);
-    "stream-node-max-bytes" => stream_node_max_bytes: usize = "4096", memory(0, LONG).later(COLLECTIONS);
-    "stream-node-max-entries" => stream_node_max_entries: usize = "100", integer(0, LONG).later(COLLECTIONS);
+        memory(0, LONG).alias("zset-max-ziplist-value");
+    "stream-node-max-bytes" => stream_node_max_bytes: usize = "4096", memory(0, LONG);
+    "stream-node-max-entries" => stream_node_max_entries: usize = "100", integer(0, LONG);
     "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = "3000", memory(0, LONG);
 
     // Persistence

@@ -6,8 +6,21 @@
 pub mod bits;
 pub mod glob;
 pub mod hyperloglog;
+pub mod listpack;
 pub mod long_double;
 pub mod number;
 pub mod quoting;
 pub mod table;
 pub mod wheel;
+
+use std::fmt;
+
+/// Bytes from outside that are not the structure that they claim to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt;
+impl fmt::Display for Corrupt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the bytes are damaged or not of this format")
+    }
+}
+impl std::error::Error for Corrupt {}

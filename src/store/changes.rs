@@ -3,7 +3,11 @@
 //! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
-use super::{Database, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View, entry::EntryMut};
+use super::{
+    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View,
+    entry::{Armed, EntryMut},
+    values::{Object, Stored, Value},
+};
 use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
 
@@ -24,6 +28,16 @@ pub enum Event {
     Generic,
     /// `$`
     String,
+    /// `l`
+    List,
+    /// `s`
+    Set,
+    /// `h`
+    Hash,
+    /// `z`
+    SortedSet,
+    /// `t`
+    Stream,
     /// `x`: a deadline has passed.
     Expired,
     /// `n`: a key came to be.
@@ -210,6 +224,27 @@ impl Changes<'_> {
         self.view().string(key)
     }
 
+    /// The value of this type at a key that a writing command only reads; see [`Changes::source`].
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn source_value<T: Value>(&mut self, key: &[u8]) -> Result<Option<&T>, CommandError> {
+        let _ = self.lookup(key);
+        self.view().value(key)
+    }
+    /// Thresholds of the compact encodings.
+    pub fn limits(&self) -> EncodingLimits {
+        self.store.limits
+    }
+    /// Randomness of its own for one command, that can be used while a value is borrowed.
+    pub fn rng(&self) -> fastrand::Rng {
+        self.store.rng.borrow_mut().fork()
+    }
+    /// Counts further changes beside that of [`Changes::modified`]: of a command that changed several items.
+    pub fn also_dirty(&mut self, count: u64) {
+        self.record.dirty += count
+    }
+
     // Writing. These change data only; the command states the event by `modified`.
 
     /// Sets a key to a string, whatever stood there.
@@ -246,9 +281,10 @@ impl Changes<'_> {
             Deadline::Clear => None,
             Deadline::At(at) => Some(at),
         };
-        if entry.get().is_big() {
-            let shared = entry.take_shared();
-            self.discard_shared(key, shared);
+        if entry.get().is_big() || entry.get().has_part_deadlines() {
+            let value = entry.moved(key, None);
+            self.store.databases[self.db].forget_parts(entry.get());
+            self.discard(value);
         }
         match entry.rewrite(text, new) {
             Ok(()) => self.note_deadline(self.db, hash, old, entry.get()),
@@ -274,6 +310,134 @@ impl Changes<'_> {
         let result = edit(&mut bytes);
         self.set_string(key, Text::Shared(bytes.freeze()), Deadline::Keep);
         result
+    }
+    /// The value of this type at a key, to be changed where it lies. Whoever leaves it empty calls
+    /// [`Changes::remove_emptied`]; whoever may change deadlines of its parts uses [`Changes::edit`] instead.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn value_mut<T: Value>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
+        let hash = self.store.database(self.db).hash(key);
+        match self.living(hash, key) {
+            Some(entry) => typed(entry).map(Some),
+            None => Ok(None),
+        }
+    }
+    /// The same; where there is none, it is made.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn value_or_insert_with<T: Value>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> T,
+    ) -> Result<&mut T, CommandError> {
+        let hash = self.store.database(self.db).hash(key);
+        if self.living(hash, key).is_none() {
+            let clock = self.store.access_clock().birth();
+            self.put(self.db, hash, key, Entry::object(key, make().into_object(), None, clock));
+        }
+        match self.find_mut(hash, key) {
+            Some(entry) => typed(entry),
+            None => unreachable!("it was found or made just now"),
+        }
+    }
+    /// Changes a value whose parts may have deadlines; `None` where there is none.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn edit<T: Value, R>(
+        &mut self,
+        key: &[u8],
+        edit: impl FnOnce(&mut T) -> R,
+    ) -> Result<Option<R>, CommandError> {
+        let Some(value) = self.value_mut::<T>(key)? else { return Ok(None) };
+        let before = value.next_deadline();
+        let result = edit(value);
+        if before != value.next_deadline() {
+            self.note_part_deadlines(key, before);
+        }
+        Ok(Some(result))
+    }
+    /// Sets a key to a value that is not a string, whatever stood there.
+    pub fn set_value(&mut self, key: &[u8], value: impl Value, deadline: Deadline) {
+        self.set_object(key, value.into_object(), deadline)
+    }
+    pub fn set_object(&mut self, key: &[u8], object: Object, deadline: Deadline) {
+        let old = self.lookup(key).and_then(EntryRef::deadline);
+        let deadline = match deadline {
+            Deadline::Keep => old,
+            Deadline::Clear => None,
+            Deadline::At(at) => Some(at),
+        };
+        let hash = self.store.database(self.db).hash(key);
+        let clock = self.store.access_clock().birth();
+        self.put(self.db, hash, key, Entry::object(key, object, deadline, clock));
+    }
+    /// Deletes a key whose value the command has emptied, and tells that too.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        if self.remove(key) {
+            self.event_in(self.db, Event::Generic, "del", key);
+        }
+    }
+    /// Deletes parts of a value whose deadlines have passed (`limit` of them at the most), and says so to
+    /// everyone; and the key, if nothing is left. What is still due then is armed for now.
+    fn expire_parts(&mut self, db: usize, key: &[u8], limit: usize) {
+        let now_ms = self.now_ms();
+        let hash = self.store.database(db).hash(key);
+        let Some(raw) = self.store.database(db).raw(hash, key) else { return };
+        // SAFETY: as in `set_string`.
+        let mut entry = unsafe { EntryMut::from_raw(raw) };
+        let Some(value) = entry.value_mut::<super::Hash>() else { return };
+        let before = value.next_deadline();
+        let gone = value.remove_due(now_ms, limit);
+        let empty = value.is_empty();
+        if gone.is_empty() {
+            return;
+        }
+        let client_db = std::mem::replace(&mut self.db, db);
+        self.note_part_deadlines(key, before);
+        self.store.counts.expired_fields += gone.len() as u64;
+        self.also_modified_in(db, Event::Hash, "hexpired", key);
+        for field in &gone {
+            self.record.log(db, [&b"HDEL"[..], key, field].into_iter());
+        }
+        if empty {
+            self.remove_emptied(key);
+        }
+        self.db = client_db;
+    }
+    /// Keeps counts and wheel true when the first deadline of a value's parts was `before`.
+    fn note_part_deadlines(&mut self, key: &[u8], before: Option<i64>) {
+        let hash = self.store.database(self.db).hash(key);
+        let database = &mut self.store.databases[self.db];
+        let Some(raw) = database.raw(hash, key) else { return };
+        // SAFETY: the table owns the entry, and is not changed while it is looked at.
+        let entry = unsafe { EntryRef::from_raw(raw) };
+        database.note_parts(entry);
+        let old = before.map(|deadline| (deadline, entry.is_armed(Armed::Parts)));
+        self.arm(Armed::Parts, self.db, hash, old, entry);
+    }
+    /// The entry of a key, to be changed; if its deadline has passed, it is deleted first. It counts as a use.
+    #[inline]
+    fn living(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
+        let deadline = self.find_mut(hash, key)?.get().deadline();
+        if deadline.is_some_and(|deadline| deadline <= self.now_ms()) {
+            self.expire(self.db, key);
+            return None;
+        }
+        let view = View { store: self.store, db: self.db, touches: self.touches };
+        let raw = view.database().raw(hash, key)?;
+        // SAFETY: as in `find_mut`.
+        let entry = unsafe { EntryMut::from_raw(raw) };
+        view.touch(entry.get());
+        Some(entry)
+    }
+    #[inline]
+    fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
+        let raw = self.store.database(self.db).raw(hash, key)?;
+        // SAFETY: the table owns the entry, and we own the table for as long as the result is borrowed.
+        Some(unsafe { EntryMut::from_raw(raw) })
     }
     /// Sets or takes away a deadline; false if there is no such key.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {
@@ -339,6 +503,15 @@ impl Changes<'_> {
             self.place(to_db, to, copy);
         }
     }
+    /// Deletes what the timing wheel found due: a key, or the parts of its value that are (`parts_max` of them at the
+    /// most).
+    pub fn expire_due(&mut self, due: &DueKey, parts_max: usize) {
+        if due.parts {
+            self.expire_parts(due.db, &due.key, parts_max);
+        } else {
+            self.expire(due.db, &due.key);
+        }
+    }
     /// Deletes a key whose deadline has passed, and says so to everyone.
     pub fn expire(&mut self, db: usize, key: &[u8]) {
         let Some(entry) = self.take(db, key) else { return };
@@ -393,9 +566,11 @@ impl Changes<'_> {
     fn put(&mut self, db: usize, hash: u64, key: &[u8], entry: Entry) {
         if entry.get().deadline().is_some() {
             let old = self.store.database(db).find(key);
-            let old = old.and_then(|old| old.deadline().map(|deadline| (deadline, old.is_armed())));
-            self.arm(db, hash, old, entry.get());
+            let old = old.and_then(|old| old.deadline().map(|deadline| (deadline, old.is_armed(Armed::Key))));
+            self.arm(Armed::Key, db, hash, old, entry.get());
         }
+        // Seldom: a hash whose fields have deadlines comes to be by COPY, RENAME and their like.
+        self.arm(Armed::Parts, db, hash, None, entry.get());
         match self.store.databases[db].put(hash, key, entry) {
             Some(old) => self.discard(old),
             None => self.event_in(db, Event::New, "new", key),
@@ -406,7 +581,8 @@ impl Changes<'_> {
         let new = entry.deadline();
         if old != new {
             self.store.databases[db].note_deadline(old, new);
-            self.arm(db, hash, old.map(|deadline| (deadline, entry.is_armed())), entry);
+            let old = old.map(|deadline| (deadline, entry.is_armed(Armed::Key)));
+            self.arm(Armed::Key, db, hash, old, entry);
         }
     }
     /// Sees to it that the timing wheel will come to an entry in time. `old`: what deadline its key had, and whether
@@ -415,12 +591,12 @@ impl Changes<'_> {
     /// A later deadline adds nothing: the old item fires, finds the entry *unarmed*, and is put back for the new
     /// one. An item that finds its entry armed is left over from another life of the key, and goes. Until then it
     /// stays; where such items gather, Expiry makes the wheel anew.
-    fn arm(&mut self, db: usize, hash: u64, old: Option<(i64, bool)>, entry: EntryRef) {
-        let Some(new) = entry.deadline() else { return };
+    fn arm(&mut self, what: Armed, db: usize, hash: u64, old: Option<(i64, bool)>, entry: EntryRef) {
+        let Some(new) = what.deadline(entry) else { return };
         match old {
-            Some((old, armed)) if old <= new => entry.set_armed(armed && old == new),
+            Some((old, armed)) if old <= new => entry.set_armed(what, armed && old == new),
             _ => {
-                entry.set_armed(true);
+                entry.set_armed(what, true);
                 let item = Item::new(hash >> 16, self.store.databases[db].id);
                 self.store.deadlines.push((new.max(0) as u64, item));
             }
@@ -433,11 +609,12 @@ impl Changes<'_> {
             self.store.garbage.push(Garbage::Entry(entry));
         }
     }
-    fn discard_shared(&mut self, key: &[u8], shared: Option<Bytes>) {
-        if let Some(bytes) = shared {
-            self.discard(Entry::string(key, Text::Shared(bytes), None, 0));
-        }
-    }
+}
+
+/// # Errors
+/// `WrongType` where something else stands.
+fn typed<'a, T: Value>(entry: EntryMut<'a>) -> Result<&'a mut T, CommandError> {
+    entry.into_value_mut().ok_or(CommandError::WrongType)
 }
 
 /// Edits bytes in their place; or in a copy, if a reply still holds them.

@@ -1,5 +1,5 @@
 //! One numbered database: its key table and what is known of its deadlines.
-use super::entry::{Entry, EntryRef};
+use super::entry::{Armed, Entry, EntryRef};
 use crate::data::table::Table;
 use std::ptr::NonNull;
 
@@ -8,13 +8,15 @@ pub struct Database {
     /// Stays with the data when SWAPDB exchanges two databases: the timing wheel knows databases by it.
     pub(super) id: u16,
     volatile: usize,
+    /// Keys of whose values parts have deadlines.
+    parted: usize,
     /// Sum of all deadlines (ms since 1970), so that the mean time to live is exact without a walk.
     deadline_sum_ms: i128,
 }
 
 impl Database {
     pub(super) fn new(id: u16, hasher: ahash::RandomState) -> Database {
-        Database { table: Table::new(hasher), id, volatile: 0, deadline_sum_ms: 0 }
+        Database { table: Table::new(hasher), id, volatile: 0, parted: 0, deadline_sum_ms: 0 }
     }
     /// Keys, those included whose deadline has passed but which are not deleted yet.
     pub fn len(&self) -> usize {
@@ -26,6 +28,14 @@ impl Database {
     /// Keys with a deadline.
     pub fn volatile(&self) -> usize {
         self.volatile
+    }
+    /// Keys of whose values parts (fields of a hash) have deadlines.
+    pub fn parted(&self) -> usize {
+        self.parted
+    }
+    /// Whether the timing wheel may have to come to any key of it.
+    pub fn has_deadlines(&self) -> bool {
+        self.volatile > 0 || self.parted > 0
     }
     /// Mean time to live of the volatile keys, in ms.
     pub fn mean_ttl_ms(&self, now_ms: i64) -> i64 {
@@ -87,16 +97,34 @@ impl Database {
     /// Puts an entry in the place of the one with its key, or adds it.
     pub(super) fn put(&mut self, hash: u64, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_deadline(None, entry.get().deadline());
+        self.note_parts(entry.get());
         let old = self.table.replace(hash, key, entry);
         if let Some(old) = &old {
             self.note_deadline(old.get().deadline(), None);
+            self.forget_parts(old.get());
         }
         old
     }
     pub(super) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         let old = self.table.remove(hash, key)?;
         self.note_deadline(old.get().deadline(), None);
+        self.forget_parts(old.get());
         Some(old)
+    }
+    /// Keeps the count true when the deadlines of a value's parts may have changed.
+    pub(super) fn note_parts(&mut self, entry: EntryRef) {
+        let has = Armed::Parts.deadline(entry).is_some();
+        if has != entry.has_part_deadlines() {
+            entry.set_part_deadlines(has);
+            self.parted = self.parted + has as usize - !has as usize;
+        }
+    }
+    /// The same when a value goes.
+    pub(super) fn forget_parts(&mut self, entry: EntryRef) {
+        if entry.has_part_deadlines() {
+            entry.set_part_deadlines(false);
+            self.parted -= 1;
+        }
     }
     /// Keeps the counts true when a deadline was changed in place.
     pub(super) fn note_deadline(&mut self, old: Option<i64>, new: Option<i64>) {

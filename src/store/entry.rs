@@ -7,7 +7,8 @@
 //!        3  clock       24 bits, little endian: access time (LRU) or minutes and counter (LFU)
 //!        6  key length, 7 inline value length (each 0 when the long lengths are used)
 //!        8  [deadline]  i64, ms since 1970
-//!           [payload]   8 bytes: the integer, or a pointer to the value, where it does not stand inline
+//!           [payload]   8 bytes: the integer, or a pointer to the value, where it does not stand inline (every
+//!                       value that is not a string is such a pointer, of the type that the kind says)
 //!           [lengths]   u32 key, u32 inline value, for more than 255 bytes
 //!           key bytes, inline value bytes
 //! ```
@@ -17,6 +18,7 @@
 //!
 //! All `unsafe` of the store is in this file: the faces outside are [`Entry`] (owns), [`EntryRef`] (looks) and
 //! [`EntryMut`] (changes in place).
+use super::values::{Object, ObjectRef, Value};
 use crate::data::table;
 use bytes::Bytes;
 use std::{
@@ -38,17 +40,65 @@ const HAS_DEADLINE: u8 = 1;
 const LONG: u8 = 2;
 /// The timing wheel knows an earlier deadline of this key only: when that fires, this one is put in.
 const UNARMED: u8 = 4;
+/// The value has parts with deadlines of their own (fields of a hash), and its database counts it as such.
+const HAS_PART_DEADLINES: u8 = 8;
+/// As `UNARMED`, for the first deadline of the value's parts.
+const UNARMED_PARTS: u8 = 16;
 
 /// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
     String = 0,
+    List = 1,
+    Set = 2,
+    SortedSet = 3,
+    Hash = 4,
+    Stream = 5,
 }
 impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
+            Kind::List => "list",
+            Kind::Set => "set",
+            Kind::SortedSet => "zset",
+            Kind::Hash => "hash",
+            Kind::Stream => "stream",
+        }
+    }
+    fn of_nibble(nibble: u8) -> Kind {
+        match nibble {
+            0 => Kind::String,
+            1 => Kind::List,
+            2 => Kind::Set,
+            3 => Kind::SortedSet,
+            4 => Kind::Hash,
+            _ => Kind::Stream,
+        }
+    }
+}
+
+/// What of an entry the timing wheel holds an item for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Armed {
+    /// Its own deadline.
+    Key,
+    /// The first of the deadlines of its value's parts.
+    Parts,
+}
+impl Armed {
+    pub fn deadline(self, entry: EntryRef) -> Option<i64> {
+        match self {
+            Armed::Key => entry.deadline(),
+            Armed::Parts => entry.object().and_then(ObjectRef::next_deadline),
+        }
+    }
+    /// The flag that says that the wheel knows an earlier deadline only.
+    fn unarmed(self) -> u8 {
+        match self {
+            Armed::Key => UNARMED,
+            Armed::Parts => UNARMED_PARTS,
         }
     }
 }
@@ -63,6 +113,8 @@ enum Form {
     Inline = 1,
     /// The payload points to a `Bytes`.
     Shared = 2,
+    /// The payload points to a value of the type that the kind says.
+    Object = 3,
 }
 
 /// A string value to be stored.
@@ -180,12 +232,28 @@ impl Shape {
 
 impl Entry {
     pub fn string(key: &[u8], text: Text, deadline: Option<i64>, clock: u32) -> Entry {
+        let inline = text.inline_length();
         let shape = Shape {
             deadline: deadline.is_some(),
             payload: text.form() != Form::Inline,
             key: key.len(),
-            value: text.inline_length(),
+            value: inline,
         };
+        let entry = Entry::blank(Kind::String, text.form(), shape, key, deadline, clock);
+        // SAFETY: the entry is of this shape, and nothing stands there yet.
+        unsafe { write_text(entry.0, shape, text) };
+        entry
+    }
+    /// An entry of a value that is not a string.
+    pub fn object(key: &[u8], object: Object, deadline: Option<i64>, clock: u32) -> Entry {
+        let shape = Shape { deadline: deadline.is_some(), payload: true, key: key.len(), value: 0 };
+        let entry = Entry::blank(object.kind(), Form::Object, shape, key, deadline, clock);
+        // SAFETY: the shape has a payload.
+        unsafe { entry.0.as_ptr().add(shape.payload_at()).cast::<*mut ()>().write(object.into_raw()) };
+        entry
+    }
+    /// An entry whose value is still to be written; it must not be dropped before.
+    fn blank(kind: Kind, form: Form, shape: Shape, key: &[u8], deadline: Option<i64>, clock: u32) -> Entry {
         let layout = shape.layout();
         // SAFETY: the layout has a size of at least 16.
         let Some(raw) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
@@ -194,7 +262,7 @@ impl Entry {
         unsafe {
             let at = |offset: usize| raw.as_ptr().add(offset);
             let lengths = if shape.long() { (0, 0) } else { (shape.key as u8, shape.value as u8) };
-            let kind = Kind::String as u8 | (text.form() as u8) << 4;
+            let kind = kind as u8 | (form as u8) << 4;
             at(0).cast::<[u8; HEADER]>().write([kind, shape.flags(), 0, 0, 0, 0, lengths.0, lengths.1]);
             if let Some(deadline) = deadline {
                 at(HEADER).cast::<i64>().write(deadline);
@@ -203,7 +271,6 @@ impl Entry {
                 at(shape.lengths_at()).cast::<[u32; 2]>().write([shape.key as u32, shape.value as u32]);
             }
             at(shape.key_at()).copy_from_nonoverlapping(key.as_ptr(), key.len());
-            write_text(raw, shape, text);
         }
         let entry = Entry(raw);
         entry.get().set_clock(clock);
@@ -243,10 +310,13 @@ impl Drop for Entry {
         let shape = self.get().shape();
         let form = self.get().form();
         // SAFETY: we own the entry; it was allocated with this layout (rewriting in place keeps it), and a payload
-        // of form `Shared` is a box of our own.
+        // of form `Shared` or `Object` is a box of our own.
         unsafe {
-            if form == Form::Shared {
-                drop(Box::from_raw(self.0.as_ptr().add(shape.payload_at()).cast::<*mut Bytes>().read()));
+            let payload = self.0.as_ptr().add(shape.payload_at());
+            match form {
+                Form::Shared => drop(Box::from_raw(payload.cast::<*mut Bytes>().read())),
+                Form::Object => drop(Object::from_raw(self.get().kind(), payload.cast::<*mut ()>().read())),
+                Form::Integer | Form::Inline => {}
             }
             dealloc(self.0.as_ptr(), shape.layout());
         }
@@ -296,11 +366,13 @@ impl<'a> EntryRef<'a> {
         match self.header()[0] >> 4 {
             0 => Form::Integer,
             1 => Form::Inline,
-            _ => Form::Shared,
+            2 => Form::Shared,
+            _ => Form::Object,
         }
     }
+    #[inline]
     pub fn kind(self) -> Kind {
-        Kind::String
+        Kind::of_nibble(self.header()[0] & 0xf)
     }
     #[inline]
     pub fn key(self) -> &'a [u8] {
@@ -315,6 +387,30 @@ impl<'a> EntryRef<'a> {
         (self.header()[1] & HAS_DEADLINE != 0)
             .then(|| unsafe { self.0.as_ptr().add(HEADER).cast::<i64>().read() })
     }
+    /// The value, where it is not a string.
+    pub fn object(self) -> Option<ObjectRef<'a>> {
+        if self.form() != Form::Object {
+            return None;
+        }
+        // SAFETY: the payload of this form is a value of this kind, which lives as long as the entry.
+        unsafe {
+            let payload = self.0.as_ptr().add(self.shape().payload_at()).cast::<*const ()>().read();
+            Some(ObjectRef::from_raw(self.kind(), payload))
+        }
+    }
+    /// The value, if it is of this type.
+    #[inline]
+    pub fn value<T: Value>(self) -> Option<&'a T> {
+        if self.kind() != T::KIND {
+            return None;
+        }
+        // SAFETY: only `T` has this kind (see `Value`), and the value lives as long as the entry.
+        Some(unsafe { &*self.0.as_ptr().add(self.shape().payload_at()).cast::<*const T>().read() })
+    }
+    /// The string.
+    ///
+    /// # Panics
+    /// If the value is none: callers look at the kind first.
     #[inline]
     pub fn text(self) -> TextRef<'a> {
         let shape = self.shape();
@@ -331,11 +427,15 @@ impl<'a> EntryRef<'a> {
                 Form::Shared => {
                     TextRef::Shared(&*self.0.as_ptr().add(shape.payload_at()).cast::<*const Bytes>().read())
                 }
+                Form::Object => panic!("a {} has no text", self.kind().name()),
             }
         }
     }
-    /// A copy for another key, used last at `clock`. A value that is held by reference count is shared.
+    /// A copy for another key, used last at `clock`. A string that is held by reference count is shared.
     pub fn copied(self, key: &[u8], clock: u32) -> Entry {
+        if let Some(object) = self.object() {
+            return Entry::object(key, object.duplicate(), self.deadline(), clock);
+        }
         let text = match self.text() {
             TextRef::Integer(n) => Text::Integer(n),
             TextRef::Inline(bytes) => Text::Inline(bytes),
@@ -345,6 +445,9 @@ impl<'a> EntryRef<'a> {
     }
     /// OBJECT ENCODING's name.
     pub fn encoding(self) -> &'static str {
+        if let Some(object) = self.object() {
+            return object.encoding();
+        }
         match self.text() {
             TextRef::Integer(_) => "int",
             TextRef::Inline(bytes) if bytes.len() <= EMBSTR_BYTES_MAX => "embstr",
@@ -362,31 +465,57 @@ impl<'a> EntryRef<'a> {
         // SAFETY: the clock lies in the header, no reference to it exists, and one thread owns the store.
         unsafe { self.0.as_ptr().add(3).cast::<[u8; 3]>().write([a, b, c]) }
     }
-    /// Whether the timing wheel holds an item for exactly this entry's deadline. A new entry counts as armed.
-    pub fn is_armed(self) -> bool {
-        self.header()[1] & UNARMED == 0
+    /// Whether the timing wheel holds an item for exactly this deadline of the entry. A new entry counts as armed.
+    pub fn is_armed(self, what: Armed) -> bool {
+        self.header()[1] & what.unarmed() == 0
     }
-    pub fn set_armed(self, armed: bool) {
-        let flags = self.header()[1] & !UNARMED | if armed { 0 } else { UNARMED };
+    pub fn set_armed(self, what: Armed, armed: bool) {
+        let flags = self.header()[1] & !what.unarmed() | if armed { 0 } else { what.unarmed() };
         // SAFETY: as for `set_clock`: the flags lie in the header, and nothing ever borrows them.
         unsafe { self.0.as_ptr().add(1).write(flags) }
     }
-    /// Memory of the entry and its value, in bytes.
-    pub fn size_bytes(self) -> usize {
-        self.shape().layout().size()
-            + match self.text() {
-                // A box of the handle, and the reference count beside the bytes.
-                TextRef::Shared(bytes) => size_of::<Bytes>() + 32 + bytes.len(),
-                _ => 0,
-            }
+    /// Whether parts of the value have deadlines of their own, as its database counts it.
+    pub fn has_part_deadlines(self) -> bool {
+        self.header()[1] & HAS_PART_DEADLINES != 0
+    }
+    pub fn set_part_deadlines(self, has: bool) {
+        let flags = self.header()[1] & !HAS_PART_DEADLINES | if has { HAS_PART_DEADLINES } else { 0 };
+        // SAFETY: as for `set_clock`: the flags lie in the header, and nothing ever borrows them.
+        unsafe { self.0.as_ptr().add(1).write(flags) }
+    }
+    /// Memory of the entry and its value, in bytes; of a value with many parts `samples` are looked at (0: all), and
+    /// the rest is estimated.
+    pub fn size_bytes(self, samples: usize) -> usize {
+        let value = match (self.object(), self.form()) {
+            (Some(object), _) => object.memory_bytes(samples),
+            // A box of the handle, and the reference count beside the bytes.
+            (None, Form::Shared) => size_of::<Bytes>() + 32 + self.text().len(),
+            (None, _) => 0,
+        };
+        self.shape().layout().size() + value
     }
     /// Freeing it takes long enough to be done elsewhere.
     pub fn is_big(self) -> bool {
-        matches!(self.text(), TextRef::Shared(bytes) if bytes.len() >= 64 * 1024)
+        /// As many parts with allocations of their own as take some microseconds to free.
+        const PARTS_MAX: usize = 64;
+        match self.object() {
+            Some(object) => object.weight() > PARTS_MAX,
+            None => matches!(self.text(), TextRef::Shared(bytes) if bytes.len() >= 64 * 1024),
+        }
     }
 }
 
-impl EntryMut<'_> {
+impl<'a> EntryMut<'a> {
+    /// As [`EntryMut::value_mut`], for as long as the entry is borrowed.
+    #[inline]
+    pub fn into_value_mut<T: Value>(self) -> Option<&'a mut T> {
+        if self.get().kind() != T::KIND {
+            return None;
+        }
+        let place = self.get().shape().payload_at();
+        // SAFETY: only `T` has this kind (see `Value`), and nothing else looks at the entry during `'a`.
+        Some(unsafe { &mut *self.0.as_ptr().add(place).cast::<*mut T>().read() })
+    }
     /// # Safety
     /// `raw` came from an [`Entry`] that outlives `'a`; nothing else looks at it meanwhile.
     pub unsafe fn from_raw(raw: NonNull<u8>) -> Self {
@@ -410,6 +539,7 @@ impl EntryMut<'_> {
             return Err(text);
         }
         drop(self.take_shared());
+        drop(self.take_object());
         // SAFETY: the shapes have all places in common and the same size; what was shared has been taken out.
         unsafe {
             self.0.as_ptr().write(Kind::String as u8 | (text.form() as u8) << 4);
@@ -450,9 +580,17 @@ impl EntryMut<'_> {
         // SAFETY: a payload of form `Shared` is a box of our own, and `self` is borrowed for as long as the reference.
         Some(unsafe { &mut *self.0.as_ptr().add(place).cast::<*mut Bytes>().read() })
     }
+    /// The value, to be changed in its place, if it is of this type.
+    #[inline]
+    pub fn value_mut<T: Value>(&mut self) -> Option<&mut T> {
+        EntryMut(self.0, PhantomData).into_value_mut()
+    }
     /// Moves the value to an entry of its own, with this key and deadline. What is left is to be dropped.
     pub fn moved(&mut self, key: &[u8], deadline: Option<i64>) -> Entry {
         let clock = self.get().clock();
+        if let Some(object) = self.take_object() {
+            return Entry::object(key, object, deadline, clock);
+        }
         let shared = self.take_shared();
         let text = match (shared, self.get().text()) {
             (Some(bytes), _) => Text::Shared(bytes),
@@ -462,7 +600,21 @@ impl EntryMut<'_> {
         };
         Entry::string(key, text, deadline, clock)
     }
-    /// Moves a value that is held by reference count out, and leaves an integer in its place.
+    /// Moves a value that is not a string out, and leaves an integer in its place.
+    pub fn take_object(&mut self) -> Option<Object> {
+        if self.get().form() != Form::Object {
+            return None;
+        }
+        let (kind, place) = (self.get().kind(), self.get().shape().payload_at());
+        // SAFETY: as for `take_shared`.
+        unsafe {
+            let object = Object::from_raw(kind, self.0.as_ptr().add(place).cast::<*mut ()>().read());
+            self.0.as_ptr().write(Kind::String as u8 | (Form::Integer as u8) << 4);
+            self.0.as_ptr().add(place).cast::<i64>().write(0);
+            Some(object)
+        }
+    }
+    /// Moves a string that is held by reference count out, and leaves an integer in its place.
     pub fn take_shared(&mut self) -> Option<Bytes> {
         if self.get().form() != Form::Shared {
             return None;
@@ -519,7 +671,7 @@ mod tests {
     #[test]
     fn sizes_are_those_that_the_design_counts_on() {
         let size = |key: &[u8], value: &'static str, deadline| {
-            Entry::string(key, Text::smallest(&Bytes::from(value)), deadline, 0).get().size_bytes()
+            Entry::string(key, Text::smallest(&Bytes::from(value)), deadline, 0).get().size_bytes(0)
         };
         let key = b"key:000000000001";
         assert_eq!(size(key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", None), 64);

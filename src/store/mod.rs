@@ -9,15 +9,18 @@ mod access;
 mod changes;
 mod database;
 mod entry;
+mod values;
 mod view;
 
 pub use access::{AccessClock, AccessPolicy};
 pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
+use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
+pub use values::{Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value};
 pub use view::View;
 
-use crate::data::wheel::Item;
+use crate::{config::Config, data::wheel::Item};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -28,6 +31,7 @@ pub struct Counts {
     pub hits: Cell<u64>,
     pub misses: Cell<u64>,
     pub expired: u64,
+    pub expired_fields: u64,
     /// Values handed over to be freed elsewhere.
     pub dropped_elsewhere: u64,
 }
@@ -52,10 +56,44 @@ impl Garbage {
 pub struct EncodingLimits {
     /// `hll-sparse-max-bytes`, header included.
     pub hll_sparse_bytes_max: usize,
+    /// `hash-max-listpack-entries` (fields) and `-value` (bytes of a field or value).
+    pub hash_listpack_entries_max: usize,
+    pub hash_listpack_value_bytes_max: usize,
+    /// `list-max-listpack-size`: elements of a node, or a class of sizes if negative.
+    pub list_listpack_size: i32,
+    /// `list-compress-depth`: nodes at each end that are not compressed; 0: none is.
+    pub list_compress_depth: u32,
+    pub set_intset_entries_max: usize,
+    pub set_listpack_entries_max: usize,
+    pub set_listpack_value_bytes_max: usize,
+    /// `zset-max-listpack-entries` (members) and `-value` (bytes of a member).
+    pub sorted_set_listpack_entries_max: usize,
+    pub sorted_set_listpack_value_bytes_max: usize,
+    /// `stream-node-max-bytes` and `-entries`; 0: no limit.
+    pub stream_node_bytes_max: usize,
+    pub stream_node_entries_max: usize,
+}
+impl EncodingLimits {
+    pub fn of(config: &Config) -> EncodingLimits {
+        EncodingLimits {
+            hll_sparse_bytes_max: config.hll_sparse_max_bytes,
+            hash_listpack_entries_max: config.hash_max_listpack_entries,
+            hash_listpack_value_bytes_max: config.hash_max_listpack_value,
+            list_listpack_size: config.list_max_listpack_size,
+            list_compress_depth: config.list_compress_depth,
+            set_intset_entries_max: config.set_max_intset_entries,
+            set_listpack_entries_max: config.set_max_listpack_entries,
+            set_listpack_value_bytes_max: config.set_max_listpack_value,
+            sorted_set_listpack_entries_max: config.zset_max_listpack_entries,
+            sorted_set_listpack_value_bytes_max: config.zset_max_listpack_value,
+            stream_node_bytes_max: config.stream_node_max_bytes,
+            stream_node_entries_max: config.stream_node_max_entries,
+        }
+    }
 }
 impl Default for EncodingLimits {
     fn default() -> EncodingLimits {
-        EncodingLimits { hll_sparse_bytes_max: 3000 }
+        EncodingLimits::of(&Config::default())
     }
 }
 
@@ -73,6 +111,8 @@ pub struct DueKey {
     pub key: Bytes,
     /// ms since 1970.
     pub deadline_ms: i64,
+    /// The deadline is that of parts of the value.
+    pub parts: bool,
 }
 
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
@@ -184,9 +224,13 @@ impl Store {
     pub fn volatile(&self) -> usize {
         self.databases.iter().map(Database::volatile).sum()
     }
+    /// Keys of whose values parts have deadlines, in all databases.
+    pub fn parted(&self) -> usize {
+        self.databases.iter().map(Database::parted).sum()
+    }
     /// Keys, with a deadline or not, in the databases that have any with one: what a survey has to look at.
     pub fn keys_to_survey(&self) -> usize {
-        self.databases.iter().filter(|database| database.volatile() > 0).map(Database::len).sum()
+        self.databases.iter().filter(|database| database.has_deadlines()).map(Database::len).sum()
     }
     /// The deadlines of some entries from this place on, and where to go on; `None` when all databases were seen.
     /// Whatever is armed meanwhile is told as any new deadline, so a wheel that is filled from both misses none.
@@ -199,12 +243,12 @@ impl Store {
         let SurveyPlace { id, cursor } = from;
         let cursor = self.index_of(id).map_or(0, |index| {
             let database = &self.databases[index];
-            let entries = if database.volatile() == 0 { 0 } else { entries };
+            let entries = if database.has_deadlines() { entries } else { 0 };
             if entries == 0 {
                 return 0;
             }
             database.scan(cursor, entries, &mut |entry| {
-                if let Some(deadline) = entry.deadline() {
+                for deadline in [Armed::Key, Armed::Parts].iter().filter_map(|what| what.deadline(entry)) {
                     let position = database.hash(entry.key()) >> 16;
                     found.push((deadline.max(0) as u64, Item::new(position, id)));
                 }
@@ -220,19 +264,26 @@ impl Store {
         let Some(index) = self.index_of(item.database()) else { return };
         let (now_ms, position) = (self.now_ms, item.position());
         let mut later = SmallVec::<[i64; 1]>::new();
-        self.databases[index].at_position(position, &mut |entry| match entry.deadline() {
-            Some(deadline) if deadline <= now_ms => due.push(DueKey {
+        let mut check = |what: Armed, entry: EntryRef| match what.deadline(entry) {
+            Some(deadline_ms) if deadline_ms <= now_ms => due.push(DueKey {
                 db: index,
                 key: Bytes::copy_from_slice(entry.key()),
-                deadline_ms: deadline,
+                deadline_ms,
+                parts: what == Armed::Parts,
             }),
             // The second condition holds if the clock was turned back.
-            Some(deadline) if !entry.is_armed() || deadline as u32 == item.deadline_low_ms() => {
-                entry.set_armed(true);
+            Some(deadline) if !entry.is_armed(what) || deadline as u32 == item.deadline_low_ms() => {
+                entry.set_armed(what, true);
                 later.push(deadline);
             }
             // The item is left over from an earlier life of the key: see `Changes::arm`.
             _ => {}
+        };
+        self.databases[index].at_position(position, &mut |entry| {
+            check(Armed::Key, entry);
+            if entry.has_part_deadlines() {
+                check(Armed::Parts, entry);
+            }
         });
         for deadline in later {
             self.deadlines.push((deadline as u64, Item::new(position, item.database())));

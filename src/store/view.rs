@@ -1,5 +1,5 @@
 //! How a command looks at data: one client's database at one moment.
-use super::{Database, EntryRef, Kind, Store, TextRef};
+use super::{Database, EntryRef, Kind, Store, TextRef, values::Value};
 use crate::error::CommandError;
 use bytes::Bytes;
 
@@ -71,6 +71,17 @@ impl<'a> View<'a> {
             None => Ok(None),
             Some(entry) if entry.kind() == Kind::String => Ok(Some(entry.text())),
             Some(_) => Err(CommandError::WrongType),
+        }
+    }
+    /// The value of this type at a key.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    #[inline]
+    pub fn value<T: Value>(&self, key: &[u8]) -> Result<Option<&'a T>, CommandError> {
+        match self.lookup(key) {
+            None => Ok(None),
+            Some(entry) => entry.value().map(Some).ok_or(CommandError::WrongType),
         }
     }
 }

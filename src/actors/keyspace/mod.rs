@@ -160,12 +160,13 @@ impl Keyspace {
         add(&vitals.hits, counts.hits.take());
         add(&vitals.misses, counts.misses.take());
         add(&vitals.expired, std::mem::take(&mut counts.expired));
+        add(&vitals.expired_fields, std::mem::take(&mut counts.expired_fields));
         add(&vitals.changes, self.stage.record.take_changes());
         self.post_volatile();
     }
     fn post_volatile(&self) {
         let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
-        vitals.volatile_keys.store(store.volatile(), Relaxed);
+        vitals.volatile_keys.store(store.volatile() + store.parted(), Relaxed);
         vitals.keys_to_survey.store(store.keys_to_survey(), Relaxed);
     }
 }
@@ -238,9 +239,9 @@ impl Handler<Due> for Keyspace {
         for &item in &items {
             self.stage.store.check_item(item, &mut due);
         }
-        for DueKey { db, key, deadline_ms } in due.drain(..) {
-            self.stage.changes(Caller { db, ..Caller::default() }).expire(db, &key);
-            self.stage.board.vitals.expiry_lag.note((now_ms - deadline_ms).max(0) as u64);
+        for due in due.drain(..) {
+            self.stage.changes(Caller { db: due.db, ..Caller::default() }).expire_due(&due, PARTS_AT_ONCE);
+            self.stage.board.vitals.expiry_lag.note((now_ms - due.deadline_ms).max(0) as u64);
         }
         self.due = due;
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
@@ -251,6 +252,8 @@ impl Handler<Due> for Keyspace {
     }
 }
 
+/// Parts of one value that are deleted at once when they are due, so that other clients get their turn.
+const PARTS_AT_ONCE: usize = 1000;
 /// Entries that one message of a survey looks at: some 50 µs of a cold table.
 const SURVEY_ENTRIES: usize = 500;
 

@@ -17,6 +17,8 @@ mod shutdown;
 mod testing;
 mod time;
 
+pub use debug::value_digest;
+
 use super::{
     Entry, backstage, container, control,
     spec::{Arity::*, *},

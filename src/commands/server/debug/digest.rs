@@ -8,6 +8,11 @@ use sha1::{Digest as _, Sha1};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest([u8; 20]);
 
+/// What DEBUG DIGEST-VALUE says of an entry: equal for equal values.
+pub fn value_digest(entry: EntryRef) -> String {
+    Digest::of_value(entry).to_hex()
+}
+
 impl Digest {
     /// Of all databases, whether keys have expired or not.
     pub fn of_store(store: &Store) -> Digest {
@@ -34,12 +39,9 @@ impl Digest {
     }
 
     fn mix_value(&mut self, entry: EntryRef) {
-        match entry.kind() {
-            Kind::String => {
-                const TYPE: u32 = 0;
-                self.mix(&TYPE.to_be_bytes());
-                self.mix(entry.text().bytes(&mut itoa::Buffer::new()));
-            }
+        self.mix(&type_number(entry.kind()).to_be_bytes());
+        if entry.object().is_none() {
+            self.mix(entry.text().bytes(&mut itoa::Buffer::new()));
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
@@ -51,5 +53,17 @@ impl Digest {
     fn mix(&mut self, part: &[u8]) {
         self.join(part);
         self.0 = Sha1::digest(self.0).into();
+    }
+}
+
+/// Number of a type, as Redis counts them.
+fn type_number(kind: Kind) -> u32 {
+    match kind {
+        Kind::String => 0,
+        Kind::List => 1,
+        Kind::Set => 2,
+        Kind::SortedSet => 3,
+        Kind::Hash => 4,
+        Kind::Stream => 6,
     }
 }

@@ -2,7 +2,7 @@
 use crate::{
     commands::{Backstage, Outcome, args::Args, error::CommandError},
     resp::Reply,
-    store::{Changes, Deadline, EntryRef, Event, Text, TextRef},
+    store::{Changes, Deadline, EntryRef, Event, Kind, Text, TextRef},
 };
 use bytes::Bytes;
 
@@ -18,14 +18,18 @@ pub fn reply_object(backstage: &Backstage, key: &[u8], reply: &mut Reply) -> Out
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
         entry.encoding(),
-        serialized_length(entry.text()),
+        serialized_length(entry),
         entry.clock(),
         clock.idle_seconds(entry.clock()),
     ));
     Ok(())
 }
-/// Length of a string in an RDB file, without compression.
-fn serialized_length(text: TextRef) -> usize {
+/// Length of a value in an RDB file, without compression. Compact encodings stand there as they stand in memory.
+fn serialized_length(entry: EntryRef) -> usize {
+    if let Some(object) = entry.object() {
+        return object.memory_bytes(0);
+    }
+    let text = entry.text();
     let small = match text.integer() {
         Some(n) if i8::try_from(n).is_ok() => Some(1),
         Some(n) if i16::try_from(n).is_ok() => Some(2),
@@ -43,7 +47,7 @@ fn serialized_length(text: TextRef) -> usize {
 
 pub fn reply_string_lengths(backstage: &Backstage, key: &[u8], reply: &mut Reply) -> Outcome {
     let entry = entry(backstage, key)?;
-    if matches!(entry.text(), TextRef::Integer(_)) {
+    if entry.kind() != Kind::String || matches!(entry.text(), TextRef::Integer(_)) {
         return Err(CommandError::fixed("ERR Not an sds encoded string."));
     }
     // Key and value stand in one allocation, of just the size that they need.
@@ -51,7 +55,7 @@ pub fn reply_string_lengths(backstage: &Backstage, key: &[u8], reply: &mut Reply
     reply.status(&format!(
         "key_sds_len:{key}, key_sds_avail:0, key_zmalloc: {key}, \
          val_sds_len:{value}, val_sds_avail:0, val_zmalloc: {}",
-        entry.size_bytes() - key
+        entry.size_bytes(0) - key
     ));
     Ok(())
 }

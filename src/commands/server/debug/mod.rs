@@ -22,6 +22,7 @@ use crate::{
 };
 use bytes::Bytes;
 use digest::Digest;
+pub use digest::value_digest;
 use protocol::{SAMPLES, Sample};
 use std::time::Duration;
 

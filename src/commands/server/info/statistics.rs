@@ -24,6 +24,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.fields(
         ["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"].map(|name| (name, 0)),
     );
+    report.field("expired_subkeys", read(&vitals.expired_fields) + counts.expired_fields);
     report.field("expired_keys", read(&vitals.expired) + counts.expired);
     report.field("callboard_expiry_lag_p99_ms", vitals.expiry_lag.percentile_ms(99.0));
     report.field("callboard_expiry_lag_max_ms", vitals.expiry_lag.percentile_ms(100.0));

@@ -34,7 +34,14 @@ const REPORT: &[&str] = &["nondeterministic_output", "request_policy:all_shards"
 /// What the table holds of an entry: a tagged pointer.
 const SLOT_BYTES: usize = 8;
 
-pub struct Usage(Bytes);
+/// Parts of a value that are looked at, where the client does not say.
+const SAMPLES: usize = 5;
+
+pub struct Usage {
+    key: Bytes,
+    /// 0: all parts.
+    samples: usize,
+}
 impl Command for Usage {
     const SPEC: Spec = spec("USAGE", AtLeast(3))
         .keys(&[key(2, RO)])
@@ -42,21 +49,21 @@ impl Command for Usage {
         .complexity("O(N)")
         .syntax("key [SAMPLES count]")
         .summary("Tells how much memory a key and its value take.");
-    /// Nothing is sampled yet: a string's size is known exactly.
     fn parse(args: &mut Args) -> Result<Usage, CommandError> {
-        let key = args.bytes()?;
+        let mut usage = Usage { key: args.bytes()?, samples: SAMPLES };
         while !args.is_empty() {
-            if !args.option("SAMPLES") || args.is_empty() || args.integer()? < 0 {
+            if !args.option("SAMPLES") || args.is_empty() {
                 return Err(CommandError::Syntax);
             }
+            usage.samples = usize::try_from(args.integer()?).map_err(|_| CommandError::Syntax)?;
         }
-        Ok(Usage(key))
+        Ok(usage)
     }
 }
 impl BackstageCommand for Usage {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
-        match backstage.changes.view().peek(&self.0) {
-            Some(entry) => reply.integer((entry.size_bytes() + SLOT_BYTES) as i64),
+        match backstage.changes.view().peek(&self.key) {
+            Some(entry) => reply.integer((entry.size_bytes(self.samples) + SLOT_BYTES) as i64),
             None => reply.null(),
         }
         Ok(())
