@@ -10,6 +10,7 @@ pub mod listpack;
 pub mod long_double;
 pub mod number;
 pub mod quoting;
+pub mod stream;
 pub mod table;
 pub mod wheel;
 

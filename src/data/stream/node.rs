@@ -48,11 +48,9 @@ impl Node {
     /// A node without entries. The first one to be added has the fields of these pairs.
     pub fn new<B: AsRef<[u8]>>(pairs: &[B]) -> Node {
         let mut pack = Listpack::new();
-        pack.push_integer(0);
-        pack.push_integer(0);
-        pack.push_integer((pairs.len() / 2) as i64);
-        pack.extend(pairs.iter().step_by(2).map(AsRef::as_ref));
-        pack.push_integer(0);
+        let counts = [0, 0, (pairs.len() / 2) as i64].into_iter().map(Element::Integer);
+        let names = pairs.iter().step_by(2).map(|name| Element::of(name.as_ref()));
+        pack.extend_elements(counts.chain(names).chain(std::iter::once(Element::Integer(0))));
         Node(pack)
     }
     pub fn listpack(&self) -> &Listpack {
@@ -86,20 +84,15 @@ impl Node {
         let same = self.has_fields_of(pairs);
         self.add_to_count(0, 1);
         let (ms, seq) = id.delta(master);
-        let fields = pairs.len() / 2;
-        let pack = &mut self.0;
-        pack.push_integer(if same { SAME_FIELDS } else { 0 });
-        pack.push_integer(ms);
-        pack.push_integer(seq);
-        let pieces = if same {
-            pack.extend(pairs.iter().skip(1).step_by(2).map(AsRef::as_ref));
-            3 + fields
-        } else {
-            pack.push_integer(fields as i64);
-            pack.extend(pairs.iter().map(AsRef::as_ref));
-            4 + 2 * fields
-        };
-        pack.push_integer(pieces as i64);
+        let fields = (pairs.len() / 2) as i64;
+        let (flags, pieces) = if same { (SAME_FIELDS, 3 + fields) } else { (0, 4 + 2 * fields) };
+        let head = [flags, ms, seq, fields].into_iter().take(if same { 3 } else { 4 });
+        let body = pairs.iter().enumerate().filter(|(index, _)| !same || index % 2 == 1);
+        let elements = head
+            .map(Element::Integer)
+            .chain(body.map(|(_, part)| Element::of(part.as_ref())))
+            .chain(std::iter::once(Element::Integer(pieces)));
+        self.0.extend_elements(elements);
     }
     fn has_fields_of<B: AsRef<[u8]>>(&self, pairs: &[B]) -> bool {
         let Some(head) = self.head().filter(|head| head.fields == pairs.len() / 2) else { return false };
