@@ -17,6 +17,7 @@ mod connection;
 mod hyperloglog;
 mod keys;
 mod server;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

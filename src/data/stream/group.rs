@@ -75,7 +75,10 @@ impl Group {
         }
         match consumer.and_then(|number| self.consumers.get(number.0 as usize)) {
             Some(consumer) => Box::new(
-                consumer.pending.range(ids).filter_map(|id| self.pending.get(id).map(|pending| (*id, pending))),
+                consumer
+                    .pending
+                    .range(ids)
+                    .filter_map(|id| self.pending.get(id).map(|pending| (*id, pending))),
             ),
             None => Box::new(self.pending.range(ids).map(|(&id, pending)| (id, pending))),
         }
@@ -97,14 +100,24 @@ impl Group {
     }
     /// Adds a consumer; `None` if there is one of this name.
     pub fn add_consumer(&mut self, name: &[u8], now_ms: i64) -> Option<ConsumerNumber> {
-        if self.names.contains_key(name) {
-            return None;
+        (!self.names.contains_key(name)).then(|| self.insert_consumer(name, now_ms))
+    }
+    /// The consumer of this name, who asks for something now, and whether it had to be added.
+    pub fn see_consumer(&mut self, name: &[u8], now_ms: i64) -> (ConsumerNumber, bool) {
+        match self.find(name) {
+            Some(number) => {
+                self.consumer_mut(number).seen_ms = now_ms;
+                (number, false)
+            }
+            None => (self.insert_consumer(name, now_ms), true),
         }
+    }
+    fn insert_consumer(&mut self, name: &[u8], now_ms: i64) -> ConsumerNumber {
         let consumer =
             Consumer { name: name.into(), seen_ms: now_ms, active_ms: None, pending: BTreeSet::new() };
         let number = ConsumerNumber(self.consumers.insert(consumer) as u32);
         self.names.insert(name.into(), number);
-        Some(number)
+        number
     }
     /// Removes a consumer with what is pending for it; returns how much that was.
     pub fn remove_consumer(&mut self, name: &[u8]) -> Option<usize> {

@@ -91,7 +91,12 @@ impl Log {
         self.nodes.iter().map(|(&master, node)| (master, node))
     }
     /// What XSETID and the loading of files set; `None` leaves as it is.
-    pub fn set_ids(&mut self, last_id: StreamId, entries_added: Option<u64>, max_deleted_id: Option<StreamId>) {
+    pub fn set_ids(
+        &mut self,
+        last_id: StreamId,
+        entries_added: Option<u64>,
+        max_deleted_id: Option<StreamId>,
+    ) {
         self.last_id = last_id;
         self.entries_added = entries_added.unwrap_or(self.entries_added);
         self.max_deleted_id = max_deleted_id.unwrap_or(self.max_deleted_id);
@@ -200,7 +205,8 @@ impl Log {
         trimmed
     }
     fn find_first_id(&mut self) {
-        self.first_id = self.range(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id);
+        self.first_id =
+            self.range(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id);
     }
 
     /// The entries from `start` to `end`, both included.

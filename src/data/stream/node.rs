@@ -217,7 +217,9 @@ impl Node {
             }
             let end = skip(pack, entry.body, entry.elements())?;
             let before = if entry.names.is_some() { 3 } else { 4 };
-            if integers(end)? != (before + entry.elements()) as i64 || last.is_some_and(|last| entry.id <= last) {
+            if integers(end)? != (before + entry.elements()) as i64
+                || last.is_some_and(|last| entry.id <= last)
+            {
                 return None;
             }
             last = Some(entry.id);

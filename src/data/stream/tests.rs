@@ -20,10 +20,18 @@ fn all(log: &Log) -> Vec<(StreamId, Pairs)> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Add { ms: u64, seq: u64, pairs: Pairs },
+    Add {
+        ms: u64,
+        seq: u64,
+        pairs: Pairs,
+    },
     /// By index, among those that are or were there.
     Delete(prop::sample::Index),
-    Trim { to: Result<u64, prop::sample::Index>, approximate: bool, entries_max: u64 },
+    Trim {
+        to: Result<u64, prop::sample::Index>,
+        approximate: bool,
+        entries_max: u64,
+    },
 }
 
 fn pairs() -> impl Strategy<Value = Pairs> {
