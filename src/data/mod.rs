@@ -6,6 +6,7 @@
 pub mod bits;
 pub mod glob;
 pub mod hyperloglog;
+pub mod intset;
 pub mod listpack;
 pub mod long_double;
 pub mod number;
