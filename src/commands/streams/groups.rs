@@ -198,7 +198,8 @@ impl WriteCommand for Destroy {
         let stream = changes.value_mut::<Stream>(&self.key)?.ok_or_else(no_key)?;
         let was_there = stream.groups.remove(&self.group[..]).is_some();
         if was_there {
-            changed(changes, "xgroup-destroy", &self.key);
+            // Who waits for something from this group is told that it is gone.
+            changes.modified(Event::Stream, "xgroup-destroy", &self.key);
         }
         reply.integer(was_there as i64);
         Ok(())

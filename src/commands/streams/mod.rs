@@ -17,7 +17,7 @@ mod tests;
 mod trim;
 
 use super::{
-    Entry, container,
+    Entry, blocking_read, blocking_write, container,
     error::{CommandError, shown},
     read, session,
     spec::*,
@@ -37,9 +37,9 @@ pub static COMMANDS: &[Entry] = &[
     write::<trim::XDel>(),
     write::<trim::XTrim>(),
     write::<trim::XSetId>(),
-    read::<self::read::XRead>(),
+    blocking_read::<self::read::XRead>(),
     container(groups::SPEC, GROUP),
-    write::<read_group::XReadGroup>(),
+    blocking_write::<read_group::XReadGroup>(),
     write::<pending::XAck>(),
     read::<pending::XPending>(),
     write::<claim::XClaim>(),

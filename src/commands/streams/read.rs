@@ -2,7 +2,7 @@
 use super::{ids::parse_strict, reply_entries, spec};
 use crate::{
     commands::{
-        Command, Outcome, ReadCommand,
+        BlockingCommand, Command, Patience, Progress,
         args::Args,
         error::CommandError,
         key_positions::{KeyPosition, KeyPositions},
@@ -10,7 +10,7 @@ use crate::{
     },
     data::stream::{Log, StreamId},
     resp::{Reply, Request},
-    store::{Stream, View},
+    store::{Changes, Kind, Stream},
 };
 use bytes::Bytes;
 
@@ -34,8 +34,8 @@ pub struct Reading {
     pub streams: Vec<(Bytes, Wanted)>,
     /// Entries of a stream at the most; 0: all.
     pub count: usize,
-    /// Waits for so many ms if there is nothing; 0: for ever.
-    pub block_ms: Option<i64>,
+    /// BLOCK: waits if there is nothing, up to this moment (ms since 1970), if one is given.
+    pub blocks: Option<Option<i64>>,
     /// Group and consumer.
     pub group: Option<(Bytes, Bytes)>,
     /// NOACK
@@ -93,11 +93,11 @@ fn meaningless(symbol: char) -> CommandError {
 impl Reading {
     pub fn parse(args: &mut Args, reader: Reader) -> Result<Reading, CommandError> {
         let mut reading =
-            Reading { streams: Vec::new(), count: 0, block_ms: None, group: None, forgets: false };
+            Reading { streams: Vec::new(), count: 0, blocks: None, group: None, forgets: false };
         loop {
             let has_more = args.remaining() > 1;
             if has_more && args.option("BLOCK") {
-                reading.block_ms = Some(timeout(args)?);
+                reading.blocks = Some(args.timeout_ms()?);
             } else if has_more && args.option("COUNT") {
                 reading.count = args.integer()?.max(0) as usize;
             } else if has_more && args.option("STREAMS") {
@@ -124,15 +124,22 @@ impl Reading {
         Ok(reading)
     }
 }
-/// ms; 0: for ever.
-fn timeout(args: &mut Args) -> Result<i64, CommandError> {
-    let invalid = CommandError::fixed("ERR timeout is not an integer or out of range");
-    match args.integer().map_err(|_| invalid)? {
-        ..=-1 => Err(CommandError::fixed("ERR timeout is negative")),
-        ms if ms > i64::MAX - args.context().now_ms => {
-            Err(CommandError::fixed("ERR timeout is out of range"))
+impl Reading {
+    /// How it goes on when there was nothing to read.
+    pub fn nothing(&self, reply: &mut Reply) -> Progress {
+        if self.blocks.is_some() {
+            return Progress::Waits;
         }
-        ms => Ok(ms),
+        reply.null_array();
+        Progress::Done
+    }
+    pub fn patience(&self, of_any_change: bool) -> Patience {
+        Patience {
+            keys: self.streams.iter().map(|(key, _)| key.clone()).collect(),
+            kind: Kind::Stream,
+            of_any_change,
+            until_ms: self.blocks.flatten(),
+        }
     }
 }
 
@@ -192,26 +199,32 @@ pub fn begin(reply: &mut Reply, key: &[u8]) {
     reply.paired();
     reply.bulk(key);
 }
-impl ReadCommand for XRead {
-    fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
-        let mut found = Vec::new();
-        for (key, wanted) in &self.0.streams {
+impl BlockingCommand for XRead {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
+        let (view, mut found) = (changes.view(), Vec::new());
+        for (key, wanted) in &mut self.0.streams {
             let log = view.value::<Stream>(key)?.map(|stream| &stream.log);
             let after = after(wanted, log)?;
+            if *wanted == Wanted::Coming {
+                // What comes while it waits lies behind what is the end now.
+                *wanted = Wanted::After(after);
+            }
             let top = log.and_then(Log::top_id).filter(|&top| top > after);
             if let Some((log, first)) = log.filter(|_| top.is_some()).zip(after.next()) {
                 found.push((key, log.range(first, StreamId::MAX)));
             }
         }
         if found.is_empty() {
-            reply.null_array();
-            return Ok(());
+            return Ok(self.0.nothing(reply));
         }
         reply.paired_map(found.len());
         for (key, entries) in found {
             begin(reply, key);
             reply_entries(reply, entries, self.0.count);
         }
-        Ok(())
+        Ok(Progress::Done)
+    }
+    fn patience(&self) -> Patience {
+        self.0.patience(false)
     }
 }

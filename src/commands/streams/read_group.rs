@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     commands::{
-        Command, Outcome, WriteCommand,
+        BlockingCommand, Command, Outcome, Patience, Progress,
         args::Args,
         error::{CommandError, shown},
         spec::{Arity::*, *},
@@ -150,8 +150,8 @@ fn repeat(
         }
     }
 }
-impl WriteCommand for XReadGroup {
-    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
+impl BlockingCommand for XReadGroup {
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
         // What is told are the deliveries, never the command: it would deliver something else later.
         changes.rewrite_as_nothing();
         self.check(changes)?;
@@ -160,10 +160,14 @@ impl WriteCommand for XReadGroup {
         for stream in &self.reading.streams {
             count += self.read_one(changes, stream, reply)? as usize;
         }
-        match count {
-            0 => reply.null_array(),
-            count => reply.settle_paired_map(place, count),
+        if count == 0 {
+            return Ok(self.reading.nothing(reply));
         }
-        Ok(())
+        reply.settle_paired_map(place, count);
+        Ok(Progress::Done)
+    }
+    /// It hears of any change, as it ends when its group is gone.
+    fn patience(&self) -> Patience {
+        self.reading.patience(true)
     }
 }
