@@ -11,6 +11,8 @@ pub enum Compare {
     Unordered,
     /// The same bytes, after a visit to every key: some that have expired may still be there to be counted.
     Visited,
+    /// XPENDING's list: for how long an entry has been pending may differ by two seconds.
+    Pending,
     /// Integers that a clock moves may differ by so much.
     Within(i64),
     /// A whole iteration returns the same keys; cursors and steps are each server's own.
@@ -57,7 +59,21 @@ pub fn same(compare: Compare, ours: &Value, theirs: &Value) -> bool {
         (Compare::Within(most), Value::Integer(ours), Value::Integer(theirs)) => {
             ours.abs_diff(*theirs) <= most as u64 && (*ours < 0) == (*theirs < 0)
         }
+        (Compare::Pending, Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            ours.iter().zip(theirs).all(|(ours, theirs)| same_pending(ours, theirs))
+        }
         (Compare::Type, _, _) => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        _ => ours == theirs,
+    }
+}
+
+/// One line of XPENDING's list: ID, consumer, idle time in ms, deliveries.
+fn same_pending(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == 4 && theirs.len() == 4 => {
+            let all = [Compare::Exact, Compare::Exact, Compare::Within(2000), Compare::Exact];
+            (0..4).all(|index| same(all[index], &ours[index], &theirs[index]))
+        }
         _ => ours == theirs,
     }
 }
