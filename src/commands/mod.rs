@@ -21,6 +21,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

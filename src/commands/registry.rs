@@ -19,6 +19,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::hyperloglog::COMMANDS,
     super::lists::COMMANDS,
     super::geo::COMMANDS,
+    super::streams::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];
