@@ -9,6 +9,7 @@ pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 pub mod long_double;
+pub mod members;
 pub mod number;
 pub mod quoting;
 pub mod table;
