@@ -41,12 +41,12 @@ fn members_free_what_they_allocate_and_know_how_much_that_is() {
         }
         if step % 10_000 == 0 {
             let held = used_bytes() - before;
-            assert!(held.abs_diff(members.memory_bytes(0)) < 1000, "{held}: {}", members.memory_bytes(0));
+            assert!(held.abs_diff(members.memory_bytes()) < 1000, "{held}: {}", members.memory_bytes());
         }
     }
     let copy = members.clone();
     drop(members);
-    assert!((used_bytes() - before).abs_diff(copy.memory_bytes(0)) < 1000);
+    assert!((used_bytes() - before).abs_diff(copy.memory_bytes()) < 1000);
     drop(copy);
     assert!(used_bytes().abs_diff(before) < 1000, "{} left over", used_bytes() - before);
 }

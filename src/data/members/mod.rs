@@ -19,6 +19,8 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use ahash::RandomState;
 
 use self::bucket::{Bucket, New};
@@ -82,21 +84,22 @@ impl Members {
         self.hasher.hash_one(key)
     }
 
-    /// What it takes of memory, itself not included. So many buckets are looked at (0: all); the rest is estimated.
-    pub fn memory_bytes(&self, samples: usize) -> usize {
-        self.buckets.memory_bytes() + self.estimate(samples, Bucket::memory_bytes)
+    /// What it takes of memory, itself not included. In a very large table, most of it is estimated.
+    pub fn memory_bytes(&self) -> usize {
+        const SAMPLES_MAX: usize = 1000;
+        self.buckets.memory_bytes() + self.estimate(SAMPLES_MAX, Bucket::memory_bytes)
     }
 
     /// Allocations that dropping it frees, about.
     pub fn allocations(&self) -> usize {
-        const SAMPLES: usize = 8;
-        self.buckets.len() + self.estimate(SAMPLES, Bucket::long_count)
+        const SAMPLES_MAX: usize = 8;
+        self.buckets.len() + self.estimate(SAMPLES_MAX, Bucket::long_count)
     }
 
     /// The sum of something over all buckets, estimated from some that stand apart.
-    fn estimate(&self, samples: usize, of: impl Fn(&Bucket) -> usize) -> usize {
+    fn estimate(&self, samples_max: usize, of: impl Fn(&Bucket) -> usize) -> usize {
         let all = self.buckets.len();
-        let samples = if samples == 0 { all } else { samples.min(all) };
+        let samples = samples_max.min(all);
         let sum: usize = (0..samples).map(|sample| of(self.buckets.get(sample * all / samples))).sum();
         (sum as u128 * all as u128 / samples as u128) as usize
     }
@@ -194,5 +197,11 @@ impl Members {
             self.fullest = self.fullest.max(merged);
         }
         seen
+    }
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.iter()).finish()
     }
 }

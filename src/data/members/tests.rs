@@ -258,7 +258,7 @@ fn an_entry_costs_what_the_plan_says() {
         for number in 0..40_000 {
             table.insert(format!("member:{number:09}").as_bytes(), value, false);
             if number >= 20_000 && number % 1000 == 0 {
-                worst = worst.max(table.memory_bytes(0) as f64 / table.len() as f64);
+                worst = worst.max(table.memory_bytes() as f64 / table.len() as f64);
             }
         }
         worst
@@ -271,15 +271,15 @@ fn an_entry_costs_what_the_plan_says() {
 fn a_table_that_is_emptied_gives_its_memory_back_as_it_goes() {
     const ALL: usize = 50_000;
     let mut table = table_of(0..ALL);
-    let full = table.memory_bytes(0);
+    let full = table.memory_bytes();
     for number in 0..ALL {
         table.remove(&key(number));
         if number % 1000 == 0 {
             let share = full * table.len() / ALL;
-            assert!(table.memory_bytes(0) < 2 * share + 100_000, "{} of {share}", table.memory_bytes(0));
+            assert!(table.memory_bytes() < 2 * share + 100_000, "{} of {share}", table.memory_bytes());
         }
     }
-    assert!(table.memory_bytes(0) < 200, "{}", table.memory_bytes(0));
+    assert!(table.memory_bytes() < 200, "{}", table.memory_bytes());
     assert_eq!((table.buckets.len(), table.allocations()), (1, 1));
 }
 
@@ -316,7 +316,7 @@ fn samples_estimate_what_all_buckets_take() {
     for number in 0..5000 {
         table.insert(&key(number), &vec![1; number % 400], false);
     }
-    let (all, some) = (table.memory_bytes(0), table.memory_bytes(50));
+    let (all, some) = (table.estimate(9999, Bucket::memory_bytes), table.estimate(50, Bucket::memory_bytes));
     assert!(some.abs_diff(all) * 4 < all, "{some} estimated of {all}");
     // About two thirds of the values are long.
     let allocations = table.allocations();
