@@ -31,6 +31,10 @@ fn members_free_what_they_allocate_and_know_how_much_that_is() {
     let mut members = Members::new(ahash::RandomState::with_seeds(1, 2, 3, 4));
     let mut random = fastrand::Rng::with_seed(1);
     for step in 0..100_000 {
+        if step % 10_000 == 0 {
+            let held = used_bytes() - before;
+            assert!(held.abs_diff(members.memory_bytes()) < 1000, "{held}: {}", members.memory_bytes());
+        }
         let number = random.usize(..KEYS);
         let key = vec![b'k'; if number.is_multiple_of(5) { 100 + number } else { number % 64 }];
         let key = [&key, number.to_string().as_bytes()].concat();
@@ -38,10 +42,6 @@ fn members_free_what_they_allocate_and_know_how_much_that_is() {
             0 => _ = members.remove(&key),
             1 => _ = members.mark(&key, true),
             _ => _ = members.insert(&key, &vec![b'v'; random.usize(..200)], false),
-        }
-        if step % 10_000 == 0 {
-            let held = used_bytes() - before;
-            assert!(held.abs_diff(members.memory_bytes()) < 1000, "{held}: {}", members.memory_bytes());
         }
     }
     let copy = members.clone();
