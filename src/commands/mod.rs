@@ -8,6 +8,7 @@ pub mod help;
 pub mod key_positions;
 pub mod registry;
 pub mod session;
+pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
@@ -15,9 +16,12 @@ pub mod waiting;
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;
