@@ -3,6 +3,7 @@
 mod bitmaps;
 mod connection;
 mod expire;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod server;
@@ -28,6 +29,7 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
     expire::GENERATORS,
