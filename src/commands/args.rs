@@ -162,6 +162,10 @@ impl<'a> Args<'a> {
         self.next = self.request.len();
         rest
     }
+    /// Takes all that are left, unseen: the command reads them from the request itself.
+    pub fn skip_rest(&mut self) {
+        self.next = self.request.len();
+    }
     /// Nothing may be left over.
     pub fn end(&self) -> Result<(), CommandError> {
         if self.is_empty() { Ok(()) } else { Err(CommandError::Syntax) }

@@ -22,6 +22,7 @@ mod keys;
 mod lists;
 mod server;
 mod sorted_sets;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

@@ -20,6 +20,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::lists::COMMANDS,
     super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,
+    super::streams::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

@@ -233,6 +233,18 @@ impl Reply {
             Protocol::Resp2 => self.head(b'*', 2 * pairs as i64),
         }
     }
+    /// Pairs that RESP2 clients get as an array of arrays of two. Each of them begins by [`Reply::paired`].
+    pub fn paired_map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.map(pairs),
+            Protocol::Resp2 => self.array(pairs),
+        }
+    }
+    pub fn paired(&mut self) {
+        if self.protocol == Protocol::Resp2 {
+            self.array(2)
+        }
+    }
     /// Names something about the reply that follows; RESP2 has no such thing, and gets nothing. True when written:
     /// only then do the pairs follow.
     pub fn attribute(&mut self, pairs: usize) -> bool {
@@ -255,6 +267,9 @@ impl Reply {
     }
     pub fn settle_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.map(pairs))
+    }
+    pub fn settle_paired_map(&mut self, deferred: Deferred, pairs: usize) {
+        self.settle(deferred, |reply| reply.paired_map(pairs))
     }
     fn settle(&mut self, deferred: Deferred, header: impl FnOnce(&mut Reply)) {
         let end = self.out.len();

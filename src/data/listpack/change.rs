@@ -21,7 +21,10 @@ impl Listpack {
 
     /// Appends all of them; memory is asked for once.
     pub fn extend<'a>(&mut self, elements: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) {
-        let elements = elements.into_iter().map(Element::of);
+        self.extend_elements(elements.into_iter().map(Element::of))
+    }
+    /// As [`Listpack::extend`], of elements that were made by [`Element::of`] or are integers.
+    pub fn extend_elements<'a>(&mut self, elements: impl Iterator<Item = Element<'a>> + Clone) {
         let (count, bytes) =
             elements.clone().fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.entry_len()));
         let mut room = self.0.splice(self.end(), 0, bytes);

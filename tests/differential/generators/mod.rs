@@ -3,9 +3,11 @@
 mod bitmaps;
 mod connection;
 mod expire;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod server;
+mod streams;
 mod strings;
 
 use crate::compare::Compare;
@@ -27,6 +29,8 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    geo::GENERATORS,
+    streams::GENERATORS,
     keys::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
@@ -60,4 +64,8 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("XGROUP HELP", "our own words; the transcripts cover it"),
+    ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
+    ("XINFO HELP", "our own words; the transcripts cover it"),
+    ("XINFO STREAM", "fields of 7.2, and times; the transcripts cover it"),
 ];
