@@ -5,9 +5,9 @@ use crate::{
         Command, Outcome, ReadCommand, WriteCommand,
         args::Args,
         error::CommandError,
+        span::Span,
         spec::{Arity::*, *},
     },
-    data::number::parse_integer,
     resp::Reply,
     store::{
         Changes, SortedSet, Stored, View,
@@ -17,30 +17,39 @@ use crate::{
 use bytes::Bytes;
 use std::ops::Range;
 
+/// By what the bounds of a stretch are given.
+#[derive(Clone, Copy, PartialEq)]
+pub enum By {
+    Rank,
+    Score,
+    Member,
+}
 /// A stretch of a sorted set, as a client names it.
 #[derive(Clone, Debug)]
 pub enum Selection {
-    /// First and last rank in the direction of the walk; negative ones count from the end.
-    Ranks(i64, i64),
+    /// Ranks in the direction of the walk.
+    Ranks(Span),
     Scores(ScoreRange),
     Members(MemberRange),
 }
 impl Selection {
-    pub fn ranks_between(start: &Bytes, stop: &Bytes) -> Result<Selection, CommandError> {
-        let rank = |text: &Bytes| parse_integer(text).ok_or(CommandError::NotAnInteger);
-        Ok(Selection::Ranks(rank(start)?, rank(stop)?))
-    }
-    pub fn scores_between(min: &Bytes, max: &Bytes) -> Result<Selection, CommandError> {
-        score_range(min, max).map(Selection::Scores)
-    }
-    pub fn members_between(min: &Bytes, max: &Bytes) -> Result<Selection, CommandError> {
-        member_range(min, max).map(Selection::Members)
+    /// Takes two bounds, the one that the walk meets first before the other.
+    pub fn parse(args: &mut Args, by: By, direction: Direction) -> Result<Selection, CommandError> {
+        if by == By::Rank {
+            return Span::parse(args).map(Selection::Ranks);
+        }
+        let (one, other) = (args.bytes()?, args.bytes()?);
+        let (min, max) = if direction == Direction::Forward { (one, other) } else { (other, one) };
+        match by {
+            By::Score => score_range(&min, &max).map(Selection::Scores),
+            _ => member_range(&min, &max).map(Selection::Members),
+        }
     }
     /// The ranks that it is in a sorted set, counted from the lowest score.
     pub fn ranks(&self, set: &SortedSet, direction: Direction) -> Range<usize> {
         match self {
-            Selection::Ranks(start, stop) => {
-                let ranks = clamped(*start, *stop, set.len());
+            Selection::Ranks(span) => {
+                let ranks = span.among(set.len());
                 match direction {
                     Direction::Forward => ranks,
                     Direction::Backward => set.len() - ranks.end..set.len() - ranks.start,
@@ -50,12 +59,6 @@ impl Selection {
             Selection::Members(range) => set.ranks_of_members(range, direction),
         }
     }
-}
-/// What two indices, negative ones counted from the end, are in a sequence of this length.
-fn clamped(start: i64, stop: i64, len: usize) -> Range<usize> {
-    let from_end = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
-    let (start, stop) = (from_end(start).max(0), from_end(stop).min(len as i64 - 1));
-    if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
 }
 
 /// What of a sorted set is asked for, and in which direction.
@@ -74,12 +77,6 @@ struct Form {
     direction: Option<Direction>,
     scores: bool,
 }
-#[derive(Clone, Copy, PartialEq)]
-enum By {
-    Rank,
-    Score,
-    Member,
-}
 impl Form {
     /// Everything is said by options.
     const OPEN: Form = Form { by: None, direction: None, scores: true };
@@ -90,7 +87,7 @@ impl Form {
 
 impl Query {
     fn parse(args: &mut Args, form: Form) -> Result<Query, CommandError> {
-        let (one, other) = (args.bytes()?, args.bytes()?);
+        let mut bounds = args.split_off(2);
         let Form { mut by, mut direction, scores } = form;
         let (mut offset, mut limit, mut with_scores) = (0, -1, false);
         while !args.is_empty() {
@@ -123,16 +120,7 @@ impl Query {
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }
-        // A walk from the end is told its upper bound first.
-        let (min, max) = match direction {
-            Direction::Backward if by != By::Rank => (other, one),
-            _ => (one, other),
-        };
-        let selection = match by {
-            By::Rank => Selection::ranks_between(&min, &max)?,
-            By::Score => Selection::scores_between(&min, &max)?,
-            By::Member => Selection::members_between(&min, &max)?,
-        };
+        let selection = Selection::parse(&mut bounds, by, direction)?;
         Ok(Query { selection, direction, offset, limit, with_scores })
     }
     /// The ranks that are asked for, counted from the lowest score.
@@ -285,7 +273,7 @@ fn count(view: &View, key: &[u8], selection: &Selection, reply: &mut Reply) -> O
     Ok(())
 }
 macro_rules! count_command {
-    ($Type:ident, $selection:expr, $spec:expr) => {
+    ($Type:ident, $by:ident, $spec:expr) => {
         pub struct $Type {
             key: Bytes,
             selection: Selection,
@@ -297,7 +285,10 @@ macro_rules! count_command {
                 .complexity("O(log(N)), where N is the size of the sorted set.")
                 .syntax("key min max");
             fn parse(args: &mut Args) -> Result<$Type, CommandError> {
-                Ok($Type { key: args.bytes()?, selection: $selection(&args.bytes()?, &args.bytes()?)? })
+                Ok($Type {
+                    key: args.bytes()?,
+                    selection: Selection::parse(args, By::$by, Direction::Forward)?,
+                })
             }
         }
         impl ReadCommand for $Type {
@@ -309,14 +300,14 @@ macro_rules! count_command {
 }
 count_command!(
     ZCount,
-    Selection::scores_between,
+    Score,
     spec("ZCOUNT", Exactly(4))
         .since("2.0.0")
         .summary("Answers how many members have scores between two bounds.")
 );
 count_command!(
     ZLexCount,
-    Selection::members_between,
+    Member,
     spec("ZLEXCOUNT", Exactly(4))
         .since("2.8.9")
         .summary("Answers how many members stand between two names, where all scores are equal.")

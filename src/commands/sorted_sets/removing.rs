@@ -1,5 +1,9 @@
 //! Taking members out by name or by range: ZREM, ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
-use super::{len_of, ranges::Selection, spec};
+use super::{
+    len_of,
+    ranges::{By, Selection},
+    spec,
+};
 use crate::{
     commands::{
         Command, Outcome, WriteCommand,
@@ -78,7 +82,7 @@ fn remove_selected(
 }
 
 macro_rules! removal {
-    ($Type:ident, $event:literal, $selection:expr, $spec:expr) => {
+    ($Type:ident, $event:literal, $by:ident, $spec:expr) => {
         pub struct $Type {
             key: Bytes,
             selection: Selection,
@@ -88,8 +92,10 @@ macro_rules! removal {
                 .keys(&[key(1, RW | DELETE)])
                 .complexity("O(log(N)+M), where N is the size of the sorted set and M how many members go.");
             fn parse(args: &mut Args) -> Result<$Type, CommandError> {
-                let key = args.bytes()?;
-                Ok($Type { key, selection: $selection(&args.bytes()?, &args.bytes()?)? })
+                Ok($Type {
+                    key: args.bytes()?,
+                    selection: Selection::parse(args, By::$by, Direction::Forward)?,
+                })
             }
         }
         impl WriteCommand for $Type {
@@ -102,7 +108,7 @@ macro_rules! removal {
 removal!(
     ZRemRangeByRank,
     "zremrangebyrank",
-    Selection::ranks_between,
+    Rank,
     spec("ZREMRANGEBYRANK", Exactly(4))
         .since("2.0.0")
         .syntax("key start stop")
@@ -111,7 +117,7 @@ removal!(
 removal!(
     ZRemRangeByScore,
     "zremrangebyscore",
-    Selection::scores_between,
+    Score,
     spec("ZREMRANGEBYSCORE", Exactly(4))
         .since("1.2.0")
         .syntax("key min max")
@@ -120,7 +126,7 @@ removal!(
 removal!(
     ZRemRangeByLex,
     "zremrangebylex",
-    Selection::members_between,
+    Member,
     spec("ZREMRANGEBYLEX", Exactly(4))
         .since("2.8.9")
         .syntax("key min max")
