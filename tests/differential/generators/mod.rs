@@ -7,6 +7,7 @@ mod geo;
 mod hyperloglog;
 mod keys;
 mod server;
+mod sorted_sets;
 mod streams;
 mod strings;
 
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    sorted_sets::GENERATORS,
     geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
