@@ -21,6 +21,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
 mod streams;
 mod strings;
 #[cfg(test)]
