@@ -11,6 +11,7 @@ mod connection;
 mod expire;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod memory;
 mod pause;
 mod protocol;

@@ -5,6 +5,7 @@ mod connection;
 mod expire;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
 mod streams;
 mod strings;
@@ -30,6 +31,7 @@ const FAMILIES: &[&[Generator]] = &[
     hyperloglog::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
+    lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
     server::GENERATORS,
