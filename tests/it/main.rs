@@ -12,6 +12,7 @@ mod expire;
 mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod memory;
 mod pause;
 mod protocol;

@@ -6,6 +6,7 @@ mod expire;
 mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
 mod streams;
 mod strings;
@@ -32,6 +33,7 @@ const FAMILIES: &[&[Generator]] = &[
     geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
+    lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
     server::GENERATORS,
