@@ -13,6 +13,7 @@ mod hyperloglog;
 mod keys;
 mod memory;
 mod pause;
+mod pipelines;
 mod protocol;
 mod scan;
 mod server;

@@ -7,7 +7,7 @@ use crate::support::client::encode;
 use crate::support::{Client, Server, Value, ours, redis_server};
 
 /// Ours with each I/O setting, and redis-server, started with the same options.
-fn servers(options: &[&str]) -> [Server; 3] {
+pub fn servers(options: &[&str]) -> [Server; 3] {
     [
         Server::start(&ours(), &[options, &["--io-threads", "1"]].concat()),
         Server::start(&ours(), &[options, &["--io-threads", "2"]].concat()),
@@ -176,42 +176,6 @@ fn cut_anywhere() {
 }
 
 #[test]
-fn pipelines_are_answered_in_order() {
-    for server in servers(&[]) {
-        let mut client = server.connect();
-        let mut request = Vec::new();
-        for number in 0..20_000 {
-            let text = number.to_string();
-            match number % 5 {
-                0 => request.extend(encode(&["ECHO", &text])),
-                1 => request.extend(encode(&["SET", "k", &text])),
-                2 => request.extend(encode(&["GET", "k"])),
-                3 => request.extend(encode(&["NOSUCH", &text])),
-                _ => request.extend(encode(&["PING", &text])),
-            }
-        }
-        check_replies(&mut client, &request);
-    }
-}
-
-/// Sends all requests, in pieces that cut them anywhere, then reads all replies.
-fn check_replies(client: &mut Client, request: &[u8]) {
-    for piece in request.chunks(request.len() / 20 + 1) {
-        client.send_raw(piece).expect("the server takes it");
-    }
-    for number in 0..20_000 {
-        let text = number.to_string();
-        let expected = match number % 5 {
-            0 | 4 => Value::bulk(&text),
-            1 => Value::ok(),
-            2 => Value::bulk((number - 1).to_string()),
-            _ => Value::Error(format!("ERR unknown command 'NOSUCH', with args beginning with: '{text}' ")),
-        };
-        assert_eq!(client.receive(), expected);
-    }
-}
-
-#[test]
 fn web_pages_cannot_talk_to_us() {
     for server in servers(&[]) {
         for request in
@@ -285,7 +249,7 @@ fn query_buffers_have_a_limit() {
     }
 }
 
-fn used_memory(client: &mut Client) -> i64 {
+pub fn used_memory(client: &mut Client) -> i64 {
     let info = client.call(&["INFO", "memory"]).text();
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("a field of INFO");
     line.trim().parse().expect("bytes")
@@ -329,16 +293,6 @@ fn one_who_reads_late_gets_everything() {
         for _ in 0..500 {
             assert_eq!(client.receive().bytes().len(), 100_000);
         }
-    }
-}
-
-#[test]
-fn half_closed_clients_get_their_replies() {
-    for server in servers(&[]) {
-        let mut client = server.connect();
-        client.send_raw(b"SET k v\r\nGET k\r\nQUIT\r\n").expect("the server reads");
-        client.finish_sending();
-        assert_eq!(client.read_to_end().expect("the rest"), b"+OK\r\n$1\r\nv\r\n+OK\r\n");
     }
 }
 
