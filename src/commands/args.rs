@@ -75,6 +75,37 @@ impl<'a> Args<'a> {
         parse_double(self.word()?).ok_or(CommandError::NotAFloat)
     }
     /// An index of an existing database.
+    /// A timeout in seconds, with a fraction: the moment when it is over, in ms since 1970; `None` for 0: never.
+    ///
+    /// # Errors
+    /// If it is none, negative, or later than time goes.
+    pub fn timeout_seconds(&mut self) -> Result<Option<i64>, CommandError> {
+        const NONE: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+        let ms = (self.double().map_err(|_| NONE)? * 1000.0).ceil();
+        if !ms.is_finite() || ms > i64::MAX as f64 {
+            return Err(CommandError::fixed("ERR timeout is out of range"));
+        }
+        self.timeout_at(ms as i64)
+    }
+    /// A timeout in whole milliseconds; see [`Args::timeout_seconds`].
+    ///
+    /// # Errors
+    /// If it is none, negative, or later than time goes.
+    pub fn timeout_ms(&mut self) -> Result<Option<i64>, CommandError> {
+        const NONE: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
+        let ms = self.integer().map_err(|_| NONE)?;
+        self.timeout_at(ms)
+    }
+    fn timeout_at(&self, ms: i64) -> Result<Option<i64>, CommandError> {
+        match ms {
+            ..0 => Err(CommandError::fixed("ERR timeout is negative")),
+            0 => Ok(None),
+            _ => match self.context.now_ms.checked_add(ms) {
+                Some(at) => Ok(Some(at)),
+                None => Err(CommandError::fixed("ERR timeout is out of range")),
+            },
+        }
+    }
     pub fn database(&mut self) -> Result<usize, CommandError> {
         let index = self.integer()?;
         if i32::try_from(index).is_err() {

@@ -5,10 +5,11 @@
 //! for what is propagated.
 use crate::{
     board::Board,
-    commands::{args::Args, error::CommandError, session::Session, spec::Spec},
+    commands::{args::Args, error::CommandError, session::Session, spec::Spec, waiting::Waiting},
     resp::{Protocol, Reply, Request},
-    store::{Changes, View},
+    store::{Changes, Kind, View},
 };
+use bytes::Bytes;
 use smallbox::{SmallBox, smallbox, space::S16};
 
 pub type Outcome = Result<(), CommandError>;
@@ -29,6 +30,41 @@ pub trait ReadCommand: Command {
 pub trait WriteCommand: Command {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
 }
+/// May wait until one of its keys has something for it. Runs in the Keyspace.
+///
+/// A client that waits is data, not a pending future: the command is kept, and run again, by the same `run`, when one
+/// of its keys has changed.
+pub trait BlockingCommand: Command {
+    /// Does its work; or says that there is nothing to do it with yet. In that case it has changed nothing and
+    /// replied nothing.
+    ///
+    /// # Errors
+    /// What becomes the reply, as for any command.
+    fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError>;
+    /// What it waits for. Asked once, when `run` has first said that it waits.
+    fn patience(&self) -> Patience;
+    /// Replies that its time is over.
+    fn give_up(&self, reply: &mut Reply) {
+        reply.null_array();
+    }
+}
+/// How far a command came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done,
+    Waits,
+}
+/// What a client waits for.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    pub keys: Vec<Bytes>,
+    /// A key that holds something of another type is left alone.
+    pub kind: Kind,
+    /// It wants to hear of any change of its keys: of their end, and of another type there (XREADGROUP).
+    pub of_any_change: bool,
+    /// When its time is over, in ms since 1970; `None`: never.
+    pub until_ms: Option<i64>,
+}
 /// Looks behind the scenes: data and board together (INFO, MEMORY, DEBUG). Runs in the Keyspace.
 pub trait BackstageCommand: Command {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
@@ -46,6 +82,8 @@ pub trait ControlCommand: Command {
 /// What a [`BackstageCommand`] sees.
 pub struct Backstage<'a> {
     pub changes: Changes<'a>,
+    /// The clients that are blocked.
+    pub waiting: &'a mut Waiting,
     pub board: &'a Board,
     pub caller: Caller,
     /// The words of the request.
@@ -114,6 +152,7 @@ pub enum Save {
 pub enum Task {
     Read(SmallBox<dyn RunRead, S16>),
     Write(SmallBox<dyn RunWrite, S16>),
+    Blocking(SmallBox<dyn RunBlocking, S16>),
     Backstage(SmallBox<dyn RunBackstage, S16>),
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
@@ -123,6 +162,11 @@ pub trait RunRead: Send + Unpin {
 }
 pub trait RunWrite: Send + Unpin {
     fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome;
+}
+pub trait RunBlocking: Send + Unpin {
+    fn run_blocking(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError>;
+    fn its_patience(&self) -> Patience;
+    fn it_gives_up(&self, reply: &mut Reply);
 }
 pub trait RunBackstage: Send + Unpin {
     fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
@@ -141,6 +185,17 @@ impl<C: ReadCommand> RunRead for C {
 impl<C: WriteCommand> RunWrite for C {
     fn run_write(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         self.run(changes, reply)
+    }
+}
+impl<C: BlockingCommand> RunBlocking for C {
+    fn run_blocking(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
+        self.run(changes, reply)
+    }
+    fn its_patience(&self) -> Patience {
+        self.patience()
+    }
+    fn it_gives_up(&self, reply: &mut Reply) {
+        self.give_up(reply)
     }
 }
 impl<C: BackstageCommand> RunBackstage for C {
@@ -193,6 +248,14 @@ pub const fn write<C: WriteCommand>() -> Entry {
 /// memory. What it kept is recorded as for any write; such a command is [`MAY_REPLICATE`](super::spec::MAY_REPLICATE).
 pub const fn caching_read<C: WriteCommand>() -> Entry {
     entry(C::SPEC, Access::Read, |args| Ok(Task::Write(smallbox!(C::parse(args)?))))
+}
+/// A [`BlockingCommand`] that writes (BLPOP).
+pub const fn blocking_write<C: BlockingCommand>() -> Entry {
+    entry(C::SPEC, Access::Write, |args| Ok(Task::Blocking(smallbox!(C::parse(args)?))))
+}
+/// A [`BlockingCommand`] that only reads (XREAD).
+pub const fn blocking_read<C: BlockingCommand>() -> Entry {
+    entry(C::SPEC, Access::Read, |args| Ok(Task::Blocking(smallbox!(C::parse(args)?))))
 }
 pub const fn backstage<C: BackstageCommand>() -> Entry {
     entry(C::SPEC, Access::Neither, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))

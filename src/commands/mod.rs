@@ -11,6 +11,7 @@ pub mod session;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
+pub mod waiting;
 
 mod bitmaps;
 mod connection;

@@ -3,9 +3,10 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Backstage, Caller, Outcome, Task,
+    Backstage, Caller, Progress, Task,
     error::CommandError,
     registry::{Node, Registry},
+    waiting::{Ticket, Waiter, Waiting},
 };
 use crate::{
     board::{Board, Tally},
@@ -19,6 +20,12 @@ pub struct Stage {
     pub store: Store,
     pub board: Arc<Board>,
     pub record: Record,
+    /// The clients that are blocked.
+    pub waiting: Waiting,
+    /// Whether somebody else than the blocked clients wants to know which keys were touched.
+    wants_touched: bool,
+    /// Of the touched keys, these many have been looked at for blocked clients.
+    touched_seen: usize,
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
@@ -45,6 +52,9 @@ impl Stage {
             store,
             board,
             record: Record::new(wants),
+            waiting: Waiting::default(),
+            wants_touched: wants.touched,
+            touched_seen: 0,
             tally,
             last: Instant::now(),
             in_a_row: InARow::default(),
@@ -62,11 +72,12 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        self.store.limits = EncodingLimits::of(&config);
+        self.store.limits = EncodingLimits::of(&config, self.store.limits.hash_seed);
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }
-    /// Runs one command and writes its one reply.
+    /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may
+    /// keep it in `waiting`.
     pub fn perform(
         &mut self,
         node: &Node,
@@ -74,7 +85,7 @@ impl Stage {
         request: &Request,
         caller: Caller,
         reply: &mut Reply,
-    ) {
+    ) -> Progress {
         let start = reply.position();
         if self.in_a_row.command != node.index || self.in_a_row.calls == IN_A_ROW_MAX {
             self.settle_times();
@@ -90,22 +101,93 @@ impl Stage {
         let expired = self.store.take_expired_seen();
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
+        if outcome == Ok(Progress::Waits) {
+            return Progress::Waits;
+        }
         self.in_a_row.calls += 1;
         self.in_a_row.failed += outcome.is_err() as u64;
+        Progress::Done
     }
 
-    fn run(&mut self, task: &mut Task, request: &Request, caller: Caller, reply: &mut Reply) -> Outcome {
+    fn run(
+        &mut self,
+        task: &mut Task,
+        request: &Request,
+        caller: Caller,
+        reply: &mut Reply,
+    ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, board, .. } = self;
+        let Stage { store, record, waiting, board, .. } = self;
         match task {
-            Task::Read(task) => task.run_read(&View { store, db, touches }, reply),
-            Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply),
+            Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
+            Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
+            Task::Blocking(task) => {
+                return task.run_blocking(&mut Changes { store, db, touches, record }, reply);
+            }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                task.run_backstage(&mut Backstage { changes, board, caller, request }, reply)
+                task.run_backstage(&mut Backstage { changes, waiting, board, caller, request }, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
-            Task::Session(_) | Task::Control(_) => Err(CommandError::fixed("ERR command not allowed here")),
+            Task::Session(_) | Task::Control(_) => {
+                return Err(CommandError::fixed("ERR command not allowed here"));
+            }
+        }
+        Ok(Progress::Done)
+    }
+    /// Keeps a command that said it waits.
+    pub fn wait(&mut self, waiter: Waiter) {
+        self.waiting.add(waiter);
+        self.record.wants.touched = true;
+    }
+    /// Serves the blocked clients whose keys the last command changed, and those whose keys serving them changed. To be
+    /// called after each command while somebody waits.
+    pub fn serve_waiting(&mut self) {
+        while !self.waiting.is_empty() {
+            let touched = self.take_touched();
+            if touched.is_empty() {
+                return;
+            }
+            for (db, key) in touched {
+                for ticket in self.waiting.queue(db, &key) {
+                    self.try_again(ticket, db, &key);
+                }
+            }
+        }
+        self.record.wants.touched = self.wants_touched;
+        self.take_touched();
+    }
+    /// The keys that changed since the last call.
+    fn take_touched(&mut self) -> Vec<(usize, Bytes)> {
+        if !self.wants_touched {
+            return std::mem::take(&mut self.record.touched);
+        }
+        // Somebody else reads them, too: they stay for him.
+        let seen = std::mem::replace(&mut self.touched_seen, self.record.touched.len());
+        self.record.touched.get(seen..).unwrap_or_default().to_vec()
+    }
+    fn try_again(&mut self, ticket: Ticket, db: usize, key: &Bytes) {
+        let Some(waiter) = self.waiting.get_mut(ticket) else { return };
+        // Who was killed gets nothing, though its connection may not have ended yet. (0: no client of the server's.)
+        let client = waiter.caller.client;
+        if client != 0 && self.board.roster.get(client).is_none() {
+            return;
+        }
+        let view = View { store: &self.store, db, touches: false };
+        let kind = view.peek(key).map(|entry| entry.kind());
+        if kind != Some(waiter.patience.kind) && !waiter.patience.of_any_change {
+            return;
+        }
+        let (node, caller, request) = (waiter.node, waiter.caller, waiter.request.clone());
+        // While it runs it is out of its place: it is handed the rest of the stage.
+        let Some(mut task) = waiter.task.take() else { return };
+        let mut reply = Reply::new(caller.protocol);
+        let progress = self.perform(node, &mut task, &request, caller, &mut reply);
+        if let Some(waiter) = self.waiting.get_mut(ticket) {
+            waiter.task = Some(task);
+        }
+        if progress == Progress::Done {
+            self.waiting.serve(ticket, reply);
         }
     }
     /// What changed data and did not say how, is told as the client sent it: behind the deletion of the expired keys

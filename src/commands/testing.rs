@@ -2,18 +2,20 @@
 //!
 //! A [`Prompt`] drives a [`Stage`] with the lines of one client, in a world where time stands still unless told.
 use super::{
-    Caller,
+    Caller, Progress,
     args::Context,
     registry::{self, Registry},
     stage::Stage,
+    waiting::Waiter,
 };
 use crate::{
-    board::Board,
+    board::{Board, ClientRecord},
     config::Config,
     data::quoting::{quote, split_args},
     resp::{Protocol, Reply, Request},
     store::{Event, Wants},
 };
+use std::sync::Arc;
 
 pub struct Prompt {
     pub stage: Stage,
@@ -35,8 +37,30 @@ impl Prompt {
         let words = split_args(line.as_bytes()).expect("quotes match");
         shorten(&self.answer(&words))
     }
+    /// The reply to a line of another client, numbered from 1; `waits` if it is blocked.
+    pub fn ask_as(&mut self, client: u64, line: &str) -> String {
+        let words = split_args(line.as_bytes()).expect("quotes match");
+        if self.stage.board.roster.get(client).is_none() {
+            let record = ClientRecord::new(client, String::new(), String::new(), 0, false, self.now_ms);
+            self.stage.board.roster.enter(Arc::new(record));
+        }
+        match &self.answer_as(client, &words)[..] {
+            b"" => "waits".to_string(),
+            reply => shorten(reply),
+        }
+    }
+    /// The replies to clients that were blocked, since the last call, as `client: reply`.
+    pub fn served(&mut self) -> Vec<String> {
+        let served = self.stage.waiting.take_served().into_iter();
+        served
+            .map(|(waiter, reply)| format!("{}: {}", waiter.caller.client, shorten(&whole(reply))))
+            .collect()
+    }
     /// The reply to one request, in RESP2.
     pub fn answer<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Vec<u8> {
+        self.answer_as(0, words)
+    }
+    fn answer_as<A: AsRef<[u8]>>(&mut self, client: u64, words: &[A]) -> Vec<u8> {
         let request = Request::from_args(words);
         let context =
             Context { databases: 16, db: 0, string_bytes_max: self.string_bytes_max, now_ms: self.now_ms };
@@ -47,8 +71,13 @@ impl Prompt {
             .and_then(|node| Ok((node, registry::parse(node, &request, context)?)));
         match task {
             Ok((node, mut task)) => {
-                let caller = Caller { touches: true, ..Caller::default() };
-                self.stage.perform(node, &mut task, &request, caller, &mut reply)
+                let caller = Caller { client, touches: true, ..Caller::default() };
+                match self.stage.perform(node, &mut task, &request, caller, &mut reply) {
+                    Progress::Waits => self
+                        .stage
+                        .wait(Waiter::new(node, task, request, caller).expect("it says that it waits")),
+                    Progress::Done => self.stage.serve_waiting(),
+                }
             }
             Err(error) => reply.error(&error),
         }

@@ -16,6 +16,12 @@ pub enum Step {
     /// Bytes of [`Batch::says`] that the Connection wrote itself.
     Say(Range<usize>),
 }
+impl Step {
+    /// Moves the step out, and leaves one in its place that does nothing.
+    pub fn take(&mut self) -> Step {
+        std::mem::replace(self, Step::Say(0..0))
+    }
+}
 /// A typed command with what it must know of its client.
 pub struct Run {
     pub node: &'static Node,
@@ -51,6 +57,24 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
+    /// Adds a step of another batch, whose `says` are these.
+    pub fn push_from(&mut self, step: Step, says: &Reply) {
+        self.steps.push(match step {
+            Step::Say(range) => {
+                let start = self.says.position();
+                self.says.raw(&says.as_bytes()[range]);
+                Step::Say(start..self.says.position())
+            }
+            run => run,
+        });
+    }
+    /// Makes one client's turn of the steps since the last one; none if there are none.
+    pub fn end_turn(&mut self, line: LineId) {
+        let end = self.steps.len();
+        if end > self.turns.last().map_or(0, |turn| turn.end) {
+            self.turns.push(Turn { line, end });
+        }
+    }
     pub fn clear(&mut self) {
         self.turns.clear();
         self.steps.clear();
@@ -65,9 +89,18 @@ pub struct Replies {
     pub bytes: Vec<u8>,
     pub grafts: Vec<Graft>,
     /// Where each turn's replies end.
-    pub ends: Vec<(LineId, usize)>,
+    pub ends: Vec<End>,
     /// The batch, done: it goes back to the thread that allocated it.
     pub spent: Option<Batch>,
+}
+
+/// Where the replies of a turn end.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    pub line: LineId,
+    pub at: usize,
+    /// The turn is done; if not, its client is blocked in the midst of it.
+    pub settles: bool,
 }
 
 /// To itself: the turn of the arbiter is over, carry what was gathered.

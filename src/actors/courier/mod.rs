@@ -12,7 +12,7 @@ pub mod socket;
 use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
-        keyspace::{Execute, Keyspace},
+        keyspace::{Execute, Gone, Keyspace},
         supervisor::Supervisor,
     },
     board::{Board, ClientRecord, Tally},
@@ -22,7 +22,7 @@ use crate::{
 use actix::prelude::*;
 use bytes::BytesMut;
 use line::{Line, Sent};
-use messages::{Adopt, Batch, Carry, Close, Kill, LineId, Replies, Turn};
+use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Replies, Turn};
 use slab::Slab;
 use socket::Socket;
 use std::{
@@ -147,7 +147,11 @@ impl Desk {
     pub fn leave(&self, id: LineId) {
         let mut lines = self.lines.borrow_mut();
         if lines.get(id.slot).is_some_and(|line| line.client == id.client) {
-            lines.remove(id.slot);
+            let line = lines.remove(id.slot);
+            // It may be blocked: nothing must be given to who is gone.
+            if line.in_flight {
+                self.keyspace.do_send(Gone { client: id.client });
+            }
         }
     }
     /// Runs `read` with the buffer that all Connections of this thread read into. It is empty, has room, and must be
@@ -243,11 +247,13 @@ impl Handler<Replies> for Courier {
     type Result = ();
     fn handle(&mut self, replies: Replies, _: &mut Self::Context) {
         let (mut start, mut grafted) = (0, 0);
-        for &(line, end) in &replies.ends {
+        for &End { line, at: end, settles } in &replies.ends {
             let grafts_end =
                 grafted + replies.grafts[grafted..].iter().take_while(|graft| graft.at < end).count();
             self.desk.send(line, &replies.bytes[start..end], &replies.grafts[grafted..grafts_end], start);
-            self.desk.settle(line);
+            if settles {
+                self.desk.settle(line);
+            }
             (start, grafted) = (end, grafts_end);
         }
         if let Some(mut spent) = replies.spent {

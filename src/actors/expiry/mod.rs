@@ -5,7 +5,7 @@
 //! gone long before their time, the wheel is made anew from the deadlines that the Keyspace has. At most one [`Due`] is unacknowledged, each of bounded size: a Keyspace under load is never swamped by time.
 use crate::{
     actors::{
-        keyspace::{Due, Keyspace, PauseOver, Survey},
+        keyspace::{Due, Keyspace, PauseOver, Survey, TimesUp},
         now_ms,
     },
     board::Board,
@@ -14,6 +14,7 @@ use crate::{
 };
 use actix::prelude::*;
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -52,6 +53,26 @@ pub struct Surveyed {
     pub next: Option<SurveyPlace>,
 }
 
+/// When the patience of a blocked client ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alarm {
+    /// ms since 1970.
+    pub at_ms: u64,
+    pub client: u64,
+}
+/// From the Keyspace: alarms to set, and those that need not go off any more.
+#[derive(Message, Default)]
+#[rtype(result = "()")]
+pub struct Alarms {
+    pub set: Vec<Alarm>,
+    pub stopped: Vec<Alarm>,
+}
+impl Alarms {
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.stopped.is_empty()
+    }
+}
+
 /// From the Keyspace: send [`PauseOver`] at this time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -75,6 +96,8 @@ pub struct Expiry {
     /// Items that the next message may hold.
     budget: usize,
     timer: Option<(u64, SpawnHandle)>,
+    alarms: BTreeSet<Alarm>,
+    alarm_timer: Option<(u64, SpawnHandle)>,
 }
 
 impl Expiry {
@@ -88,6 +111,8 @@ impl Expiry {
             spare: Vec::new(),
             budget: ITEMS_MIN,
             timer: None,
+            alarms: BTreeSet::new(),
+            alarm_timer: None,
         }
     }
     fn insert(&mut self, entries: Vec<WheelEntry>) {
@@ -135,6 +160,28 @@ impl Expiry {
         self.budget = if items.len() < self.budget { ITEMS_MIN } else { (self.budget * 2).min(ITEMS_MAX) };
         self.unacknowledged = true;
         keyspace.do_send(Due { items });
+    }
+    /// Tells the Keyspace of the alarms that go off, and sets the timer for the next.
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        let now_ms = now_ms() as u64;
+        let later = self.alarms.split_off(&Alarm { at_ms: now_ms + 1, client: 0 });
+        let over: Vec<Alarm> = std::mem::replace(&mut self.alarms, later).into_iter().collect();
+        if let (Some(keyspace), false) = (&self.keyspace, over.is_empty()) {
+            keyspace.do_send(TimesUp(over));
+        }
+        let Some(&Alarm { at_ms, .. }) = self.alarms.first() else { return };
+        if let Some((set_ms, handle)) = self.alarm_timer {
+            if set_ms <= at_ms {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let sleep_ms = at_ms.saturating_sub(now_ms).min(SLEEP_MAX_MS);
+        let handle = ctx.run_later(Duration::from_millis(sleep_ms), |expiry, ctx| {
+            expiry.alarm_timer = None;
+            expiry.ring(ctx);
+        });
+        self.alarm_timer = Some((at_ms, handle));
     }
     fn arm(&mut self, ctx: &mut Context<Self>) {
         let Some(due_ms) = self.wheel.next_due_ms() else { return };
@@ -207,6 +254,17 @@ impl Handler<Done> for Expiry {
             self.insert(again);
         }
         self.work(ctx);
+    }
+}
+
+impl Handler<Alarms> for Expiry {
+    type Result = ();
+    fn handle(&mut self, Alarms { set, stopped }: Alarms, ctx: &mut Self::Context) {
+        self.alarms.extend(set);
+        for alarm in stopped {
+            self.alarms.remove(&alarm);
+        }
+        self.ring(ctx);
     }
 }
 

@@ -53,17 +53,8 @@ fn split_off(batch: &mut Batch, wanted: impl Fn(&Turn, &[Step]) -> bool) -> Batc
         let own: Vec<Step> = steps.by_ref().take(turn.end - done).collect();
         done = turn.end;
         let side = if wanted(&turn, &own) { &mut taken } else { &mut kept };
-        for step in own {
-            side.steps.push(match step {
-                Step::Say(range) => {
-                    let start = side.says.position();
-                    side.says.raw(&batch.says.as_bytes()[range]);
-                    Step::Say(start..side.says.position())
-                }
-                run => run,
-            });
-        }
-        side.turns.push(Turn { line: turn.line, end: side.steps.len() });
+        own.into_iter().for_each(|step| side.push_from(step, &batch.says));
+        side.end_turn(turn.line);
     }
     *batch = kept;
     taken

@@ -3,18 +3,19 @@
 //! It takes batches from Couriers and runs their steps in order through the [`Stage`], a plain deterministic machine.
 //! What a batch changed is told to the others once per drain of the mailbox: the first thing that falls in posts a
 //! [`Flush`] to the actor itself, which arrives after all messages that were already waiting.
+mod blocked;
 mod dropper;
 mod held;
 
 use crate::{
     actors::{
-        courier::messages::{Batch, Replies, Run, Step},
+        courier::messages::{Batch, End, Replies, Run, Step},
         expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
         now_ms,
     },
     board::{Board, PauseScope},
     commands::{
-        Access, Caller,
+        Access, Caller, Progress,
         spec::{Begin, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
@@ -23,6 +24,8 @@ use crate::{
     store::{DueKey, SurveyPlace, Wants, WheelEntry},
 };
 use actix::prelude::*;
+use blocked::Blocked;
+pub use blocked::{Gone, TimesUp};
 use dropper::Dropper;
 use held::Held;
 use std::sync::{
@@ -74,6 +77,7 @@ pub struct Keyspace {
     dropper: Dropper,
     flushing: bool,
     held: Held,
+    blocked: Blocked,
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
     due: Vec<DueKey>,
@@ -93,19 +97,20 @@ impl Keyspace {
             expiry,
             flushing: false,
             held: Held::default(),
+            blocked: Blocked::default(),
             pause_end_asked_ms: 0,
             due: Vec::new(),
             hashes: Vec::new(),
         }
     }
-    fn perform(stage: &mut Stage, run: &mut Run, client: u64, reply: &mut Reply) {
-        let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
+    fn perform(stage: &mut Stage, run: &mut Run, caller: Caller, reply: &mut Reply) -> Progress {
         let start = reply.position();
         reply.speak(run.protocol);
-        stage.perform(run.node, &mut run.task, &run.request, caller, reply);
+        let progress = stage.perform(run.node, &mut run.task, &run.request, caller, reply);
         if run.muted {
             reply.truncate(start);
         }
+        progress
     }
     /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
     /// memory after the other becomes one wait for all.
@@ -132,7 +137,7 @@ impl Keyspace {
     /// Tells the others what changed, at the end of the drain.
     fn note_changes(&mut self, ctx: &mut Context<Self>) {
         let store = &self.stage.store;
-        if !self.flushing && (store.has_deadlines() || store.has_garbage()) {
+        if !self.flushing && (store.has_deadlines() || store.has_garbage() || self.blocked.has_alarms()) {
             self.flushing = true;
             ctx.notify(Flush);
         }
@@ -142,6 +147,9 @@ impl Keyspace {
         let deadlines = self.stage.store.take_deadlines();
         if !deadlines.is_empty() {
             self.expiry.do_send(Deadlines(deadlines));
+        }
+        if self.blocked.has_alarms() {
+            self.expiry.do_send(self.blocked.take_alarms());
         }
         let garbage = self.stage.store.take_garbage();
         if !garbage.is_empty() {
@@ -191,22 +199,41 @@ impl Handler<Execute> for Keyspace {
         let mut done = 0;
         for turn in &batch.turns {
             let start = reply.position();
-            for step in steps.by_ref().take(turn.end - done) {
-                match step {
-                    Step::Say(range) => reply.raw(&batch.says.as_bytes()[range.clone()]),
-                    Step::Run(run) => Keyspace::perform(&mut self.stage, run, turn.line.client, &mut reply),
+            let mut own = steps.by_ref().take(turn.end - done);
+            done = turn.end;
+            let mut settles = true;
+            while let Some(step) = own.next() {
+                let run = match step {
+                    Step::Say(range) => {
+                        reply.raw(&batch.says.as_bytes()[range.clone()]);
+                        continue;
+                    }
+                    Step::Run(run) => run,
+                };
+                let client = turn.line.client;
+                let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
+                let progress = Keyspace::perform(&mut self.stage, run, caller, &mut reply);
+                if progress == Progress::Waits {
+                    let Step::Run(run) = step.take() else { continue };
+                    let mut rest = Batch::default();
+                    own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
+                    rest.end_turn(turn.line);
+                    self.block(run, caller, rest, turn.line, reply_to.clone());
+                    settles = false;
+                } else if !self.stage.waiting.is_empty() || self.stage.waiting.has_served() {
+                    self.stage.serve_waiting();
+                    self.deliver_served(ctx);
                 }
             }
-            done = turn.end;
             if std::mem::take(&mut self.stage.store.awaits_garbage) && self.stage.store.has_garbage() {
                 let (bytes, grafts) = reply.split_off(start).into_parts();
-                let ends = vec![(turn.line, bytes.len())];
+                let ends = vec![End { line: turn.line, at: bytes.len(), settles }];
                 let replies = Replies { bytes, grafts, ends, spent: None };
                 self.stage.settle_times();
                 self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
             } else {
-                ends.push((turn.line, reply.position()));
+                ends.push(End { line: turn.line, at: reply.position(), settles });
             }
         }
         drop(steps);
@@ -244,6 +271,8 @@ impl Handler<Due> for Keyspace {
             self.stage.board.vitals.expiry_lag.note((now_ms - due.deadline_ms).max(0) as u64);
         }
         self.due = due;
+        self.stage.serve_waiting();
+        self.deliver_served(ctx);
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
         again.extend(before);
         self.expiry.do_send(Done { again, spent: items, unchecked: false });

@@ -7,7 +7,7 @@ use crate::{
     actors::{
         courier::{
             Courier,
-            messages::{LineId, Replies},
+            messages::{End, LineId, Replies},
         },
         keyspace::Keyspace,
         listener::{Closer, Listener, Listening, Stop, Ushers},
@@ -180,7 +180,7 @@ impl Handler<Ask> for Supervisor {
             reply.truncate(0);
         }
         let (bytes, grafts) = reply.into_parts();
-        let ends = vec![(line, bytes.len())];
+        let ends = vec![End { line, at: bytes.len(), settles: true }];
         courier.do_send(Replies { bytes, grafts, ends, spent: None });
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         args::Args,
         error::CommandError,
         spec::{Arity::*, *},
+        waiting::Ending,
     },
     data::number::parse_integer,
     resp::Reply,
@@ -71,8 +72,11 @@ impl ControlCommand for Unpause {
     }
 }
 
-/// No command blocks yet, and who only waits for a pause to end cannot be unblocked: every id finds nobody.
-pub struct Unblock;
+/// Who only waits for a pause to end cannot be unblocked.
+pub struct Unblock {
+    client: i64,
+    how: Ending,
+}
 impl Command for Unblock {
     const SPEC: Spec = spec("UNBLOCK", AtLeast(3))
         .since("5.0.0")
@@ -83,15 +87,20 @@ impl Command for Unblock {
     fn parse(args: &mut Args) -> Result<Unblock, CommandError> {
         at_most(args, 2)?;
         let id = args.word()?;
-        if !args.is_empty() && !args.option("TIMEOUT") && !args.option("ERROR") {
-            return Err(CommandError::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
-        }
-        parse_integer(id).map(|_| Unblock).ok_or(CommandError::NotAnInteger)
+        let how = if args.is_empty() {
+            Ending::TimeOver
+        } else {
+            args.one_of(&[("TIMEOUT", Ending::TimeOver), ("ERROR", Ending::Unblocked)])
+                .ok_or(CommandError::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"))?
+        };
+        let client = parse_integer(id).ok_or(CommandError::NotAnInteger)?;
+        Ok(Unblock { client, how })
     }
 }
 impl BackstageCommand for Unblock {
-    fn run(&mut self, _: &mut Backstage, reply: &mut Reply) -> Outcome {
-        reply.integer(0);
+    fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
+        let ended = backstage.waiting.end(self.client as u64, self.how);
+        reply.integer(ended as i64);
         Ok(())
     }
 }

@@ -70,17 +70,13 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("client_recent_max_input_buffer", input.unwrap_or(0));
     report.field("client_recent_max_output_buffer", output.unwrap_or(0));
     report.field("blocked_clients", board.vitals.blocked_clients.load(Relaxed));
-    // None of these can be yet: there is nothing to track, to subscribe to, to watch or to block on.
+    let (blocking_keys, on_any_change) = scene.backstage.waiting.count_keys();
+    report.field("total_blocking_keys", blocking_keys);
+    report.field("total_blocking_keys_on_nokey", on_any_change);
+    // None of these can be yet: there is nothing to track, to subscribe to or to watch.
     report.fields(
-        [
-            "tracking_clients",
-            "pubsub_clients",
-            "watching_clients",
-            "total_watched_keys",
-            "total_blocking_keys",
-            "total_blocking_keys_on_nokey",
-        ]
-        .map(|name| (name, 0)),
+        ["tracking_clients", "pubsub_clients", "watching_clients", "total_watched_keys"]
+            .map(|name| (name, 0)),
     );
 }
 

@@ -21,9 +21,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("instantaneous_input_kbps", kilobytes(&vitals.input_bytes_per_second));
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
     report.field("rejected_connections", read(&vitals.connections_rejected));
-    report.fields(
-        ["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"].map(|name| (name, 0)),
-    );
+    report.fields(["sync_full", "sync_partial_ok", "sync_partial_err"].map(|name| (name, 0)));
     report.field("expired_subkeys", read(&vitals.expired_fields) + counts.expired_fields);
     report.field("expired_keys", read(&vitals.expired) + counts.expired);
     report.field("callboard_expiry_lag_p99_ms", vitals.expiry_lag.percentile_ms(99.0));

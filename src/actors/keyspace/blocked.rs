@@ -1,0 +1,141 @@
+//! Blocked clients, as the Keyspace sees them: where their replies go, and what they asked behind the command that waits.
+//!
+//! Which of them is served by what is the [`Stage`](crate::commands::stage::Stage)'s to judge; when their time is over,
+//! Expiry tells.
+use super::{Execute, Keyspace};
+use crate::{
+    actors::{
+        courier::messages::{Batch, End, LineId, Replies, Run},
+        expiry::{Alarm, Alarms},
+        now_ms,
+    },
+    commands::{
+        Caller,
+        waiting::{Ending, Waiter},
+    },
+};
+use actix::prelude::*;
+use std::collections::HashMap;
+
+/// From a Courier: a client is gone that had something under way.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Gone {
+    pub client: u64,
+}
+
+/// From Expiry: these alarms have gone off.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TimesUp(pub Vec<Alarm>);
+
+/// One client that is blocked in the midst of its turn.
+struct Seat {
+    line: LineId,
+    reply_to: Recipient<Replies>,
+    /// It does not want the reply (CLIENT REPLY).
+    muted: bool,
+    /// What it asked behind the command that waits.
+    rest: Batch,
+    alarm: Option<Alarm>,
+}
+
+#[derive(Default)]
+pub struct Blocked {
+    seats: HashMap<u64, Seat>,
+    /// Alarms to be set and stopped.
+    alarms: Alarms,
+}
+impl Blocked {
+    pub fn has_alarms(&self) -> bool {
+        !self.alarms.is_empty()
+    }
+    pub fn take_alarms(&mut self) -> Alarms {
+        std::mem::take(&mut self.alarms)
+    }
+    fn stop(&mut self, alarm: Option<Alarm>) {
+        let Some(alarm) = alarm else { return };
+        // One that Expiry has not heard of yet, it need not hear of.
+        match self.alarms.set.iter().rposition(|set| *set == alarm) {
+            Some(index) => {
+                self.alarms.set.swap_remove(index);
+            }
+            None => self.alarms.stopped.push(alarm),
+        }
+    }
+}
+
+impl Keyspace {
+    /// Keeps a command that waits, and what its client asked behind it.
+    pub(super) fn block(
+        &mut self,
+        run: Run,
+        caller: Caller,
+        rest: Batch,
+        line: LineId,
+        reply_to: Recipient<Replies>,
+    ) {
+        // A client that is gone already would be waited for in vain: it has said so before.
+        let Some(record) = self.stage.board.roster.get(caller.client) else { return };
+        let Some(waiter) = Waiter::new(run.node, run.task, run.request, caller) else { return };
+        let alarm =
+            waiter.patience.until_ms.map(|at_ms| Alarm { at_ms: at_ms.max(0) as u64, client: caller.client });
+        self.blocked.alarms.set.extend(alarm);
+        self.stage.board.block(&record);
+        self.stage.wait(waiter);
+        self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
+    }
+    /// Sends their replies to clients whose wait is over, and lets them go on.
+    pub(super) fn deliver_served(&mut self, ctx: &mut Context<Self>) {
+        if !self.stage.waiting.has_served() {
+            return;
+        }
+        self.stage.settle_times();
+        self.post();
+        for (waiter, mut reply) in self.stage.waiting.take_served() {
+            let client = waiter.caller.client;
+            let Some(seat) = self.blocked.seats.remove(&client) else { continue };
+            self.blocked.stop(seat.alarm);
+            if let Some(record) = self.stage.board.roster.get(client) {
+                self.stage.board.unblock(&record);
+            }
+            if seat.muted {
+                reply.truncate(0);
+            }
+            let end = End { line: seat.line, at: reply.position(), settles: seat.rest.is_empty() };
+            let (bytes, grafts) = reply.into_parts();
+            seat.reply_to.do_send(Replies { bytes, grafts, ends: vec![end], spent: None });
+            if !seat.rest.is_empty() {
+                ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
+            }
+        }
+    }
+}
+
+impl Handler<Gone> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
+        self.stage.waiting.remove(client);
+        if let Some(seat) = self.blocked.seats.remove(&client) {
+            self.blocked.stop(seat.alarm);
+        }
+        self.note_changes(ctx);
+    }
+}
+
+impl Handler<TimesUp> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, TimesUp(alarms): TimesUp, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        for alarm in alarms {
+            // It may have been served, and have come back to wait for something else.
+            let seat = self.blocked.seats.get_mut(&alarm.client).filter(|seat| seat.alarm == Some(alarm));
+            if let Some(seat) = seat {
+                seat.alarm = None;
+                self.stage.waiting.end(alarm.client, Ending::TimeOver);
+            }
+        }
+        self.deliver_served(ctx);
+        self.note_changes(ctx);
+    }
+}

@@ -1,0 +1,131 @@
+//! The clients that are blocked, and in which order they are served.
+//!
+//! A blocked client is data: its command, kept whole, and a place in the queue of each key that it waits for. When a
+//! command has changed such a key, the first in the key's queue is tried again, then the next, until nothing is left
+//! to serve them with. What serving one changes may serve others: so it goes on until no queue is concerned.
+use super::{Caller, Patience, Task, error::CommandError, registry::Node};
+use crate::resp::{Reply, Request};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// A command that waits, with all that is needed to run it again.
+pub struct Waiter {
+    pub node: &'static Node,
+    /// Out only while it is tried.
+    pub task: Option<Task>,
+    pub request: Request,
+    pub caller: Caller,
+    pub patience: Patience,
+}
+impl Waiter {
+    /// `None` for a task that never waits.
+    pub fn new(node: &'static Node, task: Task, request: Request, caller: Caller) -> Option<Waiter> {
+        let Task::Blocking(blocking) = &task else { return None };
+        let patience = blocking.its_patience();
+        Some(Waiter { node, task: Some(task), request, caller, patience })
+    }
+    fn places(&self) -> impl Iterator<Item = (usize, Bytes)> {
+        self.patience.keys.iter().map(|key| (self.caller.db, key.clone()))
+    }
+}
+
+/// Why a wait ends before anything came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The time is over, or an operator says so.
+    TimeOver,
+    /// An operator ends it by an error.
+    Unblocked,
+}
+
+/// Clients in the order in which they came: their number in it is the *ticket*.
+pub type Ticket = u64;
+
+#[derive(Default)]
+pub struct Waiting {
+    waiters: BTreeMap<Ticket, Waiter>,
+    /// Those who wait for a key (of a database), in order.
+    queues: HashMap<(usize, Bytes), VecDeque<Ticket>>,
+    tickets: HashMap<u64, Ticket>,
+    next_ticket: Ticket,
+    /// Those whose wait is over, with their replies.
+    served: Vec<(Waiter, Reply)>,
+}
+
+impl Waiting {
+    pub fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+    pub fn len(&self) -> usize {
+        self.waiters.len()
+    }
+    /// Keys that somebody waits for, and those of them whose end somebody wants to hear of.
+    pub fn count_keys(&self) -> (usize, usize) {
+        let wants_end = |ticket: &Ticket| self.waiters[ticket].patience.of_any_change;
+        let of_any_change = self.queues.values().filter(|queue| queue.iter().any(wants_end)).count();
+        (self.queues.len(), of_any_change)
+    }
+    /// Keeps a command until it can be served.
+    pub fn add(&mut self, waiter: Waiter) {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        for place in waiter.places() {
+            let queue = self.queues.entry(place).or_default();
+            // A key may be named twice.
+            if queue.back() != Some(&ticket) {
+                queue.push_back(ticket);
+            }
+        }
+        self.tickets.insert(waiter.caller.client, ticket);
+        self.waiters.insert(ticket, waiter);
+    }
+    /// Takes the command of a client out: it is gone, or its wait is over. None if it does not wait.
+    pub fn remove(&mut self, client: u64) -> Option<Waiter> {
+        let ticket = self.tickets.remove(&client)?;
+        let waiter = self.waiters.remove(&ticket)?;
+        for place in waiter.places() {
+            if let Some(queue) = self.queues.get_mut(&place) {
+                queue.retain(|other| *other != ticket);
+                if queue.is_empty() {
+                    self.queues.remove(&place);
+                }
+            }
+        }
+        Some(waiter)
+    }
+    /// Ends the wait of a client; false if it does not wait.
+    pub fn end(&mut self, client: u64, how: Ending) -> bool {
+        let Some(waiter) = self.remove(client) else { return false };
+        let mut reply = Reply::new(waiter.caller.protocol);
+        match (&waiter.task, how) {
+            (Some(Task::Blocking(task)), Ending::TimeOver) => task.it_gives_up(&mut reply),
+            _ => reply.error(&CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
+        }
+        self.served.push((waiter, reply));
+        true
+    }
+    /// Those who wait for a key, in order.
+    pub fn queue(&self, db: usize, key: &Bytes) -> Vec<Ticket> {
+        match self.queues.get(&(db, key.clone())) {
+            Some(queue) => queue.iter().copied().collect(),
+            None => Vec::new(),
+        }
+    }
+    pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Waiter> {
+        self.waiters.get_mut(&ticket)
+    }
+    /// Notes that the client of this ticket has its reply.
+    pub fn serve(&mut self, ticket: Ticket, reply: Reply) {
+        let client = self.waiters.get(&ticket).map(|waiter| waiter.caller.client);
+        if let Some(waiter) = client.and_then(|client| self.remove(client)) {
+            self.served.push((waiter, reply));
+        }
+    }
+    pub fn has_served(&self) -> bool {
+        !self.served.is_empty()
+    }
+    /// Those whose wait ended since the last call.
+    pub fn take_served(&mut self) -> Vec<(Waiter, Reply)> {
+        std::mem::take(&mut self.served)
+    }
+}
