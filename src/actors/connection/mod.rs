@@ -296,7 +296,8 @@ impl ActorFuture<Connection> for Pump {
             return Poll::Pending;
         }
         // Who only sends no more may still read. One that has gone altogether is found out by writing to it.
-        if connection.desk.with_line(connection.line, |line| line.is_drained()) == Some(false) {
+        let is_drained = connection.desk.with_line(connection.line, |line| line.is_drained());
+        if !waits && is_drained == Some(false) {
             connection.desk.close_when_drained(connection.line);
             return Poll::Pending;
         }
