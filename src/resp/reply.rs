@@ -4,7 +4,7 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::error::CommandError;
+use crate::error::{CommandError, bytes_of_text};
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,11 +101,8 @@ impl Reply {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
         let text = error.text();
-        self.out.extend(
-            text.trim_end_matches(['\r', '\n'])
-                .bytes()
-                .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
-        );
+        let bytes = bytes_of_text(text.trim_end_matches(['\r', '\n']));
+        self.out.extend(bytes.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n")
     }
     #[inline]

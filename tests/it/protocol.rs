@@ -217,6 +217,36 @@ fn errors_stay_on_one_line() {
     );
 }
 
+/// An error repeats a client's bytes as they are, whatever they are.
+#[test]
+fn errors_repeat_bytes() {
+    let words: [&[u8]; 5] =
+        [b"\xff\xfe", b"n\xc3\xa9", b"\xf4\x8f\xbf\xbf", b"\xc3", b"\xf0\x9f\x8e\xad\xf0"];
+    let [one, two, judge] = servers(&["--enable-debug-command", "yes"]);
+    let say = |server: &Server, request: &[Vec<u8>]| {
+        let mut client = server.connect();
+        client.send(request);
+        client.send(&["QUIT"]);
+        client.read_to_end().expect("two replies")
+    };
+    for word in words {
+        let long = [&b"x".repeat(126), word].concat();
+        for request in [
+            vec![word.to_vec(), word.to_vec(), b"b".to_vec()],
+            vec![long.clone(), long.clone(), word.to_vec()],
+            vec![b"CLIENT".to_vec(), word.to_vec()],
+            vec![b"CONFIG".to_vec(), b"SET".to_vec(), word.to_vec(), b"x".to_vec()],
+            vec![b"DEBUG".to_vec(), b"ERROR".to_vec(), [b"ERR ", word].concat()],
+        ] {
+            let expected = say(&judge, &request);
+            for server in [&one, &two] {
+                let said = say(server, &request);
+                assert_eq!(said.escape_ascii().to_string(), expected.escape_ascii().to_string());
+            }
+        }
+    }
+}
+
 #[test]
 fn bulks_have_a_limit() {
     for server in servers(&["--proto-max-bulk-len", "1mb"]) {
