@@ -9,6 +9,7 @@ pub mod key_positions;
 mod redis_names;
 pub mod registry;
 pub mod session;
+pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
@@ -16,9 +17,12 @@ pub mod waiting;
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

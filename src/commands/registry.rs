@@ -18,6 +18,9 @@ static FAMILIES: &[&[Entry]] = &[
     super::strings::COMMANDS,
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
+    super::lists::COMMANDS,
+    super::geo::COMMANDS,
+    super::streams::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

@@ -6,6 +6,7 @@ mod expire;
 mod hyperloglog;
 mod keys;
 mod server;
+mod streams;
 mod strings;
 
 use crate::compare::Compare;
@@ -27,6 +28,7 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    streams::GENERATORS,
     keys::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
@@ -60,4 +62,8 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("XGROUP HELP", "our own words; the transcripts cover it"),
+    ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
+    ("XINFO HELP", "our own words; the transcripts cover it"),
+    ("XINFO STREAM", "fields of 7.2, and times; the transcripts cover it"),
 ];

@@ -2,8 +2,9 @@
 //!
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
-use crate::store::{EntryRef, Kind, Store};
+use crate::store::{End, EntryRef, Kind, ObjectRef, Store};
 use sha1::{Digest as _, Sha1};
+use std::ops::ControlFlow;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest([u8; 20]);
@@ -40,8 +41,13 @@ impl Digest {
 
     fn mix_value(&mut self, entry: EntryRef) {
         self.mix(&type_number(entry.kind()).to_be_bytes());
-        if entry.object().is_none() {
-            self.mix(entry.text().bytes(&mut itoa::Buffer::new()));
+        match entry.object() {
+            None => self.mix(entry.text().bytes(&mut itoa::Buffer::new())),
+            Some(ObjectRef::List(list)) => list.walk(0, End::Tail, |element| {
+                self.mix(element.bytes(&mut itoa::Buffer::new()));
+                ControlFlow::Continue(())
+            }),
+            Some(_) => {}
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");

@@ -1,0 +1,1 @@
+//! Lists as a client meets them: replies, encodings, events and effects.
