@@ -20,6 +20,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::hyperloglog::COMMANDS,
     super::lists::COMMANDS,
     super::sets::COMMANDS,
+    super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,
     super::streams::COMMANDS,
     super::connection::COMMANDS,

@@ -19,6 +19,7 @@ mod pipelines;
 mod protocol;
 mod scan;
 mod server;
+mod sorted_sets;
 mod start;
 mod strings;
 mod wrong_type;

@@ -3,7 +3,7 @@
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
 use crate::{
-    data::stream::StreamId,
+    data::{number::shortest_text, stream::StreamId},
     store::{End, EntryRef, Kind, ObjectRef, Store, Stream},
 };
 use sha1::{Digest as _, Sha1};
@@ -51,6 +51,14 @@ impl Digest {
                 ControlFlow::Continue(())
             }),
             Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut one = Digest::default();
+                    one.mix(member.bytes(&mut itoa::Buffer::new()));
+                    one.mix(shortest_text(score).as_bytes());
+                    self.join(&one.0);
+                }
+            }
             Some(_) => {}
         }
         if entry.deadline().is_some() {
