@@ -100,13 +100,16 @@ const KNOWN: &[Known] = &[
     Known {
         command: "BITCOUNT",
         reason: "since 7.2 the arguments are checked before the key",
-        applies: |ours, theirs| ours.is_error() && *theirs == Value::Integer(0),
+        applies: |ours, theirs| ours.is_error() && (*theirs == Value::Integer(0) || is_wrong_type(theirs)),
         then: Then::GoOn,
     },
     Known {
         command: "BITPOS",
         reason: "since 7.2 the arguments are checked before the key",
-        applies: |ours, theirs| ours.is_error() && [Value::Integer(0), Value::Integer(-1)].contains(theirs),
+        applies: |ours, theirs| {
+            let nothing = [Value::Integer(0), Value::Integer(-1)].contains(theirs);
+            ours.is_error() && (nothing || is_wrong_type(theirs))
+        },
         then: Then::GoOn,
     },
     Known {
@@ -115,6 +118,27 @@ const KNOWN: &[Known] = &[
         applies: |ours, theirs| {
             let refused = "ERR wrong number of arguments for 'command|getkeys";
             ours.is_error() && matches!(theirs, Value::Error(text) if text.starts_with(refused))
+        },
+        then: Then::GoOn,
+    },
+    Known {
+        command: "LREM",
+        reason: "since 7.2 the lowest integer, which has no negation, is no count",
+        applies: |ours, theirs| is_out_of_range(ours) && !theirs.is_error(),
+        then: Then::Stop,
+    },
+    Known {
+        command: "LPOS",
+        reason: "since 7.2 the lowest integer, which has no negation, is no rank",
+        applies: |ours, theirs| is_out_of_range(ours) && *ours != *theirs,
+        then: Then::GoOn,
+    },
+    Known {
+        command: "OBJECT",
+        reason: "since 7.2 a small list is one listpack",
+        applies: |ours, theirs| {
+            let [ours, theirs] = [ours, theirs].map(|value| !value.is_error() && value.is_text()).map(|_| ());
+            ours == theirs
         },
         then: Then::GoOn,
     },
