@@ -9,6 +9,7 @@ mod bitmaps;
 mod config;
 mod connection;
 mod expire;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;

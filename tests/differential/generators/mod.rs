@@ -3,6 +3,7 @@
 mod bitmaps;
 mod connection;
 mod expire;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
     lists::GENERATORS,
