@@ -74,7 +74,8 @@ fn positions(random: &mut Random) -> Vec<Argument> {
     let mut arguments = vec![random.key(), element(random)];
     for _ in 0..random.below(3) {
         let option = *random.pick(&["RANK", "COUNT", "MAXLEN", "FOO"]);
-        let value = if random.chance(20) { random.integer() } else { random.below(4).to_string().into_bytes() };
+        let value =
+            if random.chance(20) { random.integer() } else { random.below(4).to_string().into_bytes() };
         arguments.extend([random.any_case(option), value]);
     }
     arguments
