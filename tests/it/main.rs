@@ -17,5 +17,6 @@ mod protocol;
 mod scan;
 mod server;
 mod start;
+mod streams;
 mod strings;
 mod wrong_type;
