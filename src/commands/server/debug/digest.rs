@@ -4,9 +4,10 @@
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
 use crate::{
     data::stream::StreamId,
-    store::{EntryRef, Kind, ObjectRef, Store, Stream},
+    store::{End, EntryRef, Kind, ObjectRef, Store, Stream},
 };
 use sha1::{Digest as _, Sha1};
+use std::ops::ControlFlow;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest([u8; 20]);
@@ -45,6 +46,10 @@ impl Digest {
         self.mix(&type_number(entry.kind()).to_be_bytes());
         match entry.object() {
             None => self.mix(entry.text().bytes(&mut itoa::Buffer::new())),
+            Some(ObjectRef::List(list)) => list.walk(0, End::Tail, |element| {
+                self.mix(element.bytes(&mut itoa::Buffer::new()));
+                ControlFlow::Continue(())
+            }),
             Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
             Some(_) => {}
         }
