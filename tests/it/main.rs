@@ -21,5 +21,6 @@ mod scan;
 mod server;
 mod sorted_sets;
 mod start;
+mod streams;
 mod strings;
 mod wrong_type;
