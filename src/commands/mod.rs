@@ -15,6 +15,7 @@ pub mod waiting;
 
 mod bitmaps;
 mod connection;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod server;

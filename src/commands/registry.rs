@@ -17,6 +17,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::strings::COMMANDS,
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
+    super::hashes::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

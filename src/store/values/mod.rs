@@ -8,7 +8,7 @@ mod set;
 mod sorted_set;
 mod stream;
 
-pub use hash::Hash;
+pub use hash::{Field, Hash, HashRules};
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
