@@ -72,7 +72,7 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        self.store.limits = EncodingLimits::of(&config);
+        self.store.limits = EncodingLimits::of(&config, self.store.limits.hash_seed);
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }

@@ -4,11 +4,13 @@
 //! structure needs of the world is an argument. So each can be tested against a simple model.
 
 pub mod bits;
+pub mod geohash;
 pub mod glob;
 pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 pub mod long_double;
+pub mod members;
 pub mod number;
 pub mod quoting;
 pub mod table;

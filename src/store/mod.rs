@@ -72,10 +72,23 @@ pub struct EncodingLimits {
     /// `stream-node-max-bytes` and `-entries`; 0: no limit.
     pub stream_node_bytes_max: usize,
     pub stream_node_entries_max: usize,
+    /// What the hash tables of large values are keyed with: beside the limits, because whoever passes one makes a table.
+    pub hash_seed: u64,
 }
 impl EncodingLimits {
-    pub fn of(config: &Config) -> EncodingLimits {
+    /// For a new hash table.
+    pub fn hasher(&self) -> ahash::RandomState {
+        let seed = self.hash_seed;
+        ahash::RandomState::with_seeds(
+            seed,
+            !seed,
+            seed.rotate_left(32),
+            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        )
+    }
+    pub fn of(config: &Config, hash_seed: u64) -> EncodingLimits {
         EncodingLimits {
+            hash_seed,
             hll_sparse_bytes_max: config.hll_sparse_max_bytes,
             hash_listpack_entries_max: config.hash_max_listpack_entries,
             hash_listpack_value_bytes_max: config.hash_max_listpack_value,
@@ -93,7 +106,7 @@ impl EncodingLimits {
 }
 impl Default for EncodingLimits {
     fn default() -> EncodingLimits {
-        EncodingLimits::of(&Config::default())
+        EncodingLimits::of(&Config::default(), 0)
     }
 }
 
@@ -155,13 +168,14 @@ impl Store {
     pub fn new(databases: usize, seed: u64) -> Store {
         let mut rng = fastrand::Rng::with_seed(seed);
         let hasher = ahash::RandomState::with_seeds(rng.u64(..), rng.u64(..), rng.u64(..), rng.u64(..));
+        let limits = EncodingLimits { hash_seed: rng.u64(..), ..EncodingLimits::default() };
         Store {
             databases: (0..databases).map(|id| Database::new(id as u16, hasher.clone())).collect(),
             hasher,
             now_ms: 0,
             rng: RefCell::new(rng),
             access: AccessPolicy::Recency,
-            limits: EncodingLimits::default(),
+            limits,
             counts: Counts::default(),
             expired_seen: RefCell::default(),
             due_fields_seen: RefCell::default(),
