@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{
-    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, HashRules, Kind, Store, Text, TextRef, View,
+    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef, View,
     entry::{Armed, EntryMut},
     values::{Object, Stored, Value},
 };
@@ -231,10 +231,6 @@ impl Changes<'_> {
     pub fn source_value<T: Value>(&mut self, key: &[u8]) -> Result<Option<&T>, CommandError> {
         let _ = self.lookup(key);
         self.view().value(key)
-    }
-    /// What decides the form of hashes.
-    pub fn hash_rules(&self) -> HashRules {
-        HashRules::new(&self.store.limits, &self.store.hasher)
     }
     /// Thresholds of the compact encodings.
     pub fn limits(&self) -> EncodingLimits {

@@ -17,7 +17,7 @@ pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use values::{Field, Hash, HashRules, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value};
+pub use values::{Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value};
 pub use view::View;
 
 use crate::{config::Config, data::wheel::Item};

@@ -34,7 +34,7 @@ impl WriteCommand for HIncrBy {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let HIncrBy { key, name, increment } = self;
         bury_due(changes, key, std::slice::from_ref(name))?;
-        let rules = changes.hash_rules();
+        let limits = changes.limits();
         let sum = changes.edit_or_insert_with(key, Hash::default, |hash| {
             let old = match hash.get(name) {
                 Some(field) => field
@@ -46,7 +46,7 @@ impl WriteCommand for HIncrBy {
             let sum = old
                 .checked_add(*increment)
                 .ok_or(CommandError::fixed("ERR increment or decrement would overflow"))?;
-            hash.set_in_place(name, itoa::Buffer::new().format(sum).as_bytes(), &rules);
+            hash.set_in_place(name, itoa::Buffer::new().format(sum).as_bytes(), &limits);
             Ok::<_, CommandError>(sum)
         })??;
         changes.modified(Event::Hash, "hincrby", key);
@@ -77,7 +77,7 @@ impl WriteCommand for HIncrByFloat {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let HIncrByFloat { key, name, increment } = self;
         bury_due(changes, key, std::slice::from_ref(name))?;
-        let rules = changes.hash_rules();
+        let limits = changes.limits();
         let (text, deadline) = changes.edit_or_insert_with(key, Hash::default, |hash| {
             let (old, deadline) = match hash.get(name) {
                 Some(field) => {
@@ -91,7 +91,7 @@ impl WriteCommand for HIncrByFloat {
                 return Err(CommandError::fixed("ERR increment would produce NaN or Infinity"));
             }
             let text = sum.to_human();
-            hash.set_in_place(name, text.as_bytes(), &rules);
+            hash.set_in_place(name, text.as_bytes(), &limits);
             Ok((text, deadline))
         })??;
         changes.modified(Event::Hash, "hincrbyfloat", key);

@@ -28,11 +28,11 @@ fn pairs(args: &mut Args, command: &'static str) -> Result<Pairs, CommandError> 
 }
 /// Sets fields, and tells how many are new.
 fn set_all(changes: &mut Changes, key: &[u8], pairs: &Pairs) -> Result<usize, CommandError> {
-    let rules = changes.hash_rules();
+    let limits = changes.limits();
     let new = changes.edit_or_insert_with(key, Hash::default, |hash| {
         let words = pairs.iter().flat_map(|(name, value)| [&name[..], &value[..]]);
-        hash.make_room(pairs.len(), words, &rules);
-        pairs.iter().filter(|(name, value)| hash.set(name, value, &rules)).count()
+        hash.make_room(pairs.len(), words, &limits);
+        pairs.iter().filter(|(name, value)| hash.set(name, value, &limits)).count()
     })?;
     changes.modified(Event::Hash, "hset", key);
     changes.also_dirty(pairs.len() as u64 - 1);
@@ -106,11 +106,11 @@ impl WriteCommand for HSetNx {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let HSetNx { key, name, value } = self;
         bury_due(changes, key, std::slice::from_ref(name))?;
-        let rules = changes.hash_rules();
+        let limits = changes.limits();
         let new = changes.edit_or_insert_with(key, Hash::default, |hash| {
             hash.get(name).is_none() && {
-                hash.make_room(1, [&name[..], &value[..]].into_iter(), &rules);
-                hash.set(name, value, &rules)
+                hash.make_room(1, [&name[..], &value[..]].into_iter(), &limits);
+                hash.set(name, value, &limits)
             }
         })?;
         if new {

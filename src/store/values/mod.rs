@@ -8,7 +8,7 @@ mod set;
 mod sorted_set;
 mod stream;
 
-pub use hash::{Field, Hash, HashRules};
+pub use hash::{Field, Hash};
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;

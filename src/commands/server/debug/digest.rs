@@ -2,7 +2,7 @@
 //!
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
-use crate::store::{EntryRef, Kind, Store};
+use crate::store::{EntryRef, Hash, Kind, ObjectRef, Store};
 use sha1::{Digest as _, Sha1};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,12 +40,27 @@ impl Digest {
 
     fn mix_value(&mut self, entry: EntryRef) {
         self.mix(&type_number(entry.kind()).to_be_bytes());
-        if entry.object().is_none() {
-            self.mix(entry.text().bytes(&mut itoa::Buffer::new()));
+        match entry.object() {
+            None => self.mix(entry.text().bytes(&mut itoa::Buffer::new())),
+            Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
+            Some(_) => {}
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
         }
+    }
+    /// Joins the fields of a hash: name, value, and being volatile.
+    fn join_fields(&mut self, hash: &Hash) {
+        let mut digits = itoa::Buffer::new();
+        hash.for_each(|field| {
+            let mut one = Digest::default();
+            one.mix(field.name.bytes(&mut digits));
+            one.mix(field.value.bytes(&mut digits));
+            if field.deadline.is_some() {
+                one.join(b"!!hexpire!!");
+            }
+            self.join(&one.0);
+        });
     }
     fn join(&mut self, part: &[u8]) {
         self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);

@@ -7,7 +7,6 @@
 //! by [`Hash::len`], until somebody deletes it: the timing wheel at the moment of the deadline, or a command that meets
 //! it first.
 mod packed;
-mod stand_in;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -38,24 +37,6 @@ impl Field<'_> {
     #[inline]
     pub fn is_due(&self, now_ms: i64) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now_ms)
-    }
-}
-
-/// What decides the form of a hash.
-#[derive(Clone)]
-pub struct HashRules {
-    pub fields_max: usize,
-    /// Of a field's name or value.
-    pub bytes_max: usize,
-    pub hasher: ahash::RandomState,
-}
-impl HashRules {
-    pub fn new(limits: &EncodingLimits, hasher: &ahash::RandomState) -> HashRules {
-        HashRules {
-            fields_max: limits.hash_listpack_entries_max,
-            bytes_max: limits.hash_listpack_value_bytes_max,
-            hasher: hasher.clone(),
-        }
     }
 }
 
@@ -138,38 +119,38 @@ impl Hash {
         &mut self,
         fields: usize,
         mut words: impl Iterator<Item = &'a [u8]>,
-        rules: &HashRules,
+        limits: &EncodingLimits,
     ) {
         let (Hash::Packed(Pairs(list)) | Hash::PackedWithDeadlines(Triples(list))) = self else { return };
         let mut bytes = 0;
         let long = words.any(|word| {
             bytes += word.len();
-            word.len() > rules.bytes_max
+            word.len() > limits.hash_listpack_value_bytes_max
         });
-        if long || fields > rules.fields_max || !list.fits(bytes) {
-            self.make_table(rules);
+        if long || fields > limits.hash_listpack_entries_max || !list.fits(bytes) {
+            self.make_table(limits);
         }
     }
     /// Sets a field, which has no deadline then. Whether it is a new one.
-    pub fn set(&mut self, name: &[u8], value: &[u8], rules: &HashRules) -> bool {
-        self.make_table_for(name, value, rules);
+    pub fn set(&mut self, name: &[u8], value: &[u8], limits: &EncodingLimits) -> bool {
+        self.make_table_for(name, value, limits);
         let new = match self {
             Hash::Packed(pairs) => pairs.set(name, value),
             Hash::PackedWithDeadlines(triples) => triples.set(name, value),
             Hash::Table(table) => return table.set(name, value),
         };
-        self.make_table_of_many(rules);
+        self.make_table_of_many(limits);
         new
     }
     /// Sets a field, whose deadline stays if it has one. Whether it is a new one.
-    pub fn set_in_place(&mut self, name: &[u8], value: &[u8], rules: &HashRules) -> bool {
-        self.make_table_for(name, value, rules);
+    pub fn set_in_place(&mut self, name: &[u8], value: &[u8], limits: &EncodingLimits) -> bool {
+        self.make_table_for(name, value, limits);
         let new = match self {
             Hash::Packed(pairs) => pairs.set(name, value),
             Hash::PackedWithDeadlines(triples) => triples.set_in_place(name, value),
             Hash::Table(table) => return table.set_in_place(name, value),
         };
-        self.make_table_of_many(rules);
+        self.make_table_of_many(limits);
         new
     }
     pub fn remove(&mut self, name: &[u8]) -> bool {
@@ -214,18 +195,18 @@ impl Hash {
         gone
     }
 
-    fn make_table_for(&mut self, name: &[u8], value: &[u8], rules: &HashRules) {
-        if self.is_packed() && name.len().max(value.len()) > rules.bytes_max {
-            self.make_table(rules);
+    fn make_table_for(&mut self, name: &[u8], value: &[u8], limits: &EncodingLimits) {
+        if self.is_packed() && name.len().max(value.len()) > limits.hash_listpack_value_bytes_max {
+            self.make_table(limits);
         }
     }
-    fn make_table_of_many(&mut self, rules: &HashRules) {
-        if self.is_packed() && self.len() > rules.fields_max {
-            self.make_table(rules);
+    fn make_table_of_many(&mut self, limits: &EncodingLimits) {
+        if self.is_packed() && self.len() > limits.hash_listpack_entries_max {
+            self.make_table(limits);
         }
     }
-    fn make_table(&mut self, rules: &HashRules) {
-        let mut table = Table::new(rules.hasher.clone());
+    fn make_table(&mut self, limits: &EncodingLimits) {
+        let mut table = Table::new(limits.hasher());
         let (mut names, mut values) = (itoa::Buffer::new(), itoa::Buffer::new());
         self.for_each(|Field { name, value, deadline }| {
             table.set_with_deadline(name.bytes(&mut names), value.bytes(&mut values), deadline);
@@ -252,7 +233,7 @@ impl Stored for Hash {
     fn memory_bytes(&self, _: usize) -> usize {
         match self {
             Hash::Packed(Pairs(list)) | Hash::PackedWithDeadlines(Triples(list)) => list.memory_bytes(),
-            Hash::Table(table) => size_of::<Table>() + table.memory_bytes(),
+            Hash::Table(table) => table.memory_bytes(),
         }
     }
     fn weight(&self) -> usize {

@@ -3,10 +3,11 @@
 //! A field with a deadline is marked in the table, and its value stands behind eight bytes of that deadline; so reading
 //! a field takes one look. The set beside holds the same deadlines with copies of the names, to find the next one; a
 //! hash without deadlines pays nothing for it.
-use super::{
-    Field,
-    stand_in::{Member, Members}};
-use crate::data::listpack::Element;
+use super::Field;
+use crate::data::{
+    listpack::Element,
+    members::{Member, Members},
+};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -25,16 +26,16 @@ impl Table {
     pub fn len(&self) -> usize {
         self.fields.len()
     }
+    /// Memory of all in it, its own place included, in bytes.
     pub fn memory_bytes(&self) -> usize {
         /// An item of the set with the name that it points at, and its share of the nodes' slack.
         const ITEM_BYTES: usize = 64;
-        self.fields.memory_bytes() + self.deadlines.len() * ITEM_BYTES
+        let beside = size_of::<Table>() - size_of::<Members>();
+        self.fields.memory_bytes() + beside + self.deadlines.len() * ITEM_BYTES
     }
     /// Allocations that freeing it frees, about.
     pub fn weight(&self) -> usize {
-        /// Fields that share one, at least.
-        const FIELDS: usize = 8;
-        self.fields.len() / FIELDS + self.deadlines.len()
+        self.fields.allocations() + self.deadlines.len()
     }
     pub fn get(&self, name: &[u8]) -> Option<Field<'_>> {
         self.fields.get(name).map(field)
