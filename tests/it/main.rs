@@ -9,6 +9,7 @@ mod bitmaps;
 mod config;
 mod connection;
 mod expire;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod memory;

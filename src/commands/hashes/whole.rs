@@ -97,8 +97,27 @@ impl ReadCommand for HVals {
 pub struct HScan {
     key: Bytes,
     cursor: u64,
+    /// What is wrong with it is told only if there is something to scan.
+    options: Result<Options, CommandError>,
+}
+struct Options {
     step: Step,
     values: bool,
+}
+impl Options {
+    fn parse(args: &mut Args) -> Result<Options, CommandError> {
+        let mut options = Options { step: Step::default(), values: true };
+        while !args.is_empty() {
+            if options.step.option(args)? {
+                continue;
+            } else if args.option("NOVALUES") {
+                options.values = false;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
 }
 impl Command for HScan {
     const SPEC: Spec = spec("HSCAN", AtLeast(3))
@@ -109,38 +128,32 @@ impl Command for HScan {
         .summary("Goes through the fields of a hash, some with every call.")
         .tips(&["nondeterministic_output"]);
     fn parse(args: &mut Args) -> Result<HScan, CommandError> {
-        let key = args.bytes()?;
-        let mut scan = HScan { key, cursor: Step::cursor(args)?, step: Step::default(), values: true };
-        while !args.is_empty() {
-            if scan.step.option(args)? {
-                continue;
-            } else if args.option("NOVALUES") {
-                scan.values = false;
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        Ok(scan)
+        let (key, cursor) = (args.bytes()?, Step::cursor(args)?);
+        let options = Options::parse(args);
+        args.rest();
+        Ok(HScan { key, cursor, options })
     }
 }
 impl ReadCommand for HScan {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
-        let (now_ms, mut digits) = (view.now_ms(), itoa::Buffer::new());
         let mut found: Vec<Field> = Vec::new();
-        let mut next = 0;
+        let (mut next, mut with_values) = (0, false);
         if let Some(hash) = view.value::<Hash>(&self.key)? {
-            next = hash.scan(self.cursor, self.step.count, &mut |field| {
-                if !field.is_due(now_ms) && self.step.names.admit(field.name.bytes(&mut digits)) {
+            let Options { step, values } = self.options.as_ref().map_err(Clone::clone)?;
+            let (now_ms, mut digits) = (view.now_ms(), itoa::Buffer::new());
+            with_values = *values;
+            next = hash.scan(self.cursor, step.count, &mut |field| {
+                if !field.is_due(now_ms) && step.names.admit(field.name.bytes(&mut digits)) {
                     found.push(field);
                 }
             });
         }
         reply.array(2);
         reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-        reply.array(found.len() * (1 + self.values as usize));
+        reply.array(found.len() * (1 + with_values as usize));
         for field in found {
             reply_element(reply, field.name);
-            if self.values {
+            if with_values {
                 reply_element(reply, field.value);
             }
         }
