@@ -121,10 +121,10 @@ fn on_a_string() {
         HRANDFIELD s
         HRANDFIELD s 1
         HSCAN s 0
-        HEXPIRE s 10 FIELDS 1 a
-        HTTL s FIELDS 1 a
-        HPEXPIRETIME s FIELDS 1 a
-        HPERSIST s FIELDS 1 a
+        HEXPIRE s 10 FIELDS 1 a ## since 7.4
+        HTTL s FIELDS 1 a ## since 7.4
+        HPEXPIRETIME s FIELDS 1 a ## since 7.4
+        HPERSIST s FIELDS 1 a ## since 7.4
         GET s
         HSET h a 1
         GET h
@@ -193,7 +193,7 @@ fn forms() {
         HSET name 123456 1
         OBJECT ENCODING name
         HSET many a 1 a 2 a 3 a 4
-        OBJECT ENCODING many
+        OBJECT ENCODING many ## since 7.4
         HSETNX nx a 123456
         OBJECT ENCODING nx
         HINCRBY count a 99999
@@ -273,8 +273,8 @@ fn scan() {
         HSCAN h 0 MATCH 1?
         HSCAN h 0 MATCH ab COUNT 1
         HSCAN h 0 match x count 5
-        HSCAN h 0 NOVALUES
-        HSCAN h 0 MATCH a* novalues COUNT 2
+        HSCAN h 0 NOVALUES ## since 7.4
+        HSCAN h 0 MATCH a* novalues COUNT 2 ## since 7.4
         HSCAN h 0 COUNT 9223372036854775807
         HSCAN h 0 COUNT 0
         HSCAN h 0 COUNT -1
@@ -288,7 +288,7 @@ fn scan() {
         CONFIG SET hash-max-listpack-entries 0
         HSET t a 1
         HSCAN t 0
-        HSCAN t 0 NOVALUES
+        HSCAN t 0 NOVALUES ## since 7.4
         HSCAN t 0 COUNT 9223372036854775807
         HSCAN t 0 MATCH b
         CONFIG SET hash-max-listpack-entries 128
@@ -300,46 +300,46 @@ fn scan() {
 fn deadlines() {
     transcript!(
         r#"
-        HEXPIRE absent 10 FIELDS 2 a b
-        HTTL absent FIELDS 2 a b
-        HPERSIST absent FIELDS 2 a b
+        HEXPIRE absent 10 FIELDS 2 a b ## since 7.4
+        HTTL absent FIELDS 2 a b ## since 7.4
+        HPERSIST absent FIELDS 2 a b ## since 7.4
         HSET h a 1 b 2 c 3
-        HTTL h FIELDS 2 a x
-        HPTTL h FIELDS 2 a x
-        HEXPIRETIME h FIELDS 2 a x
-        HPEXPIRETIME h FIELDS 2 a x
-        HPERSIST h FIELDS 2 a x
+        HTTL h FIELDS 2 a x ## since 7.4
+        HPTTL h FIELDS 2 a x ## since 7.4
+        HEXPIRETIME h FIELDS 2 a x ## since 7.4
+        HPEXPIRETIME h FIELDS 2 a x ## since 7.4
+        HPERSIST h FIELDS 2 a x ## since 7.4
         OBJECT ENCODING h
-        HEXPIRE h 100 FIELDS 3 a b x
-        OBJECT ENCODING h
-        HTTL h FIELDS 4 a b c x
-        ~ HPTTL h FIELDS 1 a
-        HPERSIST h FIELDS 3 a c x
-        HTTL h FIELDS 3 a b c
-        HEXPIREAT h 33177117420 FIELDS 1 a
-        HEXPIRETIME h FIELDS 1 a
-        HPEXPIRETIME h FIELDS 1 a
-        HPEXPIREAT h 33177117420001 fields 1 b
-        HEXPIRETIME h FIELDS 1 b
-        HPEXPIRETIME h FIELDS 1 b
-        HGETALL h
+        HEXPIRE h 100 FIELDS 3 a b x ## since 7.4
+        OBJECT ENCODING h ## since 7.4
+        HTTL h FIELDS 4 a b c x ## since 7.4
+        ~ HPTTL h FIELDS 1 a ## since 7.4
+        HPERSIST h FIELDS 3 a c x ## since 7.4
+        HTTL h FIELDS 3 a b c ## since 7.4
+        HEXPIREAT h 33177117420 FIELDS 1 a ## since 7.4
+        HEXPIRETIME h FIELDS 1 a ## since 7.4
+        HPEXPIRETIME h FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 33177117420001 fields 1 b ## since 7.4
+        HEXPIRETIME h FIELDS 1 b ## since 7.4
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
+        HGETALL h ## since 7.4
         HSET h a 9
-        HTTL h FIELDS 1 a
-        HGETALL h
+        HTTL h FIELDS 1 a ## since 7.4
+        HGETALL h ## since 7.4
         HINCRBY h b 1
-        HPEXPIRETIME h FIELDS 1 b
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
         HINCRBYFLOAT h b 1.5
-        HPEXPIRETIME h FIELDS 1 b
-        HEXPIRE h 10 FIELDS 2 c c
-        HEXPIRE h 20 NX FIELDS 2 a a
-        HRANDFIELD h 5
-        HSCAN h 0
-        INFO keyspace
-        HEXPIREAT h 1 FIELDS 2 a x
-        HEXPIRE h 0 FIELDS 1 b
-        HGETALL h
-        HPEXPIREAT h 1 FIELDS 2 c c
-        EXISTS h
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
+        HEXPIRE h 10 FIELDS 2 c c ## since 7.4
+        HEXPIRE h 20 NX FIELDS 2 a a ## since 7.4
+        HRANDFIELD h 5 ## since 7.4
+        HSCAN h 0 ## since 7.4
+        INFO keyspace ## since 7.4
+        HEXPIREAT h 1 FIELDS 2 a x ## since 7.4
+        HEXPIRE h 0 FIELDS 1 b ## since 7.4
+        HGETALL h ## since 7.4
+        HPEXPIREAT h 1 FIELDS 2 c c ## since 7.4
+        EXISTS h ## since 7.4
         "#
     );
 }
@@ -350,32 +350,32 @@ fn deadlines_of_a_table() {
         r#"
         CONFIG SET hash-max-listpack-entries 0
         HSET h a 1 b 2 c 3
-        HEXPIRE h 100 FIELDS 3 a b x
+        HEXPIRE h 100 FIELDS 3 a b x ## since 7.4
         OBJECT ENCODING h
-        HTTL h FIELDS 4 a b c x
-        HPERSIST h FIELDS 3 a c x
-        HTTL h FIELDS 3 a b c
-        HPEXPIREAT h 33177117420001 FIELDS 1 b
+        HTTL h FIELDS 4 a b c x ## since 7.4
+        HPERSIST h FIELDS 3 a c x ## since 7.4
+        HTTL h FIELDS 3 a b c ## since 7.4
+        HPEXPIREAT h 33177117420001 FIELDS 1 b ## since 7.4
         HINCRBY h b 1
-        HPEXPIRETIME h FIELDS 1 b
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
         HINCRBYFLOAT h b 1.5
-        HPEXPIRETIME h FIELDS 1 b
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
         HSET h b 9
-        HPEXPIRETIME h FIELDS 1 b
-        HEXPIRE h 20 NX FIELDS 2 a a
-        HEXPIREAT h 1 FIELDS 2 a x
-        HMGET h a b c
+        HPEXPIRETIME h FIELDS 1 b ## since 7.4
+        HEXPIRE h 20 NX FIELDS 2 a a ## since 7.4
+        HEXPIREAT h 1 FIELDS 2 a x ## since 7.4
+        HMGET h a b c ## since 7.4
         CONFIG SET hash-max-listpack-entries 128
         HSET p a 1 b 2
-        HEXPIREAT p 33177117420 FIELDS 1 b
+        HEXPIREAT p 33177117420 FIELDS 1 b ## since 7.4
         CONFIG SET hash-max-listpack-entries 2
         HSET p c 3
         OBJECT ENCODING p
-        HEXPIRETIME p FIELDS 3 a b c
+        HEXPIRETIME p FIELDS 3 a b c ## since 7.4
         COPY p copy
-        HEXPIRETIME copy FIELDS 3 a b c
+        HEXPIRETIME copy FIELDS 3 a b c ## since 7.4
         CONFIG SET hash-max-listpack-entries 128
-        INFO keyspace
+        INFO keyspace ## since 7.4
         "#
     );
 }
@@ -385,22 +385,22 @@ fn conditions_of_deadlines() {
     transcript!(
         r#"
         HSET h a 1 b 2
-        HEXPIRE h 100 XX FIELDS 1 a
-        HEXPIRE h 100 GT FIELDS 1 a
-        HEXPIRE h 100 LT FIELDS 1 a
-        HTTL h FIELDS 1 a
-        HEXPIRE h 200 NX FIELDS 2 a b
-        HTTL h FIELDS 2 a b
-        HEXPIRE h 150 gt FIELDS 2 a b
-        HTTL h FIELDS 2 a b
-        HEXPIRE h 170 lt FIELDS 3 a b x
-        HTTL h FIELDS 2 a b
-        HEXPIRE h 300 xx FIELDS 2 a b
-        HTTL h FIELDS 2 a b
-        HPEXPIREAT h 1 NX FIELDS 1 a
-        HPEXPIREAT h 1 GT FIELDS 1 a
-        HPEXPIREAT h 1 LT FIELDS 1 a
-        HGETALL h
+        HEXPIRE h 100 XX FIELDS 1 a ## since 7.4
+        HEXPIRE h 100 GT FIELDS 1 a ## since 7.4
+        HEXPIRE h 100 LT FIELDS 1 a ## since 7.4
+        HTTL h FIELDS 1 a ## since 7.4
+        HEXPIRE h 200 NX FIELDS 2 a b ## since 7.4
+        HTTL h FIELDS 2 a b ## since 7.4
+        HEXPIRE h 150 gt FIELDS 2 a b ## since 7.4
+        HTTL h FIELDS 2 a b ## since 7.4
+        HEXPIRE h 170 lt FIELDS 3 a b x ## since 7.4
+        HTTL h FIELDS 2 a b ## since 7.4
+        HEXPIRE h 300 xx FIELDS 2 a b ## since 7.4
+        HTTL h FIELDS 2 a b ## since 7.4
+        HPEXPIREAT h 1 NX FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 1 GT FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 1 LT FIELDS 1 a ## since 7.4
+        HGETALL h ## since 7.4
         "#
     );
 }
@@ -410,50 +410,50 @@ fn wrong_deadlines() {
     transcript!(
         r#"
         HSET h a 1
-        HEXPIRE
-        HEXPIRE h 10 FIELDS 1
-        HEXPIRE h x FIELDS 1 a
-        HEXPIRE h "" FIELDS 1 a
-        HEXPIRE h 1.5 FIELDS 1 a
-        HEXPIRE h -1 FIELDS 1 a
-        HPEXPIRE h -9223372036854775808 FIELDS 1 a
-        HEXPIREAT h -1 FIELDS 1 a
-        HEXPIRE h 9223372036854775807 FIELDS 1 a
-        HPEXPIRE h 9223372036854775807 FIELDS 1 a
-        HEXPIREAT h 9223372036854775807 FIELDS 1 a
-        HPEXPIREAT h 9223372036854775807 FIELDS 1 a
-        HEXPIREAT h 70368744178 FIELDS 1 a
-        HEXPIREAT h 70368744177 FIELDS 1 a
-        HPEXPIREAT h 70368744177664 FIELDS 1 a
-        HPEXPIREAT h 70368744177663 FIELDS 1 a
-        HPEXPIRE h 70368744177663 FIELDS 1 a
-        HEXPIRE h 10 FOO 1 a
-        HEXPIRE h 10 NX XX FIELDS 1 a
-        HEXPIRE h 10 FOO FIELDS 1 a
-        HEXPIRE h 10 FIELDS 1 a NX
-        HEXPIRE h 10 FIELDS 0 a
-        HEXPIRE h 10 FIELDS -1 a
-        HEXPIRE h 10 FIELDS x a
-        HEXPIRE h 10 FIELDS 9223372036854775807 a
-        HEXPIRE h 10 FIELDS 9223372036854775808 a
-        HEXPIRE h 10 FIELDS 2 a
-        HEXPIRE h 10 FIELDS 1 a b
-        HEXPIRE h 10 NX FIELDS 1
-        HTTL h FIELDS 1
-        HTTL h a 1 a
-        HTTL h FIELDS 0 a
-        HTTL h FIELDS x a
-        HTTL h FIELDS 2 a
-        HTTL h FIELDS 1 a b
-        HPTTL h FIELDS 0 a
-        HEXPIRETIME h FIELDS 0 a
-        HPEXPIRETIME h FOO 1 a
-        HPERSIST h FIELDS 1
-        HPERSIST h FOO 1 a
-        HPERSIST h FIELDS 0 a
-        HPERSIST h FIELDS 2 a
-        HPERSIST absent FIELDS 2 a
-        HTTL h FIELDS 1 a
+        HEXPIRE ## since 7.4
+        HEXPIRE h 10 FIELDS 1 ## since 7.4
+        HEXPIRE h x FIELDS 1 a ## since 7.4
+        HEXPIRE h "" FIELDS 1 a ## since 7.4
+        HEXPIRE h 1.5 FIELDS 1 a ## since 7.4
+        HEXPIRE h -1 FIELDS 1 a ## since 7.4
+        HPEXPIRE h -9223372036854775808 FIELDS 1 a ## since 7.4
+        HEXPIREAT h -1 FIELDS 1 a ## since 7.4
+        HEXPIRE h 9223372036854775807 FIELDS 1 a ## since 7.4
+        HPEXPIRE h 9223372036854775807 FIELDS 1 a ## since 7.4
+        HEXPIREAT h 9223372036854775807 FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 9223372036854775807 FIELDS 1 a ## since 7.4
+        HEXPIREAT h 70368744178 FIELDS 1 a ## since 7.4
+        HEXPIREAT h 70368744177 FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 70368744177664 FIELDS 1 a ## since 7.4
+        HPEXPIREAT h 70368744177663 FIELDS 1 a ## since 7.4
+        HPEXPIRE h 70368744177663 FIELDS 1 a ## since 7.4
+        HEXPIRE h 10 FOO 1 a ## since 7.4
+        HEXPIRE h 10 NX XX FIELDS 1 a ## since 7.4
+        HEXPIRE h 10 FOO FIELDS 1 a ## since 7.4
+        HEXPIRE h 10 FIELDS 1 a NX ## since 7.4
+        HEXPIRE h 10 FIELDS 0 a ## since 7.4
+        HEXPIRE h 10 FIELDS -1 a ## since 7.4
+        HEXPIRE h 10 FIELDS x a ## since 7.4
+        HEXPIRE h 10 FIELDS 9223372036854775807 a ## since 7.4
+        HEXPIRE h 10 FIELDS 9223372036854775808 a ## since 7.4
+        HEXPIRE h 10 FIELDS 2 a ## since 7.4
+        HEXPIRE h 10 FIELDS 1 a b ## since 7.4
+        HEXPIRE h 10 NX FIELDS 1 ## since 7.4
+        HTTL h FIELDS 1 ## since 7.4
+        HTTL h a 1 a ## since 7.4
+        HTTL h FIELDS 0 a ## since 7.4
+        HTTL h FIELDS x a ## since 7.4
+        HTTL h FIELDS 2 a ## since 7.4
+        HTTL h FIELDS 1 a b ## since 7.4
+        HPTTL h FIELDS 0 a ## since 7.4
+        HEXPIRETIME h FIELDS 0 a ## since 7.4
+        HPEXPIRETIME h FOO 1 a ## since 7.4
+        HPERSIST h FIELDS 1 ## since 7.4
+        HPERSIST h FOO 1 a ## since 7.4
+        HPERSIST h FIELDS 0 a ## since 7.4
+        HPERSIST h FIELDS 2 a ## since 7.4
+        HPERSIST absent FIELDS 2 a ## since 7.4
+        HTTL h FIELDS 1 a ## since 7.4
         "#
     );
 }
@@ -463,28 +463,28 @@ fn gone_on_time() {
     transcript!(
         r#"
         HSET h a 1 b 2 c 3
-        HPEXPIRE h 15 FIELDS 2 a b
+        HPEXPIRE h 15 FIELDS 2 a b ## since 7.4
         HSET all a 1 b 2
-        HPEXPIRE all 15 FIELDS 1 a
-        HPEXPIRE all 30 FIELDS 1 b
+        HPEXPIRE all 15 FIELDS 1 a ## since 7.4
+        HPEXPIRE all 30 FIELDS 1 b ## since 7.4
         HSET kept a 1
-        HPEXPIRE kept 15 FIELDS 1 a
-        HPERSIST kept FIELDS 1 a
+        HPEXPIRE kept 15 FIELDS 1 a ## since 7.4
+        HPERSIST kept FIELDS 1 a ## since 7.4
         HSET longer a 1
-        HPEXPIRE longer 15 FIELDS 1 a
-        HEXPIRE longer 100 FIELDS 1 a
+        HPEXPIRE longer 15 FIELDS 1 a ## since 7.4
+        HEXPIRE longer 100 FIELDS 1 a ## since 7.4
         HSET shorter a 1
-        HEXPIRE shorter 100 FIELDS 1 a
-        HPEXPIRE shorter 15 FIELDS 1 a
+        HEXPIRE shorter 100 FIELDS 1 a ## since 7.4
+        HPEXPIRE shorter 15 FIELDS 1 a ## since 7.4
         HSET moved a 1 b 2
-        HPEXPIRE moved 15 FIELDS 1 a
+        HPEXPIRE moved 15 FIELDS 1 a ## since 7.4
         RENAME moved "new name"
         !sleep 250
-        HLEN h
-        HGETALL h
-        EXISTS all kept longer shorter
-        HLEN "new name"
-        INFO keyspace
+        HLEN h ## since 7.4
+        HGETALL h ## since 7.4
+        EXISTS all kept longer shorter ## since 7.4
+        HLEN "new name" ## since 7.4
+        INFO keyspace ## since 7.4
         "#
     );
 }
@@ -495,31 +495,31 @@ fn due_fields_are_hidden_until_they_are_deleted() {
         r#"
         DEBUG SET-ACTIVE-EXPIRE 0
         HSET h a 1 b 2 c 3 d 4 e 5 f 6
-        HPEXPIRE h 1 FIELDS 5 a b c d e
+        HPEXPIRE h 1 FIELDS 5 a b c d e ## since 7.4
         !sleep 10
         HLEN h
-        HGETALL h
-        HKEYS h
-        HVALS h
-        HSCAN h 0
-        HTTL h FIELDS 2 a f
-        HPERSIST h FIELDS 2 a f
-        HGET h a
-        HLEN h
-        HEXISTS h b
-        HLEN h
-        HINCRBY h c 7
-        HTTL h FIELDS 1 c
+        HGETALL h ## since 7.4
+        HKEYS h ## since 7.4
+        HVALS h ## since 7.4
+        HSCAN h 0 ## since 7.4
+        HTTL h FIELDS 2 a f ## since 7.4
+        HPERSIST h FIELDS 2 a f ## since 7.4
+        HGET h a ## since 7.4
+        HLEN h ## since 7.4
+        HEXISTS h b ## since 7.4
+        HLEN h ## since 7.4
+        HINCRBY h c 7 ## since 7.4
+        HTTL h FIELDS 1 c ## since 7.4
         HDEL h d
         HSET h e 8
-        HLEN h
-        HGETALL h
-        HPEXPIRE h 1 FIELDS 3 c e f
+        HLEN h ## since 7.4
+        HGETALL h ## since 7.4
+        HPEXPIRE h 1 FIELDS 3 c e f ## since 7.4
         !sleep 10
         EXISTS h
-        HGETALL h
-        HRANDFIELD h 5
-        EXISTS h
+        HGETALL h ## since 7.4
+        HRANDFIELD h 5 ## since 7.4
+        EXISTS h ## since 7.4
         DEBUG SET-ACTIVE-EXPIRE 1
         "#
     );
