@@ -322,7 +322,7 @@ fn deadlines() {
         HPEXPIREAT h 33177117420001 fields 1 b ## since 7.4
         HEXPIRETIME h FIELDS 1 b ## since 7.4
         HPEXPIRETIME h FIELDS 1 b ## since 7.4
-        HGETALL h ## since 7.4
+        HGETALL h
         HSET h a 9
         HTTL h FIELDS 1 a ## since 7.4
         HGETALL h ## since 7.4

@@ -37,10 +37,9 @@ impl WriteCommand for HIncrBy {
         let limits = changes.limits();
         let sum = changes.edit_or_insert_with(key, Hash::default, |hash| {
             let old = match hash.get(name) {
-                Some(field) => field
-                    .value
-                    .integer()
-                    .ok_or(CommandError::fixed("ERR hash value is not an integer"))?,
+                Some(field) => {
+                    field.value.integer().ok_or(CommandError::fixed("ERR hash value is not an integer"))?
+                }
                 None => 0,
             };
             let sum = old

@@ -11,14 +11,7 @@ mod random;
 mod tests;
 mod whole;
 
-use super::{
-    Entry,
-    args::Args,
-    error::CommandError,
-    read,
-    spec::*,
-    write,
-};
+use super::{Entry, args::Args, error::CommandError, read, spec::*, write};
 use crate::{
     data::{listpack::Element, number::parse_integer},
     resp::Reply,
@@ -78,7 +71,8 @@ fn counted(args: &mut Args, width: usize, no_count: &'static str) -> Result<(), 
             "ERR Mandatory argument FIELDS is missing or not at the right position",
         ));
     }
-    let count = parse_integer(args.word()?).filter(|&count| count > 0).ok_or(CommandError::fixed(no_count))?;
+    let count =
+        parse_integer(args.word()?).filter(|&count| count > 0).ok_or(CommandError::fixed(no_count))?;
     match usize::try_from(count).ok().and_then(|count| count.checked_mul(width)) {
         Some(words) if words == args.remaining() => Ok(()),
         _ => Err(CommandError::fixed("ERR The `numfields` parameter must match the number of arguments")),

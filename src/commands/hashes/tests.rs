@@ -22,7 +22,12 @@ fn a_due_field_is_deleted_when_it_is_met() {
         prompt.check(&[("HLEN h", "4"), ("HGET h a", "nil"), ("HLEN h", "3"), ("EXISTS h", "1")]);
         assert_eq!(prompt.events(), ["hexpired h"]);
         assert_eq!(prompt.effects(), "HDEL h a");
-        prompt.check(&[("HEXISTS h b", "0"), ("HSTRLEN h c", "0"), ("HLEN h", "1"), ("HMGET h d x", "[nil, nil]")]);
+        prompt.check(&[
+            ("HEXISTS h b", "0"),
+            ("HSTRLEN h c", "0"),
+            ("HLEN h", "1"),
+            ("HMGET h d x", "[nil, nil]"),
+        ]);
         assert_eq!(prompt.events(), ["hexpired h", "hexpired h", "hexpired h", "del h"]);
         assert_eq!(prompt.effects(), "HDEL h b HDEL h c HDEL h d");
         prompt.check(&[("EXISTS h", "0"), ("HLEN h", "0")]);
@@ -77,10 +82,7 @@ fn writers_meet_due_fields() {
             prompt.events(),
             ["hexpired h", "hincrby h", "hexpired h", "hincrbyfloat h", "hexpired h", "hset h"]
         );
-        assert_eq!(
-            prompt.effects(),
-            "HDEL h a HINCRBY h a 1 HDEL h b HSET h b 1 HDEL h c HSETNX h c 1"
-        );
+        assert_eq!(prompt.effects(), "HDEL h a HINCRBY h a 1 HDEL h b HSET h b 1 HDEL h c HSETNX h c 1");
         // A field that stands there is set again, deleted, or given another deadline, due or not.
         prompt.check(&[
             ("HSET h d 2", "0"),
@@ -123,14 +125,14 @@ fn events_and_effects() {
             ("HINCRBY h a 4", "hincrby h", "HINCRBY h a 4"),
             ("HINCRBYFLOAT h a 0.5", "hincrbyfloat h", "HSET h a 5.5"),
             ("HEXPIRE h 10 FIELDS 2 a x", "hexpire h", "HPEXPIREAT h 1700000010000 FIELDS 1 a"),
-            (
-                "HINCRBYFLOAT h a 0.5",
-                "hincrbyfloat h",
-                "HSET h a 6 HPEXPIREAT h 1700000010000 FIELDS 1 a",
-            ),
+            ("HINCRBYFLOAT h a 0.5", "hincrbyfloat h", "HSET h a 6 HPEXPIREAT h 1700000010000 FIELDS 1 a"),
             ("HEXPIRE h 20 NX FIELDS 2 a b", "hexpire h", "HPEXPIREAT h 1700000020000 NX FIELDS 1 b"),
             ("HPEXPIRE h 5 GT FIELDS 2 a b", "", ""),
-            ("HEXPIREAT h 1700000015 gt FIELDS 2 a b", "hexpire h", "HPEXPIREAT h 1700000015000 GT FIELDS 1 a"),
+            (
+                "HEXPIREAT h 1700000015 gt FIELDS 2 a b",
+                "hexpire h",
+                "HPEXPIREAT h 1700000015000 GT FIELDS 1 a",
+            ),
             ("HPERSIST h FIELDS 3 a b x", "hpersist h", "HPERSIST h FIELDS 3 a b x"),
             ("HPERSIST h FIELDS 3 a b x", "", ""),
             ("HSET h c 3 d 4", "hset h", "HSET h c 3 d 4"),

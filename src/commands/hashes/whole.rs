@@ -34,7 +34,11 @@ impl ReadCommand for HLen {
 
 const fn listing(name: &'static str) -> Spec {
     const KEYS: &[KeySpec] = &[key(1, RO | ACCESS)];
-    spec(name, Exactly(2)).keys(KEYS).complexity("O(N)").syntax("key").tips(&["nondeterministic_output_order"])
+    spec(name, Exactly(2))
+        .keys(KEYS)
+        .complexity("O(N)")
+        .syntax("key")
+        .tips(&["nondeterministic_output_order"])
 }
 
 pub struct HGetAll(Bytes);

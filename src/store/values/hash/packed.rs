@@ -119,7 +119,9 @@ impl Triples {
     /// The position of the first field that lives until this moment, or longer.
     fn not_before(&self, moment: i64) -> Option<usize> {
         let mut at = self.0.first();
-        while let Some(deadline) = at.and_then(|at| self.at(at)?.deadline).filter(|&deadline| deadline < moment) {
+        while let Some(deadline) =
+            at.and_then(|at| self.at(at)?.deadline).filter(|&deadline| deadline < moment)
+        {
             debug_assert!(deadline > 0);
             at = at.and_then(|at| (0..Self::WIDTH).try_fold(at, |at, _| self.0.next(at)));
         }
