@@ -18,6 +18,7 @@ pub mod waiting;
 mod bitmaps;
 mod connection;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;

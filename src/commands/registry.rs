@@ -23,6 +23,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,
     super::streams::COMMANDS,
+    super::hashes::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

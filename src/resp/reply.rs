@@ -242,6 +242,19 @@ impl Reply {
             self.array(2)
         }
     }
+    /// Pairs in order, each begun by [`Reply::pair`]; for RESP2 a flat array of twice as many.
+    pub fn pairs(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.array(pairs),
+            Protocol::Resp2 => self.array(2 * pairs),
+        }
+    }
+    /// Begins one of [`Reply::pairs`].
+    pub fn pair(&mut self) {
+        if self.protocol == Protocol::Resp3 {
+            self.array(2)
+        }
+    }
     /// Names something about the reply that follows; RESP2 has no such thing, and gets nothing. True when written:
     /// only then do the pairs follow.
     pub fn attribute(&mut self, pairs: usize) -> bool {

@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod expire;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
