@@ -6,7 +6,7 @@
 //! is written with both in turn.
 use crate::{
     data::{listpack::Element, number},
-    error::CommandError,
+    error::{CommandError, bytes_of_text},
 };
 use bytes::Bytes;
 
@@ -104,11 +104,8 @@ impl Reply {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
         let text = error.text();
-        self.out.extend(
-            text.trim_end_matches(['\r', '\n'])
-                .bytes()
-                .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
-        );
+        let bytes = bytes_of_text(text.trim_end_matches(['\r', '\n']));
+        self.out.extend(bytes.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n")
     }
     #[inline]
@@ -245,6 +242,19 @@ impl Reply {
             self.array(2)
         }
     }
+    /// Pairs in order, each begun by [`Reply::pair`]; for RESP2 a flat array of twice as many.
+    pub fn pairs(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.array(pairs),
+            Protocol::Resp2 => self.array(2 * pairs),
+        }
+    }
+    /// Begins one of [`Reply::pairs`].
+    pub fn pair(&mut self) {
+        if self.protocol == Protocol::Resp3 {
+            self.array(2)
+        }
+    }
     /// Names something about the reply that follows; RESP2 has no such thing, and gets nothing. True when written:
     /// only then do the pairs follow.
     pub fn attribute(&mut self, pairs: usize) -> bool {
@@ -264,6 +274,9 @@ impl Reply {
     }
     pub fn settle_array(&mut self, deferred: Deferred, count: usize) {
         self.settle(deferred, |reply| reply.array(count))
+    }
+    pub fn settle_set(&mut self, deferred: Deferred, count: usize) {
+        self.settle(deferred, |reply| reply.set(count))
     }
     pub fn settle_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.map(pairs))

@@ -1,6 +1,6 @@
 //! The two servers, and one sequence played on both.
 
-use crate::compare::{Compare, Then, known, same};
+use crate::compare::{Compare, Then, is_new_encoding, known, same};
 use crate::generators::Generator;
 use crate::random::{Argument, Random, line};
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
@@ -99,8 +99,9 @@ struct Key {
 
 impl Key {
     fn same(&self, other: &Key) -> bool {
-        (self.database, &self.name, &self.kind, &self.encoding, &self.value)
-            == (other.database, &other.name, &other.kind, &other.encoding, &other.value)
+        (self.database, &self.name, &self.kind, &self.value)
+            == (other.database, &other.name, &other.kind, &other.value)
+            && (self.encoding == other.encoding || is_new_encoding(&self.encoding, &other.encoding))
             && (self.pttl_ms - other.pttl_ms).abs() <= 2000
             && (self.pttl_ms < 0) == (other.pttl_ms < 0)
     }

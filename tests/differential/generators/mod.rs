@@ -6,6 +6,7 @@ mod expire;
 mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
 mod sorted_sets;
 mod streams;
@@ -34,6 +35,7 @@ const FAMILIES: &[&[Generator]] = &[
     geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
+    lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
     server::GENERATORS,

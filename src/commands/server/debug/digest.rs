@@ -2,8 +2,10 @@
 //!
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
-use crate::data::number::shortest_text;
-use crate::store::{End, EntryRef, Kind, ObjectRef, Store};
+use crate::{
+    data::{number::shortest_text, stream::StreamId},
+    store::{End, EntryRef, Hash, Kind, ObjectRef, Store, Stream},
+};
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
 
@@ -48,6 +50,7 @@ impl Digest {
                 self.mix(element.bytes(&mut itoa::Buffer::new()));
                 ControlFlow::Continue(())
             }),
+            Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
             Some(ObjectRef::SortedSet(set)) => {
                 for (member, score) in set.iter() {
                     let mut one = Digest::default();
@@ -56,11 +59,35 @@ impl Digest {
                     self.join(&one.0);
                 }
             }
+            Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
             Some(_) => {}
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
         }
+    }
+    /// The entries; of groups Redis' digest says nothing either.
+    fn mix_stream(&mut self, stream: &Stream) {
+        let mut digits = itoa::Buffer::new();
+        for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for part in entry.pairs().flat_map(|(field, value)| [field, value]) {
+                self.mix(part.bytes(&mut digits));
+            }
+        }
+    }
+    /// Joins the fields of a hash: name, value, and being volatile.
+    fn join_fields(&mut self, hash: &Hash) {
+        let mut digits = itoa::Buffer::new();
+        hash.for_each(|field| {
+            let mut one = Digest::default();
+            one.mix(field.name.bytes(&mut digits));
+            one.mix(field.value.bytes(&mut digits));
+            if field.deadline.is_some() {
+                one.join(b"!!hexpire!!");
+            }
+            self.join(&one.0);
+        });
     }
     fn join(&mut self, part: &[u8]) {
         self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);
