@@ -6,7 +6,7 @@
 //! is written with both in turn.
 use crate::{
     data::{listpack::Element, number},
-    error::CommandError,
+    error::{CommandError, bytes_of_text},
 };
 use bytes::Bytes;
 
@@ -104,11 +104,8 @@ impl Reply {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
         let text = error.text();
-        self.out.extend(
-            text.trim_end_matches(['\r', '\n'])
-                .bytes()
-                .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
-        );
+        let bytes = bytes_of_text(text.trim_end_matches(['\r', '\n']));
+        self.out.extend(bytes.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n")
     }
     #[inline]

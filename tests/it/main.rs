@@ -15,6 +15,7 @@ mod keys;
 mod lists;
 mod memory;
 mod pause;
+mod pipelines;
 mod protocol;
 mod scan;
 mod server;

@@ -13,7 +13,7 @@ use crate::{
     commands::{
         Backstage, BackstageCommand, Command, Outcome,
         args::Args,
-        error::{CommandError, shown_in_part},
+        error::{CommandError, shown_in_part, text_of_bytes},
         help::reply_help,
         spec::{Arity::*, *},
     },
@@ -107,7 +107,7 @@ impl Action {
             }
             (b"set-active-expire", 1) => Action::SetActiveExpire(args.word()? != b"0"),
             (b"log", 1) => Action::Log(text(args)?),
-            (b"error", 1) => Action::Error(text(args)?),
+            (b"error", 1) => Action::Error(text_of_bytes(args.word()?).into_owned()),
             (b"protocol", 1) => Action::Protocol(args.one_of(SAMPLES).ok_or_else(Sample::unknown)?),
             (b"segfault", 0) => Action::Crash("SEGFAULT"),
             (b"panic", 0) => Action::Crash("PANIC"),
