@@ -22,6 +22,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
 mod streams;
 mod strings;
 #[cfg(test)]

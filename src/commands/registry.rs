@@ -19,6 +19,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::lists::COMMANDS,
+    super::sets::COMMANDS,
     super::geo::COMMANDS,
     super::streams::COMMANDS,
     super::connection::COMMANDS,

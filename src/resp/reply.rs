@@ -270,6 +270,9 @@ impl Reply {
     pub fn settle_array(&mut self, deferred: Deferred, count: usize) {
         self.settle(deferred, |reply| reply.array(count))
     }
+    pub fn settle_set(&mut self, deferred: Deferred, count: usize) {
+        self.settle(deferred, |reply| reply.set(count))
+    }
     pub fn settle_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.map(pairs))
     }
