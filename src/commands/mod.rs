@@ -23,6 +23,7 @@ mod keys;
 mod lists;
 mod server;
 mod sets;
+mod sort;
 mod streams;
 mod strings;
 #[cfg(test)]

@@ -60,7 +60,8 @@ fn apply(set: &mut Set, model: &mut Model, limits: &EncodingLimits, step: &Step)
         }
         Step::Remove(member) => assert_eq!(set.remove(member), model.remove(member)),
         Step::TakeRandom(seed) => {
-            let taken = set.take_random(&mut fastrand::Rng::with_seed(*seed), |member| member.to_bytes().to_vec());
+            let taken =
+                set.take_random(&mut fastrand::Rng::with_seed(*seed), |member| member.to_bytes().to_vec());
             assert_eq!(taken.is_none(), model.is_empty());
             assert!(taken.is_none_or(|member| model.remove(&member)));
         }
@@ -172,7 +173,9 @@ fn each_member_is_as_likely_as_the_others() {
         }),
         ("draw", 20, |set, rng, visit| set.draw(20, rng, &mut |member| visit(member))),
         ("sample", 5, |set, rng, visit| set.sample(5, rng, &mut |member| visit(member))),
-        ("take_many", 30, |set, rng, visit| set.duplicate().take_many(30, rng, &EncodingLimits::default(), visit)),
+        ("take_many", 30, |set, rng, visit| {
+            set.duplicate().take_many(30, rng, &EncodingLimits::default(), visit)
+        }),
     ];
     for encoding in ["intset", "listpack", "hashtable"] {
         let (set, mut rng) = (numbers(encoding, LEN), fastrand::Rng::with_seed(5));
@@ -184,7 +187,8 @@ fn each_member_is_as_likely_as_the_others() {
             }
             assert_eq!(seen.values().sum::<usize>(), rounds * each);
             let expected = DRAWS as f64;
-            let chi_squared: f64 = seen.values().map(|&count| (count as f64 - expected).powi(2) / expected).sum();
+            let chi_squared: f64 =
+                seen.values().map(|&count| (count as f64 - expected).powi(2) / expected).sum();
             // 39 degrees of freedom: by chance it is above 80 once in ten thousand times.
             assert!(seen.len() == LEN && chi_squared < 80.0, "{encoding}, {name}: {chi_squared}");
         }
