@@ -21,8 +21,10 @@ static FAMILIES: &[&[Entry]] = &[
     super::lists::COMMANDS,
     super::sort::COMMANDS,
     super::sets::COMMANDS,
+    super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,
     super::streams::COMMANDS,
+    super::hashes::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     data::listpack::Element,
     resp::{Reply, Request},
-    store::{Changes, Deadline, Direction, End, Event, List, ObjectRef, Stored, View},
+    store::{Changes, Deadline, End, Event, List, ObjectRef, Stored, View, sorted_set::Direction},
 };
 use bytes::Bytes;
 use pattern::Pattern;
