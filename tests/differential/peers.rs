@@ -24,7 +24,10 @@ impl Step {
         match random.below(60) {
             // Without its argument PFSELFTEST computes for a second.
             0 if arguments.len() > words && generator.command != "PFSELFTEST" => drop(arguments.pop()),
-            1 => arguments.push(random.value()),
+            // Appended to these, it would be the timeout, and an hour is a value.
+            1 if !["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"].contains(&generator.command) => {
+                arguments.push(random.value())
+            }
             _ => {}
         }
         Step { arguments, compare: generator.compare }
