@@ -20,14 +20,15 @@ START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 20
 
 
-def arguments(about):
+def arguments(about, has_opponent=True):
     """A parser with the options that all scripts have. `about` is the script's own text."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     parser.add_argument("--ours", default=str(target / "release" / "callboard"), metavar="COMMAND",
                         help="how to start ours, with options if need be (default: the release binary)")
-    parser.add_argument("--theirs", default="redis-server", metavar="COMMAND",
-                        help="how to start the other; '' to measure ours alone (default: %(default)s)")
+    if has_opponent:
+        parser.add_argument("--theirs", default="redis-server", metavar="COMMAND",
+                            help="how to start the other; '' to measure ours alone (default: %(default)s)")
     return parser
 
 
@@ -85,9 +86,15 @@ class Server:
 
     def cpu_seconds(self):
         """Processor time of all its threads until now, in user and in kernel mode."""
-        with open(f"/proc/{self.pid}/stat") as file:
-            after_name = file.read().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / TICKS_PER_SECOND
+        return cpu_seconds(pathlib.Path(f"/proc/{self.pid}/stat"))
+
+    def cpu_seconds_by_thread(self):
+        """The same of each thread that runs now, by its name; threads of one name are added up."""
+        found = {}
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            name = (task / "comm").read_text().strip()
+            found[name] = found.get(name, 0) + cpu_seconds(task / "stat")
+        return found
 
     def resident_bytes(self):
         with open(f"/proc/{self.pid}/status") as file:
@@ -139,6 +146,12 @@ class Client:
         """The fields of one section of INFO, as text."""
         lines = self.ask("INFO", section).decode().splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def cpu_seconds(stat):
+    """User and kernel time by a `stat` of /proc."""
+    after_name = stat.read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / TICKS_PER_SECOND
 
 
 def encode(*words):

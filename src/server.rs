@@ -13,7 +13,7 @@ use crate::{
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
-    commands::registry::Registry,
+    commands::registry::{Registry, Renamed},
     config::{Config, Loaded, Renaming},
     log,
 };
@@ -35,7 +35,7 @@ impl std::fmt::Display for Fatal {
 /// If a directory, a log, or an address of the configuration cannot be had.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
-    rename_commands(&renamed_commands)?;
+    let waiting_names = rename_commands(&renamed_commands)?;
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
     if config.daemonize {
@@ -48,6 +48,9 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     greet(&config, file.is_some());
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    for name in waiting_names {
+        tracing::warn!("rename-command of {name} is kept but not yet in effect: it waits for the command");
+    }
     if let Err(short) = files::make_room(config.maxclients) {
         config.maxclients = short.clients_max.max(1);
         tracing::warn!("{short} maxclients has been reduced to {}.", config.maxclients);
@@ -66,9 +69,13 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     Ok(ExitCode::from(code as u8))
 }
 
-fn rename_commands(renamings: &[Renaming]) -> Result<(), Fatal> {
+/// Tells the names of commands that are not here yet.
+fn rename_commands(renamings: &[Renaming]) -> Result<Vec<&str>, Fatal> {
     let names = renamings.iter().map(|renaming| (renaming.name.as_str(), renaming.new_name.as_str()));
-    Registry::open(names).map_err(|(index, reason)| Fatal(renamings[index].refused(reason).to_string()))
+    let renamed = Registry::open(names)
+        .map_err(|(index, reason)| Fatal(renamings[index].refused(reason).to_string()))?;
+    let waiting = renamings.iter().zip(renamed).filter(|(_, renamed)| *renamed == Renamed::Waiting);
+    Ok(waiting.map(|(renaming, _)| renaming.name.as_str()).collect())
 }
 fn greet(config: &Config, has_file: bool) {
     tracing::info!(

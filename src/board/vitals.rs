@@ -20,6 +20,8 @@ pub struct Vitals {
     pub writes: AtomicU64,
     pub commands_processed: AtomicU64,
     pub error_replies: AtomicU64,
+    /// Attempts to log in with a wrong name or password; CONFIG RESETSTAT leaves it, as in Redis.
+    pub denied_logins: AtomicU64,
     pub query_buffer_limit_disconnections: AtomicU64,
     pub output_buffer_limit_disconnections: AtomicU64,
     /// Objects handed over to be freed, and those of them that are freed.

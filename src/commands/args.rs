@@ -1,7 +1,10 @@
 //! A cursor over one request's arguments: each is taken once, with the type that the command means.
 use crate::{
     commands::error::CommandError,
-    data::number::{parse_double, parse_integer},
+    data::{
+        long_double::LongDouble,
+        number::{parse_double, parse_integer},
+    },
     resp::Request,
     store::INLINE_BYTES_MAX,
 };
@@ -37,6 +40,12 @@ impl<'a> Args<'a> {
     /// The whole request, name included.
     pub fn request(&self) -> &'a Request {
         self.request
+    }
+    /// Takes the next `count` arguments, to be read by themselves.
+    pub fn split_off(&mut self, count: usize) -> Args<'a> {
+        let words = Args { next: self.next, ..*self };
+        self.next += count;
+        words
     }
     /// How many arguments are left.
     pub fn remaining(&self) -> usize {
@@ -74,18 +83,45 @@ impl<'a> Args<'a> {
     pub fn double(&mut self) -> Result<f64, CommandError> {
         parse_double(self.word()?).ok_or(CommandError::NotAFloat)
     }
-    /// An index of an existing database.
+    /// An integer that is not less than `min`.
+    ///
+    /// # Errors
+    /// This text, if it is less, or no integer at all.
+    pub fn at_least(&mut self, min: i64, otherwise: &'static str) -> Result<usize, CommandError> {
+        let number = parse_integer(self.word()?).filter(|&number| number >= min);
+        number.and_then(|number| usize::try_from(number).ok()).ok_or(CommandError::fixed(otherwise))
+    }
+    /// An integer from `min` to `max`.
+    pub fn integer_between(&mut self, min: i64, max: i64) -> Result<i64, CommandError> {
+        let number = self.integer()?;
+        if (min..=max).contains(&number) {
+            return Ok(number);
+        }
+        Err(CommandError::text_of(format!("ERR value is out of range, value must between {min} and {max}")))
+    }
+    /// A count of keys, at least one, and so many keys.
+    ///
+    /// # Errors
+    /// This text, if the count is none; a syntax error, if there are fewer keys.
+    pub fn counted_keys(&mut self, otherwise: &'static str) -> Result<Vec<Bytes>, CommandError> {
+        let count = self.at_least(1, otherwise)?;
+        if count > self.remaining() {
+            return Err(CommandError::Syntax);
+        }
+        (0..count).map(|_| self.bytes()).collect()
+    }
     /// A timeout in seconds, with a fraction: the moment when it is over, in ms since 1970; `None` for 0: never.
     ///
     /// # Errors
     /// If it is none, negative, or later than time goes.
     pub fn timeout_seconds(&mut self) -> Result<Option<i64>, CommandError> {
-        const NONE: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
-        let ms = (self.double().map_err(|_| NONE)? * 1000.0).ceil();
-        if !ms.is_finite() || ms > i64::MAX as f64 {
+        let seconds = LongDouble::parse(self.word()?);
+        let seconds = seconds.ok_or(CommandError::fixed("ERR timeout is not a float or out of range"))?;
+        let ms = seconds.milli_rounded_up();
+        if ms > i64::MAX.into() {
             return Err(CommandError::fixed("ERR timeout is out of range"));
         }
-        self.timeout_at(ms as i64)
+        self.timeout_at(ms.max(-1) as i64)
     }
     /// A timeout in whole milliseconds; see [`Args::timeout_seconds`].
     ///
@@ -106,13 +142,9 @@ impl<'a> Args<'a> {
             },
         }
     }
+    /// An index of an existing database.
     pub fn database(&mut self) -> Result<usize, CommandError> {
-        let index = self.integer()?;
-        if i32::try_from(index).is_err() {
-            return Err(CommandError::fixed(
-                "ERR value is out of range, value must between -2147483648 and 2147483647",
-            ));
-        }
+        let index = self.integer_between(i32::MIN.into(), i32::MAX.into())?;
         usize::try_from(index)
             .ok()
             .filter(|&db| db < self.context.databases)
@@ -133,6 +165,10 @@ impl<'a> Args<'a> {
         let rest = (self.next..self.request.len()).filter_map(|index| self.request.share(index)).collect();
         self.next = self.request.len();
         rest
+    }
+    /// Takes all that are left, unseen: the command reads them from the request itself.
+    pub fn skip_rest(&mut self) {
+        self.next = self.request.len();
     }
     /// Nothing may be left over.
     pub fn end(&self) -> Result<(), CommandError> {

@@ -6,8 +6,10 @@ pub mod args;
 mod command;
 pub mod help;
 pub mod key_positions;
+mod redis_names;
 pub mod registry;
 pub mod session;
+pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
@@ -15,10 +17,13 @@ pub mod waiting;
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
+mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;

@@ -5,11 +5,12 @@ use super::{
     Access,
     args::{Args, Context},
     command::{Entry, Task},
-    error::{CommandError, SHOWN_BYTES_MAX, shown, shown_in_part},
+    error::{CommandError, SHOWN_BYTES_MAX, shown_in_part, text_of_bytes, until_nul},
+    redis_names::redis_names,
     spec::{self, Categories, Spec, category},
 };
 use crate::resp::Request;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 static FAMILIES: &[&[Entry]] = &[
@@ -18,6 +19,9 @@ static FAMILIES: &[&[Entry]] = &[
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::hashes::COMMANDS,
+    super::lists::COMMANDS,
+    super::geo::COMMANDS,
+    super::streams::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];
@@ -46,6 +50,16 @@ impl Node {
 pub struct Registry {
     by_name: HashMap<&'static [u8], Node, ahash::RandomState>,
     names: Vec<&'static str>,
+    /// Names of commands that Redis has and that are not here yet.
+    absent: HashSet<String>,
+}
+
+/// What became of a renaming.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Renamed {
+    InEffect,
+    /// The command is not here yet.
+    Waiting,
 }
 
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
@@ -58,42 +72,50 @@ impl Registry {
         REGISTRY.get_or_init(Registry::build)
     }
     /// Opens the registry with some commands under other names (old and new; none, where the new one is empty). For
-    /// the whole process, before anybody asks for it.
+    /// the whole process, before anybody asks for it. Tells what became of each.
     ///
     /// # Errors
     /// Which of the renamings cannot be, and why.
     pub fn open<'a>(
         renamings: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<(), (usize, &'static str)> {
+    ) -> Result<Vec<Renamed>, (usize, &'static str)> {
         let mut registry = Registry::build();
-        for (index, (name, new_name)) in renamings.enumerate() {
-            registry.rename(name, new_name).map_err(|reason| (index, reason))?;
-        }
+        let rename =
+            |(index, (name, new_name))| registry.rename(name, new_name).map_err(|reason| (index, reason));
+        let renamed = renamings.enumerate().map(rename).collect::<Result<_, _>>()?;
         assert!(REGISTRY.set(registry).is_ok(), "the registry is opened once, before it is used");
-        Ok(())
+        Ok(renamed)
     }
-    fn rename(&mut self, name: &str, new_name: &str) -> Result<(), &'static str> {
-        let node = self.by_name.remove(name.to_ascii_uppercase().as_bytes());
-        let node = node.ok_or("No such command in rename-command")?;
-        if new_name.is_empty() {
-            return Ok(());
+    fn rename(&mut self, name: &str, new_name: &str) -> Result<Renamed, &'static str> {
+        let (name, new_name) = (name.to_ascii_uppercase(), new_name.to_ascii_uppercase());
+        let node = self.by_name.remove(name.as_bytes());
+        if node.is_none() && !self.absent.remove(&name) {
+            return Err("No such command in rename-command");
         }
         if new_name.len() > NAME_BYTES_MAX {
             return Err("Target command name is longer than 64 bytes");
         }
-        // Lives as long as the program, as the registry does.
-        let new_name = new_name.to_ascii_uppercase().leak();
-        match self.by_name.insert(new_name.as_bytes(), node) {
-            None => Ok(()),
-            Some(_) => Err("Target command name already exists"),
+        if self.by_name.contains_key(new_name.as_bytes()) || self.absent.contains(&new_name) {
+            return Err("Target command name already exists");
         }
+        let renamed = if node.is_some() { Renamed::InEffect } else { Renamed::Waiting };
+        match node {
+            _ if new_name.is_empty() => {}
+            // Lives as long as the program, as the registry does.
+            Some(node) => drop(self.by_name.insert(new_name.leak().as_bytes(), node)),
+            None => drop(self.absent.insert(new_name)),
+        }
+        Ok(renamed)
     }
     fn build() -> Registry {
-        let mut registry = Registry { by_name: HashMap::default(), names: Vec::new() };
+        let mut registry =
+            Registry { by_name: HashMap::default(), names: Vec::new(), absent: HashSet::new() };
         for entry in FAMILIES.iter().copied().flatten() {
             let node = registry.node(entry, None);
             registry.by_name.insert(entry.spec.name.as_bytes(), node);
         }
+        let is_absent = |name: &&str| !registry.by_name.contains_key(name.as_bytes());
+        registry.absent = redis_names().filter(is_absent).map(str::to_string).collect();
         registry
     }
     fn node(&mut self, entry: &'static Entry, container: Option<&str>) -> Node {
@@ -192,14 +214,16 @@ pub fn parse(node: &Node, request: &Request, context: Context) -> Result<Task, C
 }
 
 fn unknown(request: &Request) -> CommandError {
-    let mut beginning = String::new();
+    let mut beginning = Vec::new();
     for word in request.iter().skip(1) {
         if beginning.len() >= SHOWN_BYTES_MAX {
             break;
         }
         let room = SHOWN_BYTES_MAX - beginning.len();
-        beginning += &format!("'{}' ", shown(&word[..word.len().min(room)]));
+        let word = until_nul(&word[..word.len().min(room)]);
+        beginning.extend([b"'", word, b"' "].concat());
     }
+    let beginning = text_of_bytes(&beginning);
     let name = shown_in_part(request.get(0).unwrap_or_default());
     CommandError::text_of(format!("ERR unknown command '{name}', with args beginning with: {beginning}"))
 }
@@ -234,16 +258,36 @@ fn categories_of(entry: &Entry) -> Categories {
 mod tests {
     use super::*;
 
+    /// A configuration for Redis may rename any of its commands.
+    #[test]
+    fn a_command_that_is_not_here_yet_may_be_renamed() {
+        let mut registry = Registry::build();
+        registry.absent.extend(["LATER".into(), "ALSO".into()]);
+        for (name, new_name, outcome) in [
+            ("later", "secret", Ok(Renamed::Waiting)),
+            ("LATER", "other", Err("No such command in rename-command")),
+            ("ALSO", "SECRET", Err("Target command name already exists")),
+            ("get", "secret", Err("Target command name already exists")),
+            ("secret", "ping", Err("Target command name already exists")),
+        ] {
+            assert_eq!(registry.rename(name, new_name), outcome, "{name} {new_name}");
+        }
+        registry.absent.insert("LATER".into());
+        assert_eq!(registry.rename("later", ""), Ok(Renamed::Waiting));
+        assert!(registry.find(b"later").is_none());
+    }
+
     #[test]
     fn a_renamed_command_has_its_new_name_only() {
         let mut registry = Registry::build();
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for (name, new_name, outcome) in [
-            ("flushall", "Badger", Ok(())),
-            ("Badger", "FLUSHALL", Ok(())),
-            ("FLUSHALL", "badger", Ok(())),
-            ("CONFIG", "", Ok(())),
-            ("get", "GET", Ok(())),
+            ("flushall", "Badger", Ok(Renamed::InEffect)),
+            ("Badger", "FLUSHALL", Ok(Renamed::InEffect)),
+            ("FLUSHALL", "badger", Ok(Renamed::InEffect)),
+            ("CONFIG", "", Ok(Renamed::InEffect)),
+            ("get", "GET", Ok(Renamed::InEffect)),
+            ("NoSuch", "other", Err("No such command in rename-command")),
             ("CONFIG", "", Err("No such command in rename-command")),
             ("ECHO", "ping", Err("Target command name already exists")),
             ("TIME", &long, Err("Target command name is longer than 64 bytes")),

@@ -72,7 +72,9 @@ impl Stage {
         } else {
             AccessPolicy::Recency
         });
-        self.store.limits = EncodingLimits::of(&config, self.store.limits.hash_seed);
+        let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
+        self.store.limits =
+            EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config, hash_seed) };
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.last = Instant::now();
     }

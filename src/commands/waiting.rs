@@ -65,6 +65,10 @@ impl Waiting {
         let of_any_change = self.queues.values().filter(|queue| queue.iter().any(wants_end)).count();
         (self.queues.len(), of_any_change)
     }
+    /// Those whose time will be over.
+    pub fn count_in_time(&self) -> usize {
+        self.waiters.values().filter(|waiter| waiter.patience.until_ms.is_some()).count()
+    }
     /// Keeps a command until it can be served.
     pub fn add(&mut self, waiter: Waiter) {
         self.next_ticket += 1;

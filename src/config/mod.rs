@@ -31,6 +31,7 @@ pub use load::{Loaded, Renaming};
 pub use parameter::{Apply, Directive, Kind, Mutability, Parameter, Standing};
 pub use rewrite::{Rewriting, write_atomically};
 pub use set::Circumstances;
+pub use setting::read_memory;
 pub use special::{
     Directory, KeyspaceEvents, Master, MemoryShare, OutputBufferLimit, OutputBufferLimits, SavePoint,
     SavePoints,

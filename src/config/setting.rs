@@ -117,7 +117,7 @@ pub(super) fn read_integer(word: &str) -> Option<i128> {
 }
 
 /// A number of bytes: digits, then perhaps a unit. `k`, `m`, `g` are powers of 1000, `kb`, `mb`, `gb` of 1024.
-pub(super) fn read_memory(word: &str) -> Option<i128> {
+pub fn read_memory(word: &str) -> Option<i128> {
     let digits = word.len() - word.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = word.split_at(digits);
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {

@@ -3,12 +3,24 @@
 //! Redis adds in the platform's `long double`. Its 64-bit mantissa is why `0.1 + 0.2` prints as `0.3` there and not
 //! as a double would; clients rely on it. The arithmetic is LLVM's software floating point, so the result is the
 //! same on every machine.
-use rustc_apfloat::{Float, ieee::X87DoubleExtended};
+use rustc_apfloat::{
+    Float, Round,
+    ieee::{Double, X87DoubleExtended},
+};
 
 /// Digits after the point, before trailing zeros are cut.
 const FRACTION_DIGITS: u32 = 17;
 /// A text longer than this (bytes) is not read as a number. The largest has 4933 digits before the point.
 const TEXT_BYTES_MAX: usize = 5119;
+
+/// A hexadecimal number with its sign, as a double: `0x1f`, `-0x1.8p3`.
+pub(super) fn parse_hexadecimal(text: &str) -> Option<f64> {
+    let (_, digits) = text.split_at_checked(text.find(['x', 'X'])? + 1)?;
+    let exponent = exponent_of(digits.as_bytes(), b"pP", u8::is_ascii_hexdigit)
+        .filter(|_| text.len() <= TEXT_BYTES_MAX)?;
+    let parsed: Double = format!("{text}{}", if exponent.is_empty() { "p0" } else { "" }).parse().ok()?;
+    Some(f64::from_bits(parsed.to_bits() as u64))
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct LongDouble(X87DoubleExtended);
@@ -41,6 +53,11 @@ impl LongDouble {
     }
     pub fn is_finite(self) -> bool {
         self.0.is_finite()
+    }
+    /// Thousandths of it, rounded up; what is too large for an i128 becomes its end.
+    pub fn milli_rounded_up(self) -> i128 {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        (self.0 * thousand).value.to_i128_r(128, Round::TowardPositive, &mut false).value
     }
     /// Plain decimal text: no exponent, at most 17 digits after the point, no trailing zeros.
     pub fn to_human(self) -> String {
@@ -179,6 +196,28 @@ impl std::fmt::Display for Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousandths_are_rounded_up() {
+        for (text, expected) in [
+            ("0", 0),
+            ("1.5", 1500),
+            ("0.001", 1),
+            ("0.0001", 1),
+            ("-0.0001", 0),
+            ("-2", -2000),
+            ("0x10", 16_000),
+            ("9223372036854775.807", i64::MAX.into()),
+            ("inf", i128::MAX),
+            ("-inf", i128::MIN),
+        ] {
+            assert_eq!(
+                LongDouble::parse(text.as_bytes()).map(LongDouble::milli_rounded_up),
+                Some(expected),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn sums_print_as_clients_expect() {

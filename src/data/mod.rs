@@ -10,9 +10,13 @@ pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 pub mod long_double;
+pub mod lzf;
 pub mod members;
 pub mod number;
+pub mod quicklist;
 pub mod quoting;
+pub mod ranking;
+pub mod stream;
 pub mod table;
 pub mod wheel;
 

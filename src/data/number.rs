@@ -2,6 +2,7 @@
 //!
 //! Strictness matters: a value is shown as an integer (and stored as one) only if printing it gives back the very
 //! same bytes, so `+1`, `01`, ` 1` and `-0` are strings.
+use super::long_double;
 
 /// The integer that `text` is the canonical form of.
 #[inline]
@@ -34,18 +35,56 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 /// A finite or infinite double as a client may write it; no surrounding space, not NaN, nothing out of range.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
+    let value = read_double(text)?;
+    let digits = text.trim_start_matches(['+', '-']);
+    let overflowed = value.is_infinite() && !digits.starts_with(['i', 'I']);
+    // What is too small to tell from zero has another digit than 0 somewhere before its exponent.
+    let exponent = if digits.starts_with("0x") || digits.starts_with("0X") { ['p', 'P'] } else { ['e', 'E'] };
+    let mantissa = digits.split(exponent).next().unwrap_or(digits);
+    let underflowed = value == 0.0 && mantissa.contains(|c: char| c.is_ascii_hexdigit() && c != '0');
+    (!overflowed && !underflowed).then_some(value)
+}
+
+/// A bound of a range, read as C reads numbers: space before it is no matter, nor is what follows a NUL; nothing at all
+/// is zero; what is too large is infinite. NaN is none.
+pub fn parse_bound(text: &[u8]) -> Option<f64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let start = text.iter().position(|byte| !is_space(byte))?;
+    read_double(std::str::from_utf8(&text[start..]).ok()?)
+}
+
+/// What C's `strtod` reads to the end, whatever its size; NaN is none.
+fn read_double(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned.starts_with("0x") || unsigned.starts_with("0X") {
+        return long_double::parse_hexadecimal(text);
+    }
     let infinite = unsigned.eq_ignore_ascii_case("inf") || unsigned.eq_ignore_ascii_case("infinity");
     if !infinite && !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
-    let value: f64 = text.parse().ok()?;
-    (value.is_finite() || infinite).then_some(value)
+    text.parse().ok()
 }
 
-/// The shortest text that reads back as the same double, in the layout of Redis' replies: plain up to a length,
-/// `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+/// The integer that a double is, if it is one far from the ends of i64: Redis prints and packs it as such. There is no
+/// negative zero among integers.
+#[inline]
+pub fn integral(value: f64) -> Option<i64> {
+    const MOST: f64 = (i64::MAX / 2) as f64;
+    let integer = value as i64;
+    (value.abs() <= MOST && integer as f64 == value).then_some(integer)
+}
+
+/// The shortest text that reads back as the same double, in the layout of Redis' replies: integers plain up to 2^62,
+/// others up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
 pub fn format_double(value: f64) -> String {
+    if let Some(integer) = integral(value).filter(|&integer| integer != 0) {
+        return integer.to_string();
+    }
     if value.is_nan() {
         return "nan".into();
     }
@@ -112,6 +151,8 @@ mod tests {
             (1.5, "1.5"),
             (-0.0, "-0"),
             (100.0, "100"),
+            (1e15, "1000000000000000"),
+            (4611686018427387904.0, "4611686018427387904"),
             (1e21, "1e+21"),
             (0.0001, "0.0001"),
             (1e-9, "1e-9"),
@@ -122,8 +163,53 @@ mod tests {
             assert_eq!(format_double(value), text);
             assert_eq!(parse_double(text.as_bytes()), Some(value));
         }
-        for text in ["", "nan", " 1", "1 ", "abc", "1e400", "0x10", "--1"] {
+        for text in [
+            "",
+            "nan",
+            "-nan",
+            " 1",
+            "1 ",
+            "abc",
+            "1e400",
+            "1e-400",
+            "0x",
+            "0x1p-2000",
+            "--1",
+            "1e",
+            "1_0",
+            "e1",
+        ] {
             assert_eq!(parse_double(text.as_bytes()), None, "{text:?}");
+        }
+        for (text, value) in [
+            ("0x10", 16.0),
+            ("-0X1p-2", -0.25),
+            ("+.5", 0.5),
+            ("5.", 5.0),
+            ("1e-310", 1e-310),
+            ("0e9", 0.0),
+            ("0x0p1", 0.0),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(parse_double(text.as_bytes()), Some(value), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_read_leniently() {
+        for (text, value) in [
+            ("", Some(0.0)),
+            (" 1", Some(1.0)),
+            ("\t\x0b-2\0x", Some(-2.0)),
+            ("1e400", Some(f64::INFINITY)),
+            ("1e-400", Some(0.0)),
+            ("0x1f", Some(31.0)),
+            (" ", None),
+            ("1 ", None),
+            ("nan", None),
+            ("(1", None),
+        ] {
+            assert_eq!(parse_bound(text.as_bytes()), value, "{text:?}");
         }
     }
 }

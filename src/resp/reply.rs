@@ -4,7 +4,10 @@
 //! One writer serves all replies of a batch: they stand one behind the other in one buffer. A large bulk string is
 //! not copied into it: it is *grafted*, kept as a shared slice with the place where it belongs, and the socket
 //! is written with both in turn.
-use crate::error::CommandError;
+use crate::{
+    data::{listpack::Element, number},
+    error::{CommandError, bytes_of_text},
+};
 use bytes::Bytes;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,11 +104,8 @@ impl Reply {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
         let text = error.text();
-        self.out.extend(
-            text.trim_end_matches(['\r', '\n'])
-                .bytes()
-                .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
-        );
+        let bytes = bytes_of_text(text.trim_end_matches(['\r', '\n']));
+        self.out.extend(bytes.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n")
     }
     #[inline]
@@ -120,7 +120,26 @@ impl Reply {
     }
     /// A double: RESP2 clients get its text as a bulk string.
     pub fn double(&mut self, value: f64) {
-        let text = crate::data::number::format_double(value);
+        // Scores are integers more often than not, and those are quick to write.
+        match number::integral(value).filter(|&integer| integer != 0) {
+            Some(integer) => self.double_text(itoa::Buffer::new().format(integer)),
+            None => self.double_text(&number::format_double(value)),
+        }
+    }
+    fn double_text(&mut self, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.out.extend_from_slice(text.as_bytes());
+                self.out.extend_from_slice(b"\r\n")
+            }
+        }
+    }
+    /// A double in plain decimal text, with up to 17 digits behind the point and no exponent.
+    pub fn plain_double(&mut self, value: f64) {
+        let text = format!("{value:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
         match self.protocol {
             Protocol::Resp2 => self.bulk(text.as_bytes()),
             Protocol::Resp3 => {
@@ -161,6 +180,14 @@ impl Reply {
     pub fn bulk_integer(&mut self, n: i64) {
         self.bulk(itoa::Buffer::new().format(n).as_bytes())
     }
+    /// What a compact encoding holds, as a bulk string.
+    #[inline]
+    pub fn element(&mut self, element: Element) {
+        match element {
+            Element::Bytes(bytes) => self.bulk(bytes),
+            Element::Integer(integer) => self.bulk_integer(integer),
+        }
+    }
     /// Text with a format (`txt`, `mkd`); RESP2 clients get a plain bulk string.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
         match self.protocol {
@@ -189,6 +216,21 @@ impl Reply {
     pub fn set(&mut self, count: usize) {
         self.head(if self.protocol == Protocol::Resp3 { b'~' } else { b'*' }, count as i64)
     }
+    /// Members that each come with their score: pairs for RESP3, for RESP2 a flat array of twice as many.
+    pub fn scored(&mut self, count: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.array(2 * count),
+            Protocol::Resp3 => self.array(count),
+        }
+    }
+    /// One of them.
+    pub fn scored_member(&mut self, member: &[u8], score: f64) {
+        if self.protocol == Protocol::Resp3 {
+            self.array(2);
+        }
+        self.bulk(member);
+        self.double(score);
+    }
     /// Pairs; for RESP2 a flat array of twice as many.
     pub fn map(&mut self, pairs: usize) {
         match self.protocol {
@@ -206,6 +248,18 @@ impl Reply {
     /// Begins one of [`Reply::pairs`].
     pub fn pair(&mut self) {
         if self.protocol == Protocol::Resp3 {
+            self.array(2)
+        }
+    }
+    /// Pairs that RESP2 clients get as an array of arrays of two. Each of them begins by [`Reply::paired`].
+    pub fn paired_map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.map(pairs),
+            Protocol::Resp2 => self.array(pairs),
+        }
+    }
+    pub fn paired(&mut self) {
+        if self.protocol == Protocol::Resp2 {
             self.array(2)
         }
     }
@@ -231,6 +285,9 @@ impl Reply {
     }
     pub fn settle_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.map(pairs))
+    }
+    pub fn settle_paired_map(&mut self, deferred: Deferred, pairs: usize) {
+        self.settle(deferred, |reply| reply.paired_map(pairs))
     }
     fn settle(&mut self, deferred: Deferred, header: impl FnOnce(&mut Reply)) {
         let end = self.out.len();

@@ -17,7 +17,9 @@ pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use values::{Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value};
+pub use values::{
+    End, Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set,
+};
 pub use view::View;
 
 use crate::{config::Config, data::wheel::Item};
@@ -63,6 +65,8 @@ pub struct EncodingLimits {
     pub list_listpack_size: i32,
     /// `list-compress-depth`: nodes at each end that are not compressed; 0: none is.
     pub list_compress_depth: u32,
+    /// From how many bytes on an element of a list has a node of its own. No parameter: tests set it, by DEBUG.
+    pub list_plain_from_bytes: Option<usize>,
     pub set_intset_entries_max: usize,
     pub set_listpack_entries_max: usize,
     pub set_listpack_value_bytes_max: usize,
@@ -94,6 +98,7 @@ impl EncodingLimits {
             hash_listpack_value_bytes_max: config.hash_max_listpack_value,
             list_listpack_size: config.list_max_listpack_size,
             list_compress_depth: config.list_compress_depth,
+            list_plain_from_bytes: None,
             set_intset_entries_max: config.set_max_intset_entries,
             set_listpack_entries_max: config.set_max_listpack_entries,
             set_listpack_value_bytes_max: config.set_max_listpack_value,

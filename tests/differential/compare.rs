@@ -11,6 +11,8 @@ pub enum Compare {
     Unordered,
     /// The same bytes, after a visit to every key: some that have expired may still be there to be counted.
     Visited,
+    /// XPENDING's list: for how long an entry has been pending may differ by two seconds.
+    Pending,
     /// Integers that a clock moves may differ by so much.
     Within(i64),
     /// A whole iteration returns the same keys; cursors and steps are each server's own.
@@ -31,18 +33,23 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Map(mut pairs)) => {
+                pairs.sort();
+                Value::Map(pairs)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
     }
 }
 
-/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+/// Follows a SCAN, or one of its kin, to its end; duplicates are allowed, so they are dropped.
 fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let cursor_at = if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        next[1] = page[0].bytes().to_vec();
+        next[cursor_at] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -57,7 +64,21 @@ pub fn same(compare: Compare, ours: &Value, theirs: &Value) -> bool {
         (Compare::Within(most), Value::Integer(ours), Value::Integer(theirs)) => {
             ours.abs_diff(*theirs) <= most as u64 && (*ours < 0) == (*theirs < 0)
         }
+        (Compare::Pending, Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            ours.iter().zip(theirs).all(|(ours, theirs)| same_pending(ours, theirs))
+        }
         (Compare::Type, _, _) => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        _ => ours == theirs,
+    }
+}
+
+/// One line of XPENDING's list: ID, consumer, idle time in ms, deliveries.
+fn same_pending(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == 4 && theirs.len() == 4 => {
+            let all = [Compare::Exact, Compare::Exact, Compare::Within(2000), Compare::Exact];
+            (0..4).all(|index| same(all[index], &ours[index], &theirs[index]))
+        }
         _ => ours == theirs,
     }
 }
@@ -108,11 +129,64 @@ const KNOWN: &[Known] = &[
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
         then: Then::GoOn,
     },
+    Known {
+        command: "XREAD",
+        reason: "since 7.4 the ID + stands for the last entry",
+        applies: |ours, theirs| {
+            let refused = "ERR Invalid stream ID specified as stream command argument";
+            *ours != *theirs && *theirs == Value::Error(refused.into())
+        },
+        then: Then::GoOn,
+    },
+    Known {
+        command: "XSETID",
+        reason: "since 7.2 the last ID must stay above all that was deleted, and that is checked first",
+        applies: |ours, _| {
+            let refused = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+            *ours == Value::Error(refused.into())
+        },
+        then: Then::Stop,
+    },
+    Known {
+        command: "XINFO",
+        reason: "since 7.2 who claims nothing is a consumer, too; since 7.4 the lag is known more often",
+        applies: |ours, theirs| !ours.is_error() && !theirs.is_error(),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "XGROUP",
+        reason: "since 7.2 who claims nothing is a consumer, too: it need not be created",
+        applies: |ours, theirs| *ours == Value::Integer(0) && *theirs == Value::Integer(1),
+        then: Then::GoOn,
+    },
+    unbalanced("XREAD"),
+    unbalanced("XREADGROUP"),
+    Known {
+        command: "HSCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
     behind_the_last_register("PFADD"),
     behind_the_last_register("PFCOUNT"),
     behind_the_last_register("PFDEBUG"),
     behind_the_last_register("PFMERGE"),
 ];
+
+/// A command that reads streams, called with an odd number of keys and IDs.
+const fn unbalanced(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 this error names the command that was called",
+        applies: |ours, theirs| match (ours, theirs) {
+            (Value::Error(ours), Value::Error(theirs)) => {
+                ours.starts_with("ERR Unbalanced 'xread") && theirs.starts_with("ERR Unbalanced XREAD ")
+            }
+            _ => false,
+        },
+        then: Then::GoOn,
+    }
+}
 
 /// A command that merges sparse HyperLogLogs or makes them dense.
 const fn behind_the_last_register(command: &'static str) -> Known {

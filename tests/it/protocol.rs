@@ -7,7 +7,7 @@ use crate::support::client::encode;
 use crate::support::{Client, Server, Value, ours, redis_server};
 
 /// Ours with each I/O setting, and redis-server, started with the same options.
-fn servers(options: &[&str]) -> [Server; 3] {
+pub fn servers(options: &[&str]) -> [Server; 3] {
     [
         Server::start(&ours(), &[options, &["--io-threads", "1"]].concat()),
         Server::start(&ours(), &[options, &["--io-threads", "2"]].concat()),
@@ -176,42 +176,6 @@ fn cut_anywhere() {
 }
 
 #[test]
-fn pipelines_are_answered_in_order() {
-    for server in servers(&[]) {
-        let mut client = server.connect();
-        let mut request = Vec::new();
-        for number in 0..20_000 {
-            let text = number.to_string();
-            match number % 5 {
-                0 => request.extend(encode(&["ECHO", &text])),
-                1 => request.extend(encode(&["SET", "k", &text])),
-                2 => request.extend(encode(&["GET", "k"])),
-                3 => request.extend(encode(&["NOSUCH", &text])),
-                _ => request.extend(encode(&["PING", &text])),
-            }
-        }
-        check_replies(&mut client, &request);
-    }
-}
-
-/// Sends all requests, in pieces that cut them anywhere, then reads all replies.
-fn check_replies(client: &mut Client, request: &[u8]) {
-    for piece in request.chunks(request.len() / 20 + 1) {
-        client.send_raw(piece).expect("the server takes it");
-    }
-    for number in 0..20_000 {
-        let text = number.to_string();
-        let expected = match number % 5 {
-            0 | 4 => Value::bulk(&text),
-            1 => Value::ok(),
-            2 => Value::bulk((number - 1).to_string()),
-            _ => Value::Error(format!("ERR unknown command 'NOSUCH', with args beginning with: '{text}' ")),
-        };
-        assert_eq!(client.receive(), expected);
-    }
-}
-
-#[test]
 fn web_pages_cannot_talk_to_us() {
     for server in servers(&[]) {
         for request in
@@ -253,6 +217,36 @@ fn errors_stay_on_one_line() {
     );
 }
 
+/// An error repeats a client's bytes as they are, whatever they are.
+#[test]
+fn errors_repeat_bytes() {
+    let words: [&[u8]; 5] =
+        [b"\xff\xfe", b"n\xc3\xa9", b"\xf4\x8f\xbf\xbf", b"\xc3", b"\xf0\x9f\x8e\xad\xf0"];
+    let [one, two, judge] = servers(&["--enable-debug-command", "yes"]);
+    let say = |server: &Server, request: &[Vec<u8>]| {
+        let mut client = server.connect();
+        client.send(request);
+        client.send(&["QUIT"]);
+        client.read_to_end().expect("two replies")
+    };
+    for word in words {
+        let long = [&b"x".repeat(126), word].concat();
+        for request in [
+            vec![word.to_vec(), word.to_vec(), b"b".to_vec()],
+            vec![long.clone(), long.clone(), word.to_vec()],
+            vec![b"CLIENT".to_vec(), word.to_vec()],
+            vec![b"CONFIG".to_vec(), b"SET".to_vec(), word.to_vec(), b"x".to_vec()],
+            vec![b"DEBUG".to_vec(), b"ERROR".to_vec(), [b"ERR ", word].concat()],
+        ] {
+            let expected = say(&judge, &request);
+            for server in [&one, &two] {
+                let said = say(server, &request);
+                assert_eq!(said.escape_ascii().to_string(), expected.escape_ascii().to_string());
+            }
+        }
+    }
+}
+
 #[test]
 fn bulks_have_a_limit() {
     for server in servers(&["--proto-max-bulk-len", "1mb"]) {
@@ -285,7 +279,7 @@ fn query_buffers_have_a_limit() {
     }
 }
 
-fn used_memory(client: &mut Client) -> i64 {
+pub fn used_memory(client: &mut Client) -> i64 {
     let info = client.call(&["INFO", "memory"]).text();
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("a field of INFO");
     line.trim().parse().expect("bytes")
@@ -329,16 +323,6 @@ fn one_who_reads_late_gets_everything() {
         for _ in 0..500 {
             assert_eq!(client.receive().bytes().len(), 100_000);
         }
-    }
-}
-
-#[test]
-fn half_closed_clients_get_their_replies() {
-    for server in servers(&[]) {
-        let mut client = server.connect();
-        client.send_raw(b"SET k v\r\nGET k\r\nQUIT\r\n").expect("the server reads");
-        client.finish_sending();
-        assert_eq!(client.read_to_end().expect("the rest"), b"+OK\r\n$1\r\nv\r\n+OK\r\n");
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the server tells about itself: COMMAND, INFO, TIME, MEMORY, DEBUG.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::client::PATIENCE;
-use crate::support::{Client, Protocol, Server, Value, ours};
+use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
 
 #[test]
 fn command_keys_and_lists() {
@@ -95,6 +95,43 @@ fn info(client: &mut Client, sections: &[&str]) -> BTreeMap<String, BTreeMap<Str
         found.entry(section.clone()).or_default();
     }
     found
+}
+
+/// Dashboards look for Redis' fields. Left out is what we could not know, or what would not be true.
+#[test]
+fn info_has_the_fields_of_redis() {
+    const LEFT_OUT: [&str; 8] = [
+        "redis_build_id",
+        "atomicvar_api",
+        "expire_cycle_cpu_milliseconds",
+        "eventloop_cycles",
+        "eventloop_duration_sum",
+        "eventloop_duration_cmd_sum",
+        "instantaneous_eventloop_cycles_per_sec",
+        "instantaneous_eventloop_duration_usec",
+    ];
+    let [here, theirs] = [ours(), redis_server()].map(|binary| {
+        let server = Server::start(&binary, &[]);
+        let sections = info(&mut server.connect(), &["everything"]);
+        // Which commands and errors there were is told in fields of their names.
+        let sections = sections.into_iter().filter(|(name, _)| !name.ends_with("stats"));
+        sections.flat_map(|(_, fields)| fields.into_keys()).collect::<BTreeSet<String>>()
+    });
+    let missing: Vec<&String> =
+        theirs.difference(&here).filter(|name| !LEFT_OUT.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(!LEFT_OUT.iter().any(|name| here.contains(*name)), "a name is left over in the list");
+}
+
+#[test]
+fn failed_logins_are_counted() {
+    let server = Server::start(&ours(), &["--requirepass", "secret"]);
+    let mut client = server.connect();
+    for credentials in [&["secrets"][..], &["nobody", "secret"], &["secret"]] {
+        client.call(&[&["AUTH"], credentials].concat());
+    }
+    assert!(client.call(&["HELLO", "3", "AUTH", "default", "wrong"]).is_error());
+    assert_eq!(info(&mut client, &["stats"])["Stats"]["acl_access_denied_auth"], "3");
 }
 
 #[test]

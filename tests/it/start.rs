@@ -354,6 +354,30 @@ fn commands_under_other_names() {
     assert!(said.contains("at line 2 of") && said.contains("No such command in rename-command"), "{said}");
 }
 
+/// Also those that are not here yet: each is named in the log.
+#[test]
+fn every_command_of_redis_may_be_renamed() {
+    let names = |server: &Server| -> Vec<String> {
+        let list = server.connect().call(&["COMMAND", "LIST"]).items();
+        let names = list.iter().map(Value::text).filter(|name| !name.contains('|') && name != "quit");
+        names.collect()
+    };
+    let theirs = names(&Server::start(&redis_server(), &[]));
+    let here = names(&Server::start(&ours(), &[]));
+    let dir = directory();
+    let file = dir.path().join("server.conf");
+    let line = |name: &String| format!("rename-command {name} \"secret-{name}\"\n");
+    fs::write(&file, theirs.iter().map(line).collect::<String>()).expect("written");
+    let server = Server::start_with(&ours(), Some(&file), &[]);
+    assert_eq!(server.connect().call(&["secret-ping"]), Value::Simple("PONG".into()));
+    assert!(server.connect().call(&["PING"]).text().starts_with("ERR unknown command"));
+    let said = server.output();
+    for name in theirs {
+        let is_told = said.contains(&format!("rename-command of {name} is kept but not yet in effect"));
+        assert_eq!(is_told, !here.contains(&name), "{name}: {said}");
+    }
+}
+
 #[test]
 fn nowhere_to_listen() {
     let dir = directory();

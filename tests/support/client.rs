@@ -157,6 +157,15 @@ impl Client {
         set.expect("a timeout can be set");
     }
 
+    /// The same connection, for another thread to send on.
+    pub fn another_handle(&mut self) -> Client {
+        let stream = match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.try_clone().map(Stream::Tcp),
+            Stream::Unix(stream) => stream.try_clone().map(Stream::Unix),
+        };
+        Client { stream: BufReader::new(stream.expect("a file handle")) }
+    }
+
     /// Our half ends; the server's replies may still come.
     pub fn finish_sending(&mut self) {
         let shut = match self.stream.get_mut() {

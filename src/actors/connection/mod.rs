@@ -30,6 +30,8 @@ const ROOM_BYTES_MIN: usize = 1024 * 1024;
 const UNAUTHENTICATED_BYTES_MAX: usize = 1024 * 1024;
 /// While a batch is in flight, this many bytes are read ahead: enough to notice that the peer has gone.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
+/// When it has read so much at one go, a connection lets others go first, bytes.
+const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// From this much unused room on, a buffer is looked after: whether its request stalls, bytes.
 const SPARE_BYTES_MIN: usize = 32 * 1024;
@@ -60,6 +62,8 @@ pub struct Connection {
     watches_spare: bool,
     /// A batch is with the Keyspace or the Supervisor.
     in_flight: bool,
+    /// The last turn was full: `partial` may begin with whole requests, which no further input will tell of.
+    is_behind: bool,
     /// A command for the Supervisor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
     /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
@@ -92,6 +96,7 @@ impl Connection {
             missing: 1,
             watches_spare: false,
             in_flight: false,
+            is_behind: false,
             deferred: None,
             postponed: None,
             awaits_pause: false,
@@ -104,8 +109,11 @@ impl Connection {
         }
     }
 
-    /// Reads and submits until the socket is empty or a batch is in flight with enough read ahead.
+    /// Reads and submits until the socket is empty, a batch is in flight with enough read ahead, or others have waited
+    /// long enough. What the client sent before is taken before more is read: so it is TCP that slows a client that
+    /// sends faster than it is served.
     fn pump(&mut self, task: &mut std::task::Context) -> Poll<()> {
+        let mut read_bytes = 0;
         loop {
             self.catch_up();
             let waits = self.in_flight || self.postponed.is_some();
@@ -113,9 +121,15 @@ impl Connection {
                 self.ask_to_resume();
                 return Poll::Pending;
             }
+            if self.has_turn_to_take() || read_bytes >= READ_BYTES_MAX {
+                return give_way(task);
+            }
             match ready!(self.read(task)) {
                 Ok(0) => return Poll::Ready(()),
-                Ok(count) => self.note_input(count),
+                Ok(count) => {
+                    read_bytes += count;
+                    self.note_input(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Poll::Ready(()),
             }
@@ -133,6 +147,11 @@ impl Connection {
         if self.in_flight && self.has_more() {
             self.ask_to_resume();
         }
+    }
+    /// Whole requests may be waiting, and nothing is under way whose end would wake the pump for them. That is so when a
+    /// full turn held only what the connection answers itself.
+    fn has_turn_to_take(&self) -> bool {
+        self.is_behind && !self.in_flight
     }
     fn has_more(&self) -> bool {
         self.deferred.is_some() || self.postponed.is_some() || !self.partial.is_empty()
@@ -268,14 +287,28 @@ impl ActorFuture<Connection> for Pump {
         // What was asked before the end is answered before the connection closes. But nobody waits for a pause to end
         // who is gone: what such a client wanted is not done behind its back.
         connection.catch_up();
+        if connection.has_turn_to_take() {
+            return give_way(task);
+        }
         let waits = connection.in_flight || connection.deferred.is_some();
         if waits && !connection.session.record.blocked.load(Relaxed) {
             connection.ask_to_resume();
             return Poll::Pending;
         }
+        // Who only sends no more may still read. One that has gone altogether is found out by writing to it.
+        let is_drained = connection.desk.with_line(connection.line, |line| line.is_drained());
+        if !waits && is_drained == Some(false) {
+            connection.desk.close_when_drained(connection.line);
+            return Poll::Pending;
+        }
         ctx.stop();
         Poll::Ready(())
     }
+}
+/// Pending, to be polled again when the others of this arbiter, and the sockets that have become ready, had their turn.
+fn give_way(task: &mut std::task::Context) -> Poll<()> {
+    // The first poll asks to be woken then, and is all that is needed of it.
+    std::pin::pin!(tokio::task::yield_now()).poll(task)
 }
 impl Connection {
     /// While a command of this client is postponed, sees to it that the end of the pause is noticed.

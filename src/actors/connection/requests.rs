@@ -109,6 +109,7 @@ impl Connection {
                 }
             }
         }
+        self.is_behind = count == REQUESTS_MAX && !buffer.is_empty() && !self.is_stopped();
         count
     }
     /// Nothing behind the last request may be taken now.

@@ -4,6 +4,7 @@ use crate::commands::{
     error::CommandError,
     session::{DEFAULT_USER, Session},
 };
+use std::sync::atomic::Ordering::Relaxed;
 use subtle::ConstantTimeEq;
 
 /// Logs the client in. A failure leaves it who it was.
@@ -21,6 +22,7 @@ pub fn authenticate(session: &mut Session, user: &[u8], password: &[u8]) -> Outc
     };
     drop(config);
     if !matches || !exists(user) {
+        session.board.vitals.denied_logins.fetch_add(1, Relaxed);
         return Err(WRONG);
     }
     session.log_in(DEFAULT_USER);

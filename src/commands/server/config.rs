@@ -9,7 +9,7 @@ use crate::{
         Backstage, BackstageCommand, Command, ControlCommand, Entry, Office, Outcome, SessionCommand,
         args::Args,
         backstage, control,
-        error::CommandError,
+        error::{CommandError, text_of_bytes},
         session,
         session::Session,
         spec::{Arity::*, *},
@@ -71,7 +71,7 @@ impl Command for Set {
         }
         let mut pairs = Vec::with_capacity(args.remaining() / 2);
         while !args.is_empty() {
-            pairs.push((String::from_utf8_lossy(args.word()?).into_owned(), args.word()?.to_vec()));
+            pairs.push((text_of_bytes(args.word()?).into_owned(), args.word()?.to_vec()));
         }
         Ok(Set(pairs))
     }

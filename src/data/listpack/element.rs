@@ -19,6 +19,29 @@ use bytes::Bytes;
 
 use crate::data::number::parse_integer;
 
+/// An element that is looked for: compared many times, and read as an integer once.
+#[derive(Clone, Copy, Debug)]
+pub struct Needle<'a> {
+    bytes: &'a [u8],
+    integer: Option<i64>,
+}
+
+impl<'a> Needle<'a> {
+    pub fn new(bytes: &'a [u8]) -> Needle<'a> {
+        Needle { bytes, integer: parse_integer(bytes) }
+    }
+
+    /// Whether a client sees the same bytes in the element.
+    #[inline]
+    pub fn equals(&self, element: Element<'_>) -> bool {
+        match element {
+            // A listpack from elsewhere may hold as text what we would hold as an integer.
+            Element::Bytes(bytes) => bytes == self.bytes,
+            Element::Integer(integer) => Some(integer) == self.integer,
+        }
+    }
+}
+
 /// What ends a listpack.
 pub(super) const END: u8 = 0xFF;
 /// The longest integer encoding.
@@ -86,7 +109,7 @@ impl<'a> Element<'a> {
 
     /// Bytes that the element takes in a listpack, its backlen included.
     #[inline]
-    pub(super) fn entry_len(self) -> usize {
+    pub(in crate::data) fn entry_len(self) -> usize {
         let encoding = match self {
             Element::Integer(integer) => integer_len(integer),
             Element::Bytes(bytes) => string_head_len(bytes.len()) + bytes.len(),
@@ -97,7 +120,7 @@ impl<'a> Element<'a> {
     /// Writes the element, its backlen included, into the [`Element::entry_len`] bytes at the start of `out`, and
     /// returns the rest.
     #[inline]
-    pub(super) fn write(self, out: &mut [u8]) -> &mut [u8] {
+    pub(in crate::data) fn write(self, out: &mut [u8]) -> &mut [u8] {
         let (encoding, out) = match self {
             Element::Integer(integer) => {
                 let (digits, len) = encode_integer(integer);

@@ -4,6 +4,8 @@ use super::before;
 use super::element::{self, Element};
 
 /// The elements between two positions, from either end.
+///
+/// The bytes need not be those of a whole listpack: a list's nodes hold elements without header and end.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     bytes: &'a [u8],
@@ -13,7 +15,7 @@ pub struct Iter<'a> {
 
 impl<'a> Iter<'a> {
     #[inline]
-    pub(super) fn new(bytes: &'a [u8], front: usize, back: usize) -> Iter<'a> {
+    pub(in crate::data) fn new(bytes: &'a [u8], front: usize, back: usize) -> Iter<'a> {
         Iter { bytes, front, back }
     }
 }

@@ -173,12 +173,14 @@ enum Step {
     Remove(usize),
     RemoveRange(isize, usize),
     RemoveRun(usize, usize),
+    RemoveMatching(usize, bool, usize),
     Split(usize),
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         any::<i64>().prop_map(|integer| integer.to_string().into_bytes()),
+        (0..4_u32).prop_map(|digit| digit.to_string().into_bytes()),
         (any::<i64>(), 0..64_u32).prop_map(|(wide, shift)| (wide >> shift).to_string().into_bytes()),
         prop::collection::vec(any::<u8>(), 0..80),
         (0..20_000_usize).prop_map(|len| vec![b'z'; len]),
@@ -198,6 +200,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => at.clone().prop_map(Step::Remove),
         1 => (-40..40_isize, 0..40_usize).prop_map(|(at, count)| Step::RemoveRange(at, count)),
         1 => (at.clone(), 0..10_usize).prop_map(|(at, count)| Step::RemoveRun(at, count)),
+        1 => (at.clone(), any::<bool>(), 0..4_usize)
+            .prop_map(|(at, from_tail, max)| Step::RemoveMatching(at, from_tail, max)),
         1 => at.prop_map(Step::Split),
     ]
 }
@@ -264,6 +268,18 @@ fn apply(pack: &mut Listpack, model: &mut Vec<Vec<u8>>, step: Step) {
             let Some(at) = place(at) else { return };
             pack.remove_run(position(pack, at), count);
             model.drain(at..(at + count).min(len));
+        }
+        Step::RemoveMatching(at, from_tail, max) => {
+            let Some(at) = place(at) else { return };
+            let text = model[at].clone();
+            let mut found: Vec<usize> = (0..len).filter(|index| model[*index] == text).collect();
+            if !from_tail {
+                found.reverse();
+            }
+            let found = found.split_off(found.len().saturating_sub(max));
+            assert_eq!(pack.remove_matching(&Needle::new(&text), from_tail, max), found.len());
+            let mut index = 0..;
+            model.retain(|_| !found.contains(&index.next().unwrap()));
         }
     }
 }

@@ -29,7 +29,8 @@ use std::mem;
 use std::ptr::NonNull;
 
 use directory::{DEPTH_MAX, Directory, ENTRIES_AHEAD};
-use slot::{Slot, prefetch};
+use slot::Slot;
+pub(in crate::data) use slot::prefetch;
 
 /// An owning pointer to one entry: what the table stores.
 ///

@@ -94,7 +94,7 @@ impl Slot {
 
 /// Asks the processor to bring the line of `address` near. Never faults, whatever the address.
 #[inline]
-pub(super) fn prefetch(address: *const u8) {
+pub(in crate::data) fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch is a hint without effect on the program's state; SSE is part of x86_64's baseline.
     unsafe {

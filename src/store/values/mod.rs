@@ -5,11 +5,11 @@
 mod hash;
 mod list;
 mod set;
-mod sorted_set;
+pub mod sorted_set;
 mod stream;
 
 pub use hash::{Field, Hash};
-pub use list::List;
+pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stream::Stream;

@@ -3,9 +3,13 @@
 mod bitmaps;
 mod connection;
 mod expire;
+mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
+mod streams;
 mod strings;
 
 use crate::compare::Compare;
@@ -27,7 +31,11 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    hashes::GENERATORS,
+    geo::GENERATORS,
+    streams::GENERATORS,
     keys::GENERATORS,
+    lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
     server::GENERATORS,
@@ -52,6 +60,15 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("CONFIG", "changes what later sequences see; the transcripts cover it"),
     ("DEBUG", "tells of each server's inside; the transcripts cover it"),
     ("HELLO", "tells each server's version; the transcripts cover it"),
+    ("HEXPIRE", "since 7.4"),
+    ("HEXPIREAT", "since 7.4"),
+    ("HEXPIRETIME", "since 7.4"),
+    ("HPERSIST", "since 7.4"),
+    ("HPEXPIRE", "since 7.4"),
+    ("HPEXPIREAT", "since 7.4"),
+    ("HPEXPIRETIME", "since 7.4"),
+    ("HPTTL", "since 7.4"),
+    ("HTTL", "since 7.4"),
     ("INFO", "tells of each server's inside; the transcripts cover it"),
     ("LATENCY", "measures"),
     ("LOLWUT", "random art"),
@@ -60,4 +77,8 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("XGROUP HELP", "our own words; the transcripts cover it"),
+    ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
+    ("XINFO HELP", "our own words; the transcripts cover it"),
+    ("XINFO STREAM", "fields of 7.2, and times; the transcripts cover it"),
 ];

@@ -2,8 +2,12 @@
 //!
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
-use crate::store::{EntryRef, Hash, Kind, ObjectRef, Store};
+use crate::{
+    data::stream::StreamId,
+    store::{End, EntryRef, Hash, Kind, ObjectRef, Store, Stream},
+};
 use sha1::{Digest as _, Sha1};
+use std::ops::ControlFlow;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Digest([u8; 20]);
@@ -43,6 +47,11 @@ impl Digest {
         match entry.object() {
             None => self.mix(entry.text().bytes(&mut itoa::Buffer::new())),
             Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
+            Some(ObjectRef::List(list)) => list.walk(0, End::Tail, |element| {
+                self.mix(element.bytes(&mut itoa::Buffer::new()));
+                ControlFlow::Continue(())
+            }),
+            Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
             Some(_) => {}
         }
         if entry.deadline().is_some() {
@@ -61,6 +70,16 @@ impl Digest {
             }
             self.join(&one.0);
         });
+    }
+    /// The entries; of groups Redis' digest says nothing either.
+    fn mix_stream(&mut self, stream: &Stream) {
+        let mut digits = itoa::Buffer::new();
+        for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for part in entry.pairs().flat_map(|(field, value)| [field, value]) {
+                self.mix(part.bytes(&mut digits));
+            }
+        }
     }
     fn join(&mut self, part: &[u8]) {
         self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);

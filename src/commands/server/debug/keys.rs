@@ -1,26 +1,29 @@
 //! The subcommands of DEBUG that look at keys, or make many.
+use super::lists;
 use crate::{
     commands::{Backstage, Outcome, args::Args, error::CommandError},
     resp::Reply,
-    store::{Changes, Deadline, EntryRef, Event, Kind, Text, TextRef},
+    store::{Changes, Deadline, EntryRef, Event, Kind, List, Text, TextRef},
 };
 use bytes::Bytes;
 
 /// The entry of a key, expired or not: whoever debugs wants to see what is there.
-fn entry<'a>(backstage: &'a Backstage, key: &[u8]) -> Result<EntryRef<'a>, CommandError> {
+pub fn entry<'a>(backstage: &'a Backstage, key: &[u8]) -> Result<EntryRef<'a>, CommandError> {
     backstage.changes.view().database().find(key).ok_or(CommandError::NoSuchKey)
 }
 
 pub fn reply_object(backstage: &Backstage, key: &[u8], reply: &mut Reply) -> Outcome {
     let entry = entry(backstage, key)?;
     let clock = backstage.changes.store.access_clock();
+    let list = entry.value::<List>().and_then(List::as_quicklist);
     reply.status(&format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
         entry.key().as_ptr(),
         entry.encoding(),
         serialized_length(entry),
         entry.clock(),
         clock.idle_seconds(entry.clock()),
+        list.map(lists::figures).unwrap_or_default(),
     ));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! a cron) are accepted without effect: tests use them to keep those internals out of the way.
 mod digest;
 mod keys;
+mod lists;
 mod protocol;
 
 use super::{OPERATOR, spec};
@@ -12,7 +13,7 @@ use crate::{
     commands::{
         Backstage, BackstageCommand, Command, Outcome,
         args::Args,
-        error::{CommandError, shown_in_part},
+        error::{CommandError, shown_in_part, text_of_bytes},
         help::reply_help,
         spec::{Arity::*, *},
     },
@@ -38,6 +39,9 @@ enum Action {
     Log(String),
     Error(String),
     Protocol(Sample),
+    Listpack(Bytes),
+    Quicklist(Bytes),
+    PlainFromBytes(Option<usize>),
     Crash(&'static str),
     Object(Bytes),
     StringLengths(Bytes),
@@ -103,11 +107,18 @@ impl Action {
             }
             (b"set-active-expire", 1) => Action::SetActiveExpire(args.word()? != b"0"),
             (b"log", 1) => Action::Log(text(args)?),
-            (b"error", 1) => Action::Error(text(args)?),
+            (b"error", 1) => Action::Error(text_of_bytes(args.word()?).into_owned()),
             (b"protocol", 1) => Action::Protocol(args.one_of(SAMPLES).ok_or_else(Sample::unknown)?),
             (b"segfault", 0) => Action::Crash("SEGFAULT"),
             (b"panic", 0) => Action::Crash("PANIC"),
             (b"assert", 0) => Action::Crash("ASSERT"),
+            (b"listpack", 1) => Action::Listpack(args.bytes()?),
+            (b"quicklist", 1 | 2) => {
+                let key = args.bytes()?;
+                args.rest();
+                Action::Quicklist(key)
+            }
+            (b"quicklist-packed-threshold", 1) => lists::parse_threshold(args)?,
             (b"object", 1) => Action::Object(args.bytes()?),
             (b"sdslen", 1) => Action::StringLengths(args.bytes()?),
             (b"htstats", 1 | 2) => {
@@ -166,6 +177,12 @@ impl Action {
                 std::process::abort()
             }
             Action::Object(key) => return keys::reply_object(backstage, key, reply),
+            Action::Listpack(key) => return lists::show_listpack(backstage, key, reply),
+            Action::Quicklist(key) => return lists::show_quicklist(backstage, key, reply),
+            Action::PlainFromBytes(bytes) => {
+                backstage.changes.store.limits.list_plain_from_bytes = *bytes;
+                reply.ok();
+            }
             Action::StringLengths(key) => return keys::reply_string_lengths(backstage, key, reply),
             Action::TableStatistics(database) => keys::reply_table_statistics(backstage, *database, reply),
             Action::TableStatisticsOfKey(key) => return keys::refuse_table_statistics(backstage, key),
@@ -260,6 +277,8 @@ const HELP: &[&str] = &[
     "    Show figures of a database's key table.",
     "HTSTATS-KEY <key> [FULL]",
     "    Show figures of the table in a key's value.",
+    "LISTPACK <key>",
+    "    Write to the log what is in a small value.",
     "LOG <text>",
     "    Write this to the log.",
     "OBJECT <key>",
@@ -269,6 +288,10 @@ const HELP: &[&str] = &[
     "PROTOCOL <type>",
     "    Reply with a value of this type: string, integer, double, bignum, null, array, set, map, attrib, push,",
     "    verbatim, true, false.",
+    "QUICKLIST <key> [<0|1>]",
+    "    Write to the log how a long list is held.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    From how many bytes on an element of a list has a node of its own; 0 for what the list's limit says.",
     "REPLYBUFFER PEAK-RESET-TIME <ms|NEVER|RESET>, REPLYBUFFER RESIZING <0|1>",
     "    Accepted; there is nothing here that they would change.",
     "SDSLEN <key>",

@@ -19,12 +19,16 @@ pub fn server(scene: &Scene, report: &mut Report) {
     let now_ms = scene.backstage.changes.now_ms();
     report.section("Server");
     report.field("redis_version", REDIS_VERSION);
+    // As Redis says it of a build that no commit and no gcc is known of.
+    report.field("redis_git_sha1", "00000000");
+    report.field("redis_git_dirty", 0);
     report.field("callboard_version", env!("CARGO_PKG_VERSION"));
     report.field("redis_mode", "standalone");
     report.known("os", host::system());
     report.field("arch_bits", usize::BITS);
     report.field("monotonic_clock", "POSIX clock_gettime");
     report.field("multiplexing_api", "epoll");
+    report.field("gcc_version", "0.0.0");
     report.field("process_id", std::process::id());
     report.field("process_supervised", "no");
     report.field("run_id", &board.run_id);
@@ -70,6 +74,7 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("client_recent_max_input_buffer", input.unwrap_or(0));
     report.field("client_recent_max_output_buffer", output.unwrap_or(0));
     report.field("blocked_clients", board.vitals.blocked_clients.load(Relaxed));
+    report.field("clients_in_timeout_table", scene.backstage.waiting.count_in_time());
     let (blocking_keys, on_any_change) = scene.backstage.waiting.count_keys();
     report.field("total_blocking_keys", blocking_keys);
     report.field("total_blocking_keys_on_nokey", on_any_change);
@@ -98,12 +103,36 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("used_memory_dataset", figures.dataset());
     report.field("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
     report.field("allocator_allocated", figures.used);
+    // The allocator does not tell which of its pages are in use and which are kept: as Redis has it then, all are in use.
+    report.field("allocator_active", figures.resident);
     report.field("allocator_resident", figures.resident);
+    report.field("allocator_muzzy", 0);
     report.known("total_system_memory", total);
     report.known("total_system_memory_human", total.map(human_bytes));
+    // There is no interpreter, and so nothing that one would hold.
+    report.fields([("used_memory_lua", 0), ("used_memory_vm_eval", 0)]);
+    report.field("used_memory_lua_human", human_bytes(0));
+    report.fields(
+        [
+            "used_memory_scripts_eval",
+            "number_of_cached_scripts",
+            "number_of_functions",
+            "number_of_libraries",
+            "used_memory_vm_functions",
+            "used_memory_vm_total",
+        ]
+        .map(|name| (name, 0)),
+    );
+    report.field("used_memory_vm_total_human", human_bytes(0));
+    report.fields([("used_memory_functions", 0), ("used_memory_scripts", 0)]);
+    report.field("used_memory_scripts_human", human_bytes(0));
     report.field("maxmemory", config.maxmemory);
     report.field("maxmemory_human", human_bytes(config.maxmemory));
     report.field("maxmemory_policy", config.maxmemory_policy.name());
+    report.field("allocator_frag_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
+    report.field("allocator_frag_bytes", figures.fragmentation_bytes());
+    report.fields([("allocator_rss_ratio", "1.00"), ("allocator_rss_bytes", "0")]);
+    report.fields([("rss_overhead_ratio", "1.00"), ("rss_overhead_bytes", "0")]);
     report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
     report.fields(
@@ -119,7 +148,8 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.fields([("mem_cluster_links", 0), ("mem_aof_buffer", 0)]);
     report.field("mem_expiry_wheel", figures.deadlines);
     report.field("mem_allocator", allocator::name());
-    report.field("active_defrag_running", 0);
+    // The table grows in place.
+    report.fields([("mem_overhead_db_hashtable_rehashing", 0), ("active_defrag_running", 0)]);
     report.field("lazyfree_pending_objects", board.vitals.lazyfree_pending.load(Relaxed).max(0));
     report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
 }
@@ -129,6 +159,9 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     let board = scene.backstage.board;
     report.section("Persistence");
     report.fields([("loading", 0), ("async_loading", 0)]);
+    report.fields([("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
+    report.field("current_fork_perc", "0.00");
+    report.fields([("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
     let changes = board.vitals.changes.load(Relaxed) + scene.backstage.changes.record.changes;
     report.field("rdb_changes_since_last_save", changes);
     report.field("rdb_bgsave_in_progress", 0);
@@ -136,10 +169,17 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     report.field("rdb_last_save_time", board.started_at_ms / 1000);
     report.field("rdb_last_bgsave_status", "ok");
     report.fields([("rdb_last_bgsave_time_sec", -1), ("rdb_current_bgsave_time_sec", -1), ("rdb_saves", 0)]);
+    report.fields(
+        ["rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
+            .map(|name| (name, 0)),
+    );
     report.fields([("aof_enabled", 0), ("aof_rewrite_in_progress", 0), ("aof_rewrite_scheduled", 0)]);
     report.fields([("aof_last_rewrite_time_sec", -1), ("aof_current_rewrite_time_sec", -1)]);
     report.field("aof_last_bgrewrite_status", "ok");
+    report.fields([("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
     report.field("aof_last_write_status", "ok");
+    report.field("aof_last_cow_size", 0);
+    report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
 }
 
 /// A master without replicas. The name of its history is that of its run.

@@ -18,8 +18,10 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("instantaneous_ops_per_sec", read(&vitals.operations_per_second));
     report.field("total_net_input_bytes", read(&vitals.input_bytes));
     report.field("total_net_output_bytes", read(&vitals.output_bytes));
+    report.fields([("total_net_repl_input_bytes", 0), ("total_net_repl_output_bytes", 0)]);
     report.field("instantaneous_input_kbps", kilobytes(&vitals.input_bytes_per_second));
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
+    report.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
     report.field("rejected_connections", read(&vitals.connections_rejected));
     report.fields(["sync_full", "sync_partial_ok", "sync_partial_err"].map(|name| (name, 0)));
     report.field("expired_subkeys", read(&vitals.expired_fields) + counts.expired_fields);
@@ -27,7 +29,19 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("callboard_expiry_lag_p99_ms", vitals.expiry_lag.percentile_ms(99.0));
     report.field("callboard_expiry_lag_max_ms", vitals.expiry_lag.percentile_ms(100.0));
     report.field("callboard_expiry_wheel_items", vitals.wheel_items.load(Relaxed));
-    report.fields(["evicted_keys", "evicted_clients", "evicted_scripts"].map(|name| (name, 0)));
+    // Every key goes when it is due: none of them grow stale, and no cycle looks for them.
+    report.field("expired_stale_perc", "0.00");
+    report.field("expired_time_cap_reached_count", 0);
+    report.fields(
+        [
+            "evicted_keys",
+            "evicted_clients",
+            "evicted_scripts",
+            "total_eviction_exceeded_time",
+            "current_eviction_exceeded_time",
+        ]
+        .map(|name| (name, 0)),
+    );
     report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());
     report.field("keyspace_misses", read(&vitals.misses) + counts.misses.get());
     report.fields(
@@ -38,18 +52,39 @@ pub fn stats(scene: &Scene, report: &mut Report) {
             "latest_fork_usec",
             "total_forks",
             "migrate_cached_sockets",
+            "slave_expires_tracked_keys",
+            "active_defrag_hits",
+            "active_defrag_misses",
+            "active_defrag_key_hits",
+            "active_defrag_key_misses",
+            "total_active_defrag_time",
+            "current_active_defrag_time",
             "tracking_total_keys",
             "tracking_total_items",
             "tracking_total_prefixes",
+            // From a master, or from the append-only file: there is neither.
+            "unexpected_error_replies",
         ]
         .map(|name| (name, 0)),
     );
     report.field("total_error_replies", read(&vitals.error_replies));
+    report.field("dump_payload_sanitizations", 0);
     report.field("total_reads_processed", read(&vitals.reads));
     report.field("total_writes_processed", read(&vitals.writes));
     report.field("client_query_buffer_limit_disconnections", read(&vitals.query_buffer_limit_disconnections));
     report
         .field("client_output_buffer_limit_disconnections", read(&vitals.output_buffer_limit_disconnections));
+    // Connections read and write on the data's own thread, or all on threads of their own.
+    let on_io_threads = |counter: &AtomicU64| if scene.config.io_threads > 1 { read(counter) } else { 0 };
+    report.field("io_threaded_reads_processed", on_io_threads(&vitals.reads));
+    report.field("io_threaded_writes_processed", on_io_threads(&vitals.writes));
+    // Replies have no buffer of a size of its own.
+    report.fields([("reply_buffer_shrinks", 0), ("reply_buffer_expands", 0)]);
+    report.field("acl_access_denied_auth", read(&vitals.denied_logins));
+    // There is one user, who may do everything.
+    report.fields(
+        ["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"].map(|name| (name, 0)),
+    );
 }
 
 /// The commands that were asked for since the last reset, with their numbers, by name.

@@ -1,0 +1,229 @@
+//! Long pipelines: every request is answered, whoever answers it, and neither a flood nor the end of the input
+//! changes that.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::protocol::{servers, used_memory};
+use crate::support::client::encode;
+use crate::support::{Client, Server, Value, ours};
+
+#[test]
+fn pipelines_are_answered_in_order() {
+    for server in servers(&[]) {
+        let mut client = server.connect();
+        let mut request = Vec::new();
+        for number in 0..20_000 {
+            let text = number.to_string();
+            match number % 5 {
+                0 => request.extend(encode(&["ECHO", &text])),
+                1 => request.extend(encode(&["SET", "k", &text])),
+                2 => request.extend(encode(&["GET", "k"])),
+                3 => request.extend(encode(&["NOSUCH", &text])),
+                _ => request.extend(encode(&["PING", &text])),
+            }
+        }
+        check_replies(&mut client, &request);
+    }
+}
+
+/// A command with the reply that it has, every time.
+type Exchange = (&'static [u8], &'static [u8]);
+
+/// Of every kind that a connection answers by itself, without the data.
+const ANSWERED_AT_ONCE: [Exchange; 9] = [
+    (b"PING\r\n", b"+PONG\r\n"),
+    (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
+    (b"*2\r\n$4\r\nECHO\r\n$1\r\na\r\n", b"$1\r\na\r\n"),
+    (b"SELECT 0\r\n", b"+OK\r\n"),
+    (b"CLIENT GETNAME\r\n", b"$-1\r\n"),
+    (b"NOSUCH a\r\n", b"-ERR unknown command 'NOSUCH', with args beginning with: 'a' \r\n"),
+    (b"GET\r\n", b"-ERR wrong number of arguments for 'get' command\r\n"),
+    (b"SET k v EX abc\r\n", b"-ERR value is not an integer or out of range\r\n"),
+    (b"AUTH\r\n", b"-ERR wrong number of arguments for 'auth' command\r\n"),
+];
+
+/// Writes all of it at once, reading at the same time, and expects exactly these replies.
+fn converse(client: &mut Client, request: &[u8], replies: &[u8]) {
+    let mut writer = client.another_handle();
+    thread::scope(|scope| {
+        scope.spawn(move || writer.send_raw(request).expect("the server takes it"));
+        let said = client.read_some(replies.len()).expect("all replies");
+        assert!(said == replies, "{}", difference(&said, replies));
+    });
+}
+fn difference(said: &[u8], expected: &[u8]) -> String {
+    let at = said.iter().zip(expected).take_while(|(a, b)| a == b).count();
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[at..bytes.len().min(at + 100)]).into_owned();
+    format!("at byte {at}: {:?} instead of {:?}", shown(said), shown(expected))
+}
+
+/// Nothing but the bytes already sent can bring about their replies: no later request comes to help.
+#[test]
+fn long_pipelines_are_answered_to_the_last() {
+    for server in servers(&[]) {
+        for (request, reply) in ANSWERED_AT_ONCE {
+            for count in [127, 128, 129, 255, 256, 257, 1000, 100_000] {
+                converse(&mut server.connect(), &request.repeat(count), &reply.repeat(count));
+            }
+        }
+    }
+}
+
+#[test]
+fn long_pipelines_before_authentication_are_answered_to_the_last() {
+    // redis-server cuts one whom it has told so much before it authenticates.
+    let [one, two, _] = servers(&["--requirepass", "secret"]);
+    for server in [one, two] {
+        for count in [257, 100_000] {
+            let replies = b"-NOAUTH Authentication required.\r\n".repeat(count);
+            converse(&mut server.connect(), &b"GET k\r\n".repeat(count), &replies);
+            let (request, replies) = (b"AUTH secret\r\n".repeat(count), b"+OK\r\n".repeat(count));
+            converse(&mut server.connect(), &request, &replies);
+        }
+    }
+}
+
+/// What the connection answers, the data answers, the Supervisor answers, in all orders.
+#[test]
+fn long_pipelines_may_mix_who_answers() {
+    let (pings, pongs) = (b"PING\r\n".repeat(1000), b"+PONG\r\n".repeat(1000));
+    let set: Exchange = (b"SET k v\r\n", b"+OK\r\n");
+    let config: Exchange = (b"CONFIG GET port-nosuch\r\n", b"*0\r\n");
+    let pause: Exchange = (b"CLIENT PAUSE 50 ALL\r\n", b"+OK\r\n");
+    let silence: Exchange = (b"CLIENT REPLY OFF\r\nGET k\r\n", b"");
+    let speech: Exchange = (b"CLIENT REPLY ON\r\n", b"+OK\r\n");
+    for server in servers(&[]) {
+        for (request, reply) in [set, config, pause] {
+            let mut client = server.connect();
+            converse(&mut client, &[request, &pings].concat(), &[reply, &pongs].concat());
+            converse(&mut client, &[&pings, request].concat(), &[&pongs, reply].concat());
+            let (request, reply) = ([&pings, request].concat(), [&pongs, reply].concat());
+            converse(&mut client, &request.repeat(3), &reply.repeat(3));
+        }
+        let (request, reply) = ([silence.0, &pings, speech.0].concat(), [silence.1, speech.1].concat());
+        converse(&mut server.connect(), &request.repeat(10), &reply.repeat(10));
+    }
+}
+
+/// One client sends without end and reads all; the bytes of its requests wait in the system, not in the server, and
+/// others are served meanwhile.
+#[test]
+fn one_who_floods_is_slowed() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        for (request, reply) in [ANSWERED_AT_ONCE[0], ANSWERED_AT_ONCE[5]] {
+            let (mut flooder, mut watcher) = (server.connect(), server.connect());
+            let mut writer = flooder.another_handle();
+            let count = 2_000_000;
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    let piece = request.repeat(count / 100);
+                    (0..100).for_each(|_| writer.send_raw(&piece).expect("the server takes it"));
+                });
+                let reader = scope.spawn(move || {
+                    let piece = reply.repeat(count / 1000);
+                    (0..1000)
+                        .for_each(|_| assert!(flooder.read_some(piece.len()).expect("replies") == piece));
+                });
+                while !reader.is_finished() {
+                    let most = query_buffers(&mut watcher).into_iter().max().expect("the watcher at least");
+                    assert!(most <= 256 * 1024, "{most} bytes of requests are kept");
+                }
+            });
+        }
+    }
+}
+
+/// One that does not even read: it is stopped, and keeps little.
+#[test]
+fn one_who_floods_and_never_reads_is_stopped() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let mut watcher = server.connect();
+        let before = used_memory(&mut watcher);
+        let mut deaf = server.connect();
+        deaf.set_patience(Duration::from_secs(2));
+        let request = b"PING\r\n".repeat(100_000);
+        let sent = (0..500).take_while(|_| deaf.send_raw(&request).is_ok()).count();
+        assert!(sent < 500, "sending without reading was not stopped");
+        let most = query_buffers(&mut watcher).into_iter().max().expect("the watcher at least");
+        assert!(most <= 256 * 1024, "{most} bytes of requests are kept");
+        let kept = used_memory(&mut watcher) - before;
+        assert!(kept < 2_000_000, "{kept} bytes are kept for it");
+        // It changes its mind: what it asked is still answered.
+        let piece = b"+PONG\r\n".repeat(1000);
+        (0..100).for_each(|_| assert!(deaf.read_some(piece.len()).expect("replies") == piece));
+    }
+}
+
+/// Bytes of requests that the server keeps, by client.
+fn query_buffers(watcher: &mut Client) -> Vec<usize> {
+    let list = watcher.call(&["CLIENT", "LIST"]).text();
+    let field = |line: &str| {
+        let word = line.split(' ').find_map(|word| word.strip_prefix("qbuf="));
+        word.expect("a field of CLIENT LIST").parse().expect("bytes")
+    };
+    list.lines().map(field).collect()
+}
+
+/// Sends all requests, in pieces that cut them anywhere, then reads all replies.
+fn check_replies(client: &mut Client, request: &[u8]) {
+    for piece in request.chunks(request.len() / 20 + 1) {
+        client.send_raw(piece).expect("the server takes it");
+    }
+    for number in 0..20_000 {
+        let text = number.to_string();
+        let expected = match number % 5 {
+            0 | 4 => Value::bulk(&text),
+            1 => Value::ok(),
+            2 => Value::bulk((number - 1).to_string()),
+            _ => Value::Error(format!("ERR unknown command 'NOSUCH', with args beginning with: '{text}' ")),
+        };
+        assert_eq!(client.receive(), expected);
+    }
+}
+
+#[test]
+fn half_closed_clients_get_their_replies() {
+    for server in servers(&[]) {
+        let mut client = server.connect();
+        client.send_raw(b"SET k v\r\nGET k\r\nQUIT\r\n").expect("the server reads");
+        client.finish_sending();
+        assert_eq!(client.read_to_end().expect("the rest"), b"+OK\r\n$1\r\nv\r\n+OK\r\n");
+    }
+}
+
+/// However long the pipeline, and whoever answers: the end of the requests is not the end of the replies.
+#[test]
+fn half_closed_clients_get_all_their_replies() {
+    let set: Exchange = (b"SET k v\r\n", b"+OK\r\n");
+    // redis-server writes what the system takes at once, and drops the rest.
+    let [one, two, judge] = servers(&[]);
+    for (server, most) in [(one, 10_000), (two, 10_000), (judge, 500)] {
+        for (request, reply) in ANSWERED_AT_ONCE.into_iter().chain([set]) {
+            for count in [257, most] {
+                let mut client = server.connect();
+                client.send_raw(&request.repeat(count)).expect("the server reads");
+                client.finish_sending();
+                let (said, expected) = (client.read_to_end().expect("the rest"), reply.repeat(count));
+                assert!(said == expected, "{}", difference(&said, &expected));
+            }
+        }
+    }
+}
+
+/// Replies that the system does not take at once, so that the server keeps them beyond the end of the requests.
+#[test]
+fn half_closed_clients_may_read_late() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let mut client = server.connect();
+        assert_eq!(client.call(&["SET", "k", &"x".repeat(20_000_000)]), Value::ok());
+        client.send_raw(b"GET k\r\nPING\r\n").expect("the server reads");
+        client.finish_sending();
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(client.receive().bytes().len(), 20_000_000);
+        assert_eq!(client.read_to_end().expect("the rest"), b"+PONG\r\n");
+    }
+}
