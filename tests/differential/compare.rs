@@ -33,19 +33,23 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Map(mut pairs)) => {
+                pairs.sort();
+                Value::Map(pairs)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
     }
 }
 
-/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+/// Follows a SCAN, or one of its kin, to its end; duplicates are allowed, so they are dropped.
 fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let cursor_at = if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        // SCAN has no key before its cursor.
-        next[if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 }] = page[0].bytes().to_vec();
+        next[cursor_at] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -195,6 +199,12 @@ const KNOWN: &[Known] = &[
     endless_timeout("BZMPOP"),
     rank_with_score("ZRANK"),
     rank_with_score("ZREVRANK"),
+    Known {
+        command: "HSCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
     behind_the_last_register("PFADD"),
     behind_the_last_register("PFCOUNT"),
     behind_the_last_register("PFDEBUG"),
