@@ -20,7 +20,7 @@ use callboard::{
     config::Config,
     data::wheel::Wheel,
     resp::{Decoder, Limits, Reply, Request, decode::Decoded},
-    store::{EntryRef, Kind, Wants},
+    store::{EntryRef, Kind, Stream, Wants},
 };
 use std::collections::BTreeMap;
 
@@ -185,8 +185,24 @@ impl Machine {
 fn value_of(entry: EntryRef) -> String {
     match entry.kind() {
         Kind::String => format!("{:?}", entry.text().to_bytes()),
+        Kind::Stream => format!("stream {} {}", value_digest(entry), past_of(entry)),
         kind => format!("{} {}", kind.name(), value_digest(entry)),
     }
+}
+
+/// What a stream knows beyond its entries. Effects do not tell when consumers were seen, nor that they looked once more
+/// at what is pending for them.
+fn past_of(entry: EntryRef) -> String {
+    let Some(Stream { log, groups }) = entry.value() else { return String::new() };
+    let mut text = format!("{} {} {}", log.last_id(), log.max_deleted_id(), log.entries_added());
+    for (name, group) in groups {
+        let consumers =
+            group.consumers().map(|consumer| (consumer.name().escape_ascii(), consumer.pending()));
+        let consumers: Vec<_> = consumers.map(|(name, pending)| format!("{name} {pending:?}")).collect();
+        let (name, last, read) = (name.escape_ascii(), group.last_id, group.entries_read);
+        text += &format!("; {name} at {last} ({read:?}): {}", consumers.join(", "));
+    }
+    text
 }
 
 fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
@@ -289,6 +305,13 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "unix-time-seconds" => (now_ms / 1000 + rng.i64(-2..10)).to_string().into(),
         "unix-time-milliseconds" => (now_ms + rng.i64(-2000..10_000)).to_string().into(),
         "increment" | "decrement" => rng.i64(-5..5).to_string().into(),
+        "id" | "threshold" | "lastid" | "last-id" | "max-deleted-id" => {
+            format!("{}-{}", rng.usize(..20), rng.usize(..3)).into()
+        }
+        "field" => format!("field:{}", rng.usize(..3)).into(),
+        "group" | "consumer" => format!("{name}:{}", rng.usize(..2)).into(),
+        "entries-added" | "entries-read" => rng.usize(..50).to_string().into(),
+        "min-idle-time" | "ms" => (1000 * rng.usize(..3)).to_string().into(),
         "element" => rng.u8(..).to_string().into(),
         "encoding" => format!("{}{}", if rng.bool() { 'i' } else { 'u' }, rng.u8(1..64)).into(),
         "subcommand" => "TODENSE".into(),

@@ -1,7 +1,10 @@
 //! A cursor over one request's arguments: each is taken once, with the type that the command means.
 use crate::{
     commands::error::CommandError,
-    data::number::{parse_double, parse_integer},
+    data::{
+        long_double::LongDouble,
+        number::{parse_double, parse_integer},
+    },
     resp::Request,
     store::INLINE_BYTES_MAX,
 };
@@ -112,12 +115,13 @@ impl<'a> Args<'a> {
     /// # Errors
     /// If it is none, negative, or later than time goes.
     pub fn timeout_seconds(&mut self) -> Result<Option<i64>, CommandError> {
-        const NONE: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
-        let ms = (self.double().map_err(|_| NONE)? * 1000.0).ceil();
-        if !ms.is_finite() || ms > i64::MAX as f64 {
+        let seconds = LongDouble::parse(self.word()?);
+        let seconds = seconds.ok_or(CommandError::fixed("ERR timeout is not a float or out of range"))?;
+        let ms = seconds.milli_rounded_up();
+        if ms > i64::MAX.into() {
             return Err(CommandError::fixed("ERR timeout is out of range"));
         }
-        self.timeout_at(ms as i64)
+        self.timeout_at(ms.max(-1) as i64)
     }
     /// A timeout in whole milliseconds; see [`Args::timeout_seconds`].
     ///

@@ -4,7 +4,7 @@
 //! as a double would; clients rely on it. The arithmetic is LLVM's software floating point, so the result is the
 //! same on every machine.
 use rustc_apfloat::{
-    Float,
+    Float, Round,
     ieee::{Double, X87DoubleExtended},
 };
 
@@ -53,6 +53,11 @@ impl LongDouble {
     }
     pub fn is_finite(self) -> bool {
         self.0.is_finite()
+    }
+    /// Thousandths of it, rounded up; what is too large for an i128 becomes its end.
+    pub fn milli_rounded_up(self) -> i128 {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        (self.0 * thousand).value.to_i128_r(128, Round::TowardPositive, &mut false).value
     }
     /// Plain decimal text: no exponent, at most 17 digits after the point, no trailing zeros.
     pub fn to_human(self) -> String {
@@ -191,6 +196,28 @@ impl std::fmt::Display for Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousandths_are_rounded_up() {
+        for (text, expected) in [
+            ("0", 0),
+            ("1.5", 1500),
+            ("0.001", 1),
+            ("0.0001", 1),
+            ("-0.0001", 0),
+            ("-2", -2000),
+            ("0x10", 16_000),
+            ("9223372036854775.807", i64::MAX.into()),
+            ("inf", i128::MAX),
+            ("-inf", i128::MIN),
+        ] {
+            assert_eq!(
+                LongDouble::parse(text.as_bytes()).map(LongDouble::milli_rounded_up),
+                Some(expected),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn sums_print_as_clients_expect() {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
+use std::ptr::NonNull;
 
 /// What becomes of a key's deadline when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -318,10 +319,9 @@ impl Changes<'_> {
     /// `WrongType` where something else stands.
     pub fn value_mut<T: Value>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let hash = self.store.database(self.db).hash(key);
-        match self.living(hash, key) {
-            Some(entry) => typed(entry).map(Some),
-            None => Ok(None),
-        }
+        let Some(raw) = self.living(hash, key) else { return Ok(None) };
+        // SAFETY: the table owns the entry, and we own the table for as long as the result is borrowed.
+        typed(unsafe { EntryMut::from_raw(raw) }).map(Some)
     }
     /// The same; where there is none, it is made.
     ///
@@ -333,14 +333,14 @@ impl Changes<'_> {
         make: impl FnOnce() -> T,
     ) -> Result<&mut T, CommandError> {
         let hash = self.store.database(self.db).hash(key);
-        if self.living(hash, key).is_none() {
+        let raw = self.living(hash, key).unwrap_or_else(|| {
             let clock = self.store.access_clock().birth();
             self.put(self.db, hash, key, Entry::object(key, make().into_object(), None, clock));
-        }
-        match self.find_mut(hash, key) {
-            Some(entry) => typed(entry),
-            None => unreachable!("it was found or made just now"),
-        }
+            let made = self.store.database(self.db).raw(hash, key);
+            made.unwrap_or_else(|| unreachable!("it was put there just now"))
+        });
+        // SAFETY: as in `value_mut`.
+        typed(unsafe { EntryMut::from_raw(raw) })
     }
     /// Changes a value whose parts may have deadlines; `None` where there is none.
     ///
@@ -418,26 +418,19 @@ impl Changes<'_> {
         let old = before.map(|deadline| (deadline, entry.is_armed(Armed::Parts)));
         self.arm(Armed::Parts, self.db, hash, old, entry);
     }
-    /// The entry of a key, to be changed; if its deadline has passed, it is deleted first. It counts as a use.
+    /// The entry of a key; if its deadline has passed, it is deleted first. It counts as a use.
     #[inline]
-    fn living(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
-        let deadline = self.find_mut(hash, key)?.get().deadline();
-        if deadline.is_some_and(|deadline| deadline <= self.now_ms()) {
+    fn living(&mut self, hash: u64, key: &[u8]) -> Option<NonNull<u8>> {
+        let view = View { store: self.store, db: self.db, touches: self.touches };
+        let raw = view.database().raw(hash, key)?;
+        // SAFETY: the table owns the entry, and is not changed while it is looked at.
+        let entry = unsafe { EntryRef::from_raw(raw) };
+        if !view.is_alive(entry) {
             self.expire(self.db, key);
             return None;
         }
-        let view = View { store: self.store, db: self.db, touches: self.touches };
-        let raw = view.database().raw(hash, key)?;
-        // SAFETY: as in `find_mut`.
-        let entry = unsafe { EntryMut::from_raw(raw) };
-        view.touch(entry.get());
-        Some(entry)
-    }
-    #[inline]
-    fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
-        let raw = self.store.database(self.db).raw(hash, key)?;
-        // SAFETY: the table owns the entry, and we own the table for as long as the result is borrowed.
-        Some(unsafe { EntryMut::from_raw(raw) })
+        view.touch(entry);
+        Some(raw)
     }
     /// Sets or takes away a deadline; false if there is no such key.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {

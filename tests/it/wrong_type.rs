@@ -1,20 +1,7 @@
 //! Every command of strings, bitmaps and HyperLogLog refuses a key of another type and leaves it alone.
-//!
-//! The key is a list. A server that has no lists yet must say so in so many words; from the day that it
-//! has them, the transcript below runs.
-
-use crate::support::{Server, ours};
 
 #[test]
 fn on_a_list() {
-    let server = Server::start(&ours(), &[]);
-    let pushed = server.connect().call(&["RPUSH", "l", "a"]);
-    if pushed.is_error() {
-        let expected = "ERR unknown command 'RPUSH', with args beginning with: 'l' 'a' ";
-        assert_eq!(pushed.text(), expected, "a server without lists says so");
-        eprintln!("pending until RPUSH is implemented: wrong_type::on_a_list");
-        return;
-    }
     transcript!(
         r#"
         RPUSH l a

@@ -149,9 +149,6 @@ impl BlockingCommand for BLMove {
     fn patience(&self) -> Patience {
         patience(std::slice::from_ref(&self.what.source), self.until_ms)
     }
-    fn give_up(&self, reply: &mut Reply) {
-        reply.null();
-    }
 }
 
 pub struct BRPopLPush(BLMove);
@@ -174,8 +171,5 @@ impl BlockingCommand for BRPopLPush {
     }
     fn patience(&self) -> Patience {
         self.0.patience()
-    }
-    fn give_up(&self, reply: &mut Reply) {
-        reply.null();
     }
 }

@@ -3,8 +3,10 @@
 mod bitmaps;
 mod connection;
 mod expire;
+mod geo;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod server;
 mod streams;
 mod strings;
@@ -28,8 +30,10 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
+    lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
     server::GENERATORS,
