@@ -7,7 +7,7 @@
 //!
 //! The commands come from the registry, their arguments from the syntax in their specs: a new command takes part by
 //! being registered. A new kind of argument needs a line in [`argument`], a new type of value one in [`value_of`].
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use callboard::{
     board::Board,
     commands::{
@@ -20,7 +20,7 @@ use callboard::{
     config::Config,
     data::wheel::Wheel,
     resp::{Decoder, Limits, Reply, Request, decode::Decoded},
-    store::{EntryRef, Kind, Stream, Wants},
+    store::{EntryRef, Hash, Kind, ObjectRef, Stream, Wants},
 };
 use std::collections::BTreeMap;
 
@@ -30,6 +30,7 @@ const SEEDS: u64 = 800;
 const COMMANDS_PER_SEED: usize = 60;
 /// Few of each, so that commands meet.
 const KEYS: usize = 12;
+const FIELDS: usize = 6;
 const DATABASES: usize = 3;
 
 /// `EFFECTS_SEEDS` says how many runs, `EFFECTS_SEED` which is the first.
@@ -166,15 +167,20 @@ impl Machine {
     /// All there is, by database. Nothing may be left whose time has come, and the counts must agree.
     fn data(&self, now_ms: i64) -> Vec<Data> {
         let databases = self.stage.store.databases().iter().map(|database| {
-            let mut data = Data::new();
+            let (mut data, mut parted) = (Data::new(), 0);
             database.scan_all(&mut |entry| {
                 let key = String::from_utf8_lossy(entry.key()).into_owned();
                 let late = entry.deadline().is_some_and(|deadline| deadline <= now_ms);
                 assert!(!late, "the wheel forgot {key}, due at {:?}", entry.deadline());
+                let first = entry.object().and_then(ObjectRef::next_deadline);
+                let late = first.is_some_and(|deadline| deadline <= now_ms);
+                assert!(!late, "the wheel forgot parts of {key}, due at {first:?}");
+                parted += first.is_some() as usize;
                 data.insert(key, (value_of(entry), entry.deadline()));
             });
             let volatile = data.values().filter(|(_, deadline)| deadline.is_some()).count();
             assert_eq!((database.len(), database.volatile()), (data.len(), volatile));
+            assert_eq!(database.parted(), parted);
             data
         });
         databases.collect()
@@ -186,8 +192,17 @@ fn value_of(entry: EntryRef) -> String {
     match entry.kind() {
         Kind::String => format!("{:?}", entry.text().to_bytes()),
         Kind::Stream => format!("stream {} {}", value_digest(entry), past_of(entry)),
+        Kind::Hash => format!("{:?}", entry.value().map(fields_of)),
         kind => format!("{} {}", kind.name(), value_digest(entry)),
     }
+}
+/// Digests do not tell the deadlines of fields.
+fn fields_of(hash: &Hash) -> BTreeMap<Bytes, (Bytes, Option<i64>)> {
+    let mut fields = BTreeMap::new();
+    hash.for_each(|field| {
+        fields.insert(field.name.to_bytes(), (field.value.to_bytes(), field.deadline));
+    });
+    fields
 }
 
 /// What a stream knows beyond its entries. Effects do not tell when consumers were seen, nor that they looked once more
@@ -219,7 +234,15 @@ fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
     let mut words: Vec<Vec<u8>> = node.full_name.split('|').map(|word| word.as_bytes().to_vec()).collect();
     let syntax = tokens(node.spec().syntax);
     write_sequence(&parse_sequence(&mut &syntax[..]), rng, now_ms, &mut words);
+    count_fields(&mut words, node.spec().syntax);
     words
+}
+/// Tells the true count of fields (or of fields with values) where a count is told.
+fn count_fields(words: &mut [Vec<u8>], syntax: &str) {
+    let width = if syntax.contains("field value") { 2 } else { 1 };
+    if let Some(at) = words.iter().position(|word| word == b"FIELDS") {
+        words[at + 1] = ((words.len() - at - 2) / width).to_string().into();
+    }
 }
 
 /// Whether a command writes, or looks at keys: what it finds expired is deleted, and some keep an answer.
@@ -300,6 +323,10 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
             format!("key:{}", rng.usize(..KEYS)).into()
         }
         "value" => random_value(rng),
+        "field" => format!("f{}", rng.usize(..FIELDS)).into(),
+        "numfields" => "1".into(),
+        "cursor" => "0".into(),
+        "pattern" => "*".into(),
         "seconds" => rng.i64(-1..10).to_string().into(),
         "milliseconds" => rng.i64(-1000..10_000).to_string().into(),
         "unix-time-seconds" => (now_ms / 1000 + rng.i64(-2..10)).to_string().into(),
@@ -308,7 +335,6 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "id" | "threshold" | "lastid" | "last-id" | "max-deleted-id" => {
             format!("{}-{}", rng.usize(..20), rng.usize(..3)).into()
         }
-        "field" => format!("field:{}", rng.usize(..3)).into(),
         "group" | "consumer" => format!("{name}:{}", rng.usize(..2)).into(),
         "entries-added" | "entries-read" => rng.usize(..50).to_string().into(),
         "min-idle-time" | "ms" => (1000 * rng.usize(..3)).to_string().into(),

@@ -107,6 +107,7 @@ impl Vitals {
             &self.hits,
             &self.misses,
             &self.expired,
+            &self.expired_fields,
         ] {
             counter.store(0, Relaxed)
         }

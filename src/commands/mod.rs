@@ -18,10 +18,13 @@ pub mod waiting;
 mod bitmaps;
 mod connection;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
+mod sorted_sets;
 mod streams;
 mod strings;
 #[cfg(test)]

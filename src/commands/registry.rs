@@ -19,8 +19,11 @@ static FAMILIES: &[&[Entry]] = &[
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::lists::COMMANDS,
+    super::sets::COMMANDS,
+    super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,
     super::streams::COMMANDS,
+    super::hashes::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
 ];

@@ -100,6 +100,9 @@ impl Stage {
             reply.error(error);
             count_error(&self.board, error);
         }
+        for due in self.store.take_due_fields_seen() {
+            self.changes(caller).expire_fields(due.db, &due.key, &due.names);
+        }
         let expired = self.store.take_expired_seen();
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);

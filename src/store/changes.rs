@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{
-    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Kind, Store, Text, TextRef, View,
+    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef, View,
     entry::{Armed, EntryMut},
     values::{Object, Stored, Value},
 };
@@ -359,6 +359,39 @@ impl Changes<'_> {
         }
         Ok(Some(result))
     }
+    /// The same; where there is none, it is made, and kept unless it is left empty.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn edit_or_insert_with<T: Value, R>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> T,
+        edit: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, CommandError> {
+        let hash = self.store.database(self.db).hash(key);
+        let (result, before, after) = match self.living(hash, key) {
+            Some(raw) => {
+                // SAFETY: as in `value_mut`.
+                let value = typed::<T>(unsafe { EntryMut::from_raw(raw) })?;
+                let before = value.next_deadline();
+                (edit(value), before, value.next_deadline())
+            }
+            None => {
+                let mut value = make();
+                let result = edit(&mut value);
+                if !value.is_empty() {
+                    let clock = self.store.access_clock().birth();
+                    self.put(self.db, hash, key, Entry::object(key, value.into_object(), None, clock));
+                }
+                return Ok(result);
+            }
+        };
+        if before != after {
+            self.note_part_deadlines(key, before);
+        }
+        Ok(result)
+    }
     /// Sets a key to a value that is not a string, whatever stood there.
     pub fn set_value(&mut self, key: &[u8], value: impl Value, deadline: Deadline) {
         self.set_object(key, value.into_object(), deadline)
@@ -380,23 +413,45 @@ impl Changes<'_> {
             self.event_in(self.db, Event::Generic, "del", key);
         }
     }
-    /// Deletes parts of a value whose deadlines have passed (`limit` of them at the most), and says so to
-    /// everyone; and the key, if nothing is left. What is still due then is armed for now.
+    /// Deletes parts of a value whose deadlines have passed (`limit` of them at the most), because the wheel said so. What
+    /// is still due then is armed for now.
     fn expire_parts(&mut self, db: usize, key: &[u8], limit: usize) {
         let now_ms = self.now_ms();
+        // Its item in the wheel has fired: whatever comes next needs a new one.
+        self.expire_fields_by(db, key, |hash| (hash.remove_due(now_ms, limit), None));
+    }
+    /// Deletes those of these fields of a hash whose deadlines have passed; all that are due, if none is named.
+    pub fn expire_fields(&mut self, db: usize, key: &[u8], names: &[Bytes]) {
+        let now_ms = self.now_ms();
+        self.expire_fields_by(db, key, |hash| {
+            let before = hash.next_deadline();
+            let gone = match names {
+                [] => hash.remove_due(now_ms, usize::MAX),
+                names => hash.remove_due_named(names, now_ms),
+            };
+            (gone, before)
+        });
+    }
+    /// Deletes fields of a hash as expired ones, and says so to everyone; and the key, if nothing is left. `remove` tells
+    /// the names, and which deadline the wheel still has an item for.
+    fn expire_fields_by(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        remove: impl FnOnce(&mut Hash) -> (Vec<Bytes>, Option<i64>),
+    ) {
         let hash = self.store.database(db).hash(key);
         let Some(raw) = self.store.database(db).raw(hash, key) else { return };
         // SAFETY: as in `set_string`.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
-        let Some(value) = entry.value_mut::<super::Hash>() else { return };
-        let before = value.next_deadline();
-        let gone = value.remove_due(now_ms, limit);
+        let Some(value) = entry.value_mut::<Hash>() else { return };
+        let (gone, armed_for) = remove(value);
         let empty = value.is_empty();
         if gone.is_empty() {
             return;
         }
         let client_db = std::mem::replace(&mut self.db, db);
-        self.note_part_deadlines(key, before);
+        self.note_part_deadlines(key, armed_for);
         self.store.counts.expired_fields += gone.len() as u64;
         self.also_modified_in(db, Event::Hash, "hexpired", key);
         for field in &gone {

@@ -17,7 +17,9 @@ pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use values::{End, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set};
+pub use values::{
+    End, Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set,
+};
 pub use view::View;
 
 use crate::{config::Config, data::wheel::Item};
@@ -131,6 +133,15 @@ pub struct DueKey {
     pub parts: bool,
 }
 
+/// Fields of a hash that a reader found due: they are deleted once it has run.
+#[derive(Debug)]
+pub struct DueFields {
+    pub db: usize,
+    pub key: Bytes,
+    /// None: all that are due.
+    pub names: Vec<Bytes>,
+}
+
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
 pub type WheelEntry = (u64, Item);
 
@@ -146,6 +157,7 @@ pub struct Store {
     pub counts: Counts,
     /// Keys that a reader found expired: they are deleted once it has run.
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
+    due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
     /// A command's client waits until the garbage is freed.
@@ -171,6 +183,7 @@ impl Store {
             limits,
             counts: Counts::default(),
             expired_seen: RefCell::default(),
+            due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
             awaits_garbage: false,
@@ -236,6 +249,10 @@ impl Store {
     }
     pub fn has_expired_seen(&self) -> bool {
         !self.expired_seen.borrow().is_empty()
+    }
+    /// Fields that readers found due since the last call.
+    pub fn take_due_fields_seen(&mut self) -> Vec<DueFields> {
+        std::mem::take(self.due_fields_seen.get_mut())
     }
     /// Keys with a deadline, in all databases.
     pub fn volatile(&self) -> usize {

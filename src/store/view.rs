@@ -1,5 +1,5 @@
 //! How a command looks at data: one client's database at one moment.
-use super::{Database, EntryRef, Kind, Store, TextRef, values::Value};
+use super::{Database, DueFields, EntryRef, Kind, Store, TextRef, values::Value};
 use crate::error::CommandError;
 use bytes::Bytes;
 
@@ -60,6 +60,11 @@ impl<'a> View<'a> {
                 entry.set_clock(clock)
             }
         }
+    }
+    /// States that a reader met these fields of a hash, and that they are due (all that are due, if none is named).
+    pub fn note_due_fields(&self, key: &[u8], names: Vec<Bytes>) {
+        let seen = DueFields { db: self.db, key: Bytes::copy_from_slice(key), names };
+        self.store.due_fields_seen.borrow_mut().push(seen);
     }
     /// The string at a key.
     ///

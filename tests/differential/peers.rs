@@ -1,6 +1,6 @@
 //! The two servers, and one sequence played on both.
 
-use crate::compare::{Compare, Then, known, same};
+use crate::compare::{Compare, Then, is_new_encoding, known, same};
 use crate::generators::Generator;
 use crate::random::{Argument, Random, line};
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
@@ -101,19 +101,9 @@ impl Key {
     fn same(&self, other: &Key) -> bool {
         (self.database, &self.name, &self.kind, &self.value)
             == (other.database, &other.name, &other.kind, &other.value)
-            && self.same_encoding(other)
+            && (self.encoding == other.encoding || is_new_encoding(&self.encoding, &other.encoding))
             && (self.pttl_ms - other.pttl_ms).abs() <= 2000
             && (self.pttl_ms < 0) == (other.pttl_ms < 0)
-    }
-}
-
-/// Encodings that differ since 7.2: type, ours, that of 7.0.
-const NEW_ENCODINGS: &[(&str, &str, &str)] = &[("list", "listpack", "quicklist")];
-
-impl Key {
-    fn same_encoding(&self, other: &Key) -> bool {
-        let pair = (&self.kind[..], &self.encoding.text()[..], &other.encoding.text()[..]);
-        pair.1 == pair.2 || NEW_ENCODINGS.contains(&pair)
     }
 }
 

@@ -8,7 +8,7 @@ mod set;
 pub mod sorted_set;
 mod stream;
 
-pub use hash::Hash;
+pub use hash::{Field, Hash};
 pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::SortedSet;

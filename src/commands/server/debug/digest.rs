@@ -3,8 +3,8 @@
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
 use crate::{
-    data::stream::StreamId,
-    store::{End, EntryRef, Kind, ObjectRef, Store, Stream},
+    data::{number::shortest_text, stream::StreamId},
+    store::{End, EntryRef, Hash, Kind, ObjectRef, Store, Stream},
 };
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
@@ -51,6 +51,15 @@ impl Digest {
                 ControlFlow::Continue(())
             }),
             Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut one = Digest::default();
+                    one.mix(member.bytes(&mut itoa::Buffer::new()));
+                    one.mix(shortest_text(score).as_bytes());
+                    self.join(&one.0);
+                }
+            }
+            Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
             Some(_) => {}
         }
         if entry.deadline().is_some() {
@@ -66,6 +75,19 @@ impl Digest {
                 self.mix(part.bytes(&mut digits));
             }
         }
+    }
+    /// Joins the fields of a hash: name, value, and being volatile.
+    fn join_fields(&mut self, hash: &Hash) {
+        let mut digits = itoa::Buffer::new();
+        hash.for_each(|field| {
+            let mut one = Digest::default();
+            one.mix(field.name.bytes(&mut digits));
+            one.mix(field.value.bytes(&mut digits));
+            if field.deadline.is_some() {
+                one.join(b"!!hexpire!!");
+            }
+            self.join(&one.0);
+        });
     }
     fn join(&mut self, part: &[u8]) {
         self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);

@@ -224,11 +224,11 @@ pub fn keyspace(scene: &Scene, report: &mut Report) {
     report.section("Keyspace");
     for (index, database) in changes.store.databases().iter().enumerate() {
         if !database.is_empty() {
-            let (keys, volatile) = (database.len(), database.volatile());
+            let (keys, volatile, parted) = (database.len(), database.volatile(), database.parted());
             let mean_ttl_ms = database.mean_ttl_ms(changes.now_ms());
             report.field(
                 &format!("db{index}"),
-                format_args!("keys={keys},expires={volatile},avg_ttl={mean_ttl_ms},subexpiry=0"),
+                format_args!("keys={keys},expires={volatile},avg_ttl={mean_ttl_ms},subexpiry={parted}"),
             );
         }
     }
