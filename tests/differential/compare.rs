@@ -33,6 +33,10 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Set(mut items)) => {
+                items.sort();
+                Value::Set(items)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
@@ -44,7 +48,8 @@ fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) ->
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        next[1] = page[0].bytes().to_vec();
+        // SCAN has no key before its cursor.
+        next[if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 }] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -95,7 +100,7 @@ fn is_out_of_range(value: &Value) -> bool {
 }
 /// Whether these are encodings, ours and that of 7.0, of which 7.2 made the former from the latter.
 pub fn is_new_encoding(ours: &Value, theirs: &Value) -> bool {
-    let new = [("listpack", "quicklist")];
+    let new = [("listpack", "quicklist"), ("listpack", "hashtable")];
     new.iter().any(|(new, old)| *ours == Value::bulk(new) && *theirs == Value::bulk(old))
 }
 
@@ -147,7 +152,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         command: "OBJECT",
-        reason: "since 7.2 a small list is one listpack",
+        reason: "since 7.2 a small list, and a small set, is one listpack",
         applies: is_new_encoding,
         then: Then::GoOn,
     },
