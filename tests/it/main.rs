@@ -20,6 +20,7 @@ mod pipelines;
 mod protocol;
 mod scan;
 mod server;
+mod sets;
 mod sorted_sets;
 mod start;
 mod streams;

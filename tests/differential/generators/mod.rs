@@ -9,6 +9,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -40,6 +41,7 @@ const FAMILIES: &[&[Generator]] = &[
     lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
+    sets::GENERATORS,
     server::GENERATORS,
 ];
 
@@ -78,7 +80,9 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
+    ("SDIFFCARD", "since 8.10"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("SUNIONCARD", "since 8.10"),
     ("XGROUP HELP", "our own words; the transcripts cover it"),
     ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
     ("XINFO HELP", "our own words; the transcripts cover it"),
