@@ -191,8 +191,8 @@ impl Machine {
 fn value_of(entry: EntryRef) -> String {
     match entry.kind() {
         Kind::String => format!("{:?}", entry.text().to_bytes()),
-        Kind::Hash => format!("{:?}", entry.value().map(fields_of)),
         Kind::Stream => format!("stream {} {}", value_digest(entry), past_of(entry)),
+        Kind::Hash => format!("{:?}", entry.value().map(fields_of)),
         kind => format!("{} {}", kind.name(), value_digest(entry)),
     }
 }

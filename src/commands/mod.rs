@@ -23,6 +23,9 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
+mod sort;
+mod sorted_sets;
 mod streams;
 mod strings;
 #[cfg(test)]

@@ -79,12 +79,15 @@ pub fn integral(value: f64) -> Option<i64> {
     (value.abs() <= MOST && integer as f64 == value).then_some(integer)
 }
 
-/// The shortest text that reads back as the same double, in the layout of Redis' replies: integers plain up to 2^62,
-/// others up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+/// A double in the layout of Redis' replies: integers plain up to 2^62, all others as [`shortest_text`] has them.
 pub fn format_double(value: f64) -> String {
-    if let Some(integer) = integral(value).filter(|&integer| integer != 0) {
-        return integer.to_string();
+    match integral(value) {
+        Some(integer) if integer != 0 => integer.to_string(),
+        _ => shortest_text(value),
     }
+}
+/// The shortest text that reads back as the same double: plain up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+pub fn shortest_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".into();
     }
@@ -116,6 +119,25 @@ pub fn format_double(value: f64) -> String {
         format!("{}{fraction}e{direction}{}", &digits[..1], exponent.abs())
     };
     format!("{sign}{body}")
+}
+
+/// A double with 17 significant digits, as C's `%.17g` prints it: more than the shortest text often, never less than the
+/// value.
+pub fn format_17_digits(value: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() || value == 0.0 {
+        return format_double(value);
+    }
+    let scientific = format!("{:.*e}", DIGITS as usize - 1, value);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_string();
+    if (-4..DIGITS).contains(&exponent) {
+        let plain = format!("{value:.*}", (DIGITS - 1 - exponent) as usize);
+        return if plain.contains('.') { trimmed(&plain) } else { plain };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
 }
 
 #[cfg(test)]
@@ -210,6 +232,26 @@ mod tests {
             ("(1", None),
         ] {
             assert_eq!(parse_bound(text.as_bytes()), value, "{text:?}");
+        }
+    }
+    #[test]
+    fn seventeen_digits_are_those_of_c() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (-2.5, "-2.5"),
+            (3.0, "3"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123456789012345678.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (1e300, "1.0000000000000001e+300"),
+            (99999999999999984.0, "99999999999999984"),
+            (f64::NEG_INFINITY, "-inf"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+        ] {
+            assert_eq!(format_17_digits(value), text);
         }
     }
 }

@@ -139,15 +139,7 @@ impl Reply {
     /// A double in plain decimal text, with up to 17 digits behind the point and no exponent.
     pub fn plain_double(&mut self, value: f64) {
         let text = format!("{value:.17}");
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        match self.protocol {
-            Protocol::Resp2 => self.bulk(text.as_bytes()),
-            Protocol::Resp3 => {
-                self.out.push(b',');
-                self.out.extend_from_slice(text.as_bytes());
-                self.out.extend_from_slice(b"\r\n")
-            }
-        }
+        self.double_text(text.trim_end_matches('0').trim_end_matches('.'))
     }
     /// A number too large for an integer, given by its digits.
     pub fn big_number(&mut self, digits: &str) {
@@ -224,11 +216,11 @@ impl Reply {
         }
     }
     /// One of them.
-    pub fn scored_member(&mut self, member: &[u8], score: f64) {
+    pub fn scored_member(&mut self, member: Element, score: f64) {
         if self.protocol == Protocol::Resp3 {
             self.array(2);
         }
-        self.bulk(member);
+        self.element(member);
         self.double(score);
     }
     /// Pairs; for RESP2 a flat array of twice as many.
@@ -236,6 +228,18 @@ impl Reply {
         match self.protocol {
             Protocol::Resp3 => self.head(b'%', pairs as i64),
             Protocol::Resp2 => self.head(b'*', 2 * pairs as i64),
+        }
+    }
+    /// Pairs that RESP2 clients get as an array of arrays of two. Each of them begins by [`Reply::paired`].
+    pub fn paired_map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.map(pairs),
+            Protocol::Resp2 => self.array(pairs),
+        }
+    }
+    pub fn paired(&mut self) {
+        if self.protocol == Protocol::Resp2 {
+            self.array(2)
         }
     }
     /// Pairs in order, each begun by [`Reply::pair`]; for RESP2 a flat array of twice as many.
@@ -248,18 +252,6 @@ impl Reply {
     /// Begins one of [`Reply::pairs`].
     pub fn pair(&mut self) {
         if self.protocol == Protocol::Resp3 {
-            self.array(2)
-        }
-    }
-    /// Pairs that RESP2 clients get as an array of arrays of two. Each of them begins by [`Reply::paired`].
-    pub fn paired_map(&mut self, pairs: usize) {
-        match self.protocol {
-            Protocol::Resp3 => self.map(pairs),
-            Protocol::Resp2 => self.array(pairs),
-        }
-    }
-    pub fn paired(&mut self) {
-        if self.protocol == Protocol::Resp2 {
             self.array(2)
         }
     }
@@ -282,6 +274,9 @@ impl Reply {
     }
     pub fn settle_array(&mut self, deferred: Deferred, count: usize) {
         self.settle(deferred, |reply| reply.array(count))
+    }
+    pub fn settle_set(&mut self, deferred: Deferred, count: usize) {
+        self.settle(deferred, |reply| reply.set(count))
     }
     pub fn settle_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.map(pairs))

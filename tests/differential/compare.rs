@@ -92,6 +92,18 @@ struct Known {
     then: Then,
 }
 
+fn is_wrong_type(value: &Value) -> bool {
+    matches!(value, Value::Error(text) if text.starts_with("WRONGTYPE "))
+}
+fn is_out_of_range(value: &Value) -> bool {
+    matches!(value, Value::Error(text) if text.starts_with("ERR value is out of range"))
+}
+/// Whether these are encodings, ours and that of 7.0, of which 7.2 made the former from the latter.
+pub fn is_new_encoding(ours: &Value, theirs: &Value) -> bool {
+    let new = [("listpack", "quicklist")];
+    new.iter().any(|(new, old)| *ours == Value::bulk(new) && *theirs == Value::bulk(old))
+}
+
 /// What a known difference means for the rest of its sequence.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Then {
@@ -105,13 +117,16 @@ const KNOWN: &[Known] = &[
     Known {
         command: "BITCOUNT",
         reason: "since 7.2 the arguments are checked before the key",
-        applies: |ours, theirs| ours.is_error() && *theirs == Value::Integer(0),
+        applies: |ours, theirs| ours.is_error() && (*theirs == Value::Integer(0) || is_wrong_type(theirs)),
         then: Then::GoOn,
     },
     Known {
         command: "BITPOS",
         reason: "since 7.2 the arguments are checked before the key",
-        applies: |ours, theirs| ours.is_error() && [Value::Integer(0), Value::Integer(-1)].contains(theirs),
+        applies: |ours, theirs| {
+            let nothing = [Value::Integer(0), Value::Integer(-1)].contains(theirs);
+            ours.is_error() && (nothing || is_wrong_type(theirs))
+        },
         then: Then::GoOn,
     },
     Known {
@@ -121,6 +136,24 @@ const KNOWN: &[Known] = &[
             let refused = "ERR wrong number of arguments for 'command|getkeys";
             ours.is_error() && matches!(theirs, Value::Error(text) if text.starts_with(refused))
         },
+        then: Then::GoOn,
+    },
+    Known {
+        command: "LREM",
+        reason: "since 7.2 the lowest integer, which has no negation, is no count",
+        applies: |ours, theirs| is_out_of_range(ours) && !theirs.is_error(),
+        then: Then::Stop,
+    },
+    Known {
+        command: "LPOS",
+        reason: "since 7.2 the lowest integer, which has no negation, is no rank",
+        applies: |ours, theirs| is_out_of_range(ours) && *ours != *theirs,
+        then: Then::GoOn,
+    },
+    Known {
+        command: "OBJECT",
+        reason: "since 7.2 a small list is one listpack",
+        applies: is_new_encoding,
         then: Then::GoOn,
     },
     Known {
@@ -161,6 +194,11 @@ const KNOWN: &[Known] = &[
     },
     unbalanced("XREAD"),
     unbalanced("XREADGROUP"),
+    endless_timeout("BZPOPMIN"),
+    endless_timeout("BZPOPMAX"),
+    endless_timeout("BZMPOP"),
+    rank_with_score("ZRANK"),
+    rank_with_score("ZREVRANK"),
     Known {
         command: "HSCAN",
         reason: "since 7.4 a cursor is checked strictly",
@@ -184,6 +222,26 @@ const fn unbalanced(command: &'static str) -> Known {
             }
             _ => false,
         },
+        then: Then::GoOn,
+    }
+}
+
+const fn endless_timeout(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 a timeout beyond all time is not called negative",
+        applies: |ours, theirs| {
+            *ours == Value::Error("ERR timeout is out of range".into())
+                && *theirs == Value::Error("ERR timeout is negative".into())
+        },
+        then: Then::GoOn,
+    }
+}
+const fn rank_with_score(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 another word may follow",
+        applies: |_, theirs| matches!(theirs, Value::Error(text) if text.starts_with("ERR wrong number of arguments")),
         then: Then::GoOn,
     }
 }

@@ -20,6 +20,8 @@ mod pipelines;
 mod protocol;
 mod scan;
 mod server;
+mod sorted_sets;
 mod start;
+mod streams;
 mod strings;
 mod wrong_type;

@@ -74,6 +74,26 @@ impl Step {
         }
         Ok(true)
     }
+    /// Takes all arguments that are left, where MATCH and COUNT are the only options (SSCAN, ZSCAN).
+    ///
+    /// # Errors
+    /// If one of them is something else, or wrong. They are taken all the same.
+    pub fn of_members(args: &mut Args) -> Result<Step, CommandError> {
+        let mut step = Step::default();
+        let mut outcome = Ok(());
+        while !args.is_empty() && outcome.is_ok() {
+            outcome = match step.option(args) {
+                Ok(true) => Ok(()),
+                Ok(false) if args.option("NOVALUES") => {
+                    Err(CommandError::fixed("ERR NOVALUES option can only be used in HSCAN"))
+                }
+                Ok(false) => Err(CommandError::Syntax),
+                Err(error) => Err(error),
+            };
+        }
+        args.rest();
+        outcome.map(|()| step)
+    }
     /// Takes the cursor that the step goes on from.
     ///
     /// # Errors

@@ -65,20 +65,26 @@ impl TrimOptions {
         });
         Ok(true)
     }
+    /// The options, if any were given.
+    ///
+    /// # Errors
+    /// If LIMIT stands alone, or with exact trimming.
     pub fn finish(self) -> Result<Option<TrimOption>, CommandError> {
-        let Some(to) = self.to else {
-            return match self.limit {
-                None | Some(0) => Ok(None),
-                Some(_) => Err(CommandError::fixed(
+        let has_limit = self.limit.is_some();
+        let to = match self.to {
+            Some(to) if self.approximate || !has_limit => to,
+            None if !has_limit => return Ok(None),
+            None if self.limit != Some(0) => {
+                return Err(CommandError::fixed(
                     "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
-                )),
-            };
+                ));
+            }
+            _ => {
+                return Err(CommandError::fixed(
+                    "ERR syntax error, LIMIT cannot be used without the special ~ option",
+                ));
+            }
         };
-        if self.limit.is_some() && !self.approximate {
-            return Err(CommandError::fixed(
-                "ERR syntax error, LIMIT cannot be used without the special ~ option",
-            ));
-        }
         let entries_max = self.limit.map(|limit| limit as u64);
         Ok(Some(TrimOption { to, approximate: self.approximate, entries_max }))
     }
@@ -130,6 +136,9 @@ impl Command for XTrim {
         let mut options = TrimOptions::default();
         while options.take(args)? {}
         args.end()?;
+        if options.limit == Some(0) && options.to.is_none() {
+            options.limit = None;
+        }
         let trim = options.finish()?;
         let none = "ERR syntax error, XTRIM must be called with a trimming strategy";
         Ok(XTrim { key, trim: trim.ok_or(CommandError::fixed(none))? })

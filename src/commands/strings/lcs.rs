@@ -21,21 +21,17 @@ enum Answer {
 pub struct Lcs {
     a: Bytes,
     b: Bytes,
+    /// What is wrong with them is told only where both keys hold strings.
+    options: Result<Options, CommandError>,
+    table_bytes_max: usize,
+}
+struct Options {
     answer: Answer,
     match_length_min: usize,
     with_match_length: bool,
-    table_bytes_max: usize,
 }
-impl Command for Lcs {
-    const SPEC: Spec = spec("LCS", AtLeast(3))
-        .keys(&[key_range(1, 1, RO | ACCESS)])
-        .since("7.0.0")
-        .complexity("O(N*M)")
-        .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
-        .summary("The longest common subsequence of two strings: its text, its length, or where it lies.");
-    fn parse(args: &mut Args) -> Result<Lcs, CommandError> {
-        let table_bytes_max = args.context().string_bytes_max;
-        let (a, b) = (args.bytes()?, args.bytes()?);
+impl Options {
+    fn parse(args: &mut Args) -> Result<Options, CommandError> {
         let (mut length, mut ranges, mut match_length_min, mut with_match_length) = (false, false, 0, false);
         while !args.is_empty() {
             if args.option("LEN") {
@@ -60,7 +56,22 @@ impl Command for Lcs {
             (false, true) => Answer::Ranges,
             (false, false) => Answer::Text,
         };
-        Ok(Lcs { a, b, answer, match_length_min, with_match_length, table_bytes_max })
+        Ok(Options { answer, match_length_min, with_match_length })
+    }
+}
+impl Command for Lcs {
+    const SPEC: Spec = spec("LCS", AtLeast(3))
+        .keys(&[key_range(1, 1, RO | ACCESS)])
+        .since("7.0.0")
+        .complexity("O(N*M)")
+        .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
+        .summary("The longest common subsequence of two strings: its text, its length, or where it lies.");
+    fn parse(args: &mut Args) -> Result<Lcs, CommandError> {
+        let table_bytes_max = args.context().string_bytes_max;
+        let (a, b) = (args.bytes()?, args.bytes()?);
+        let options = Options::parse(args);
+        args.skip_rest();
+        Ok(Lcs { a, b, options, table_bytes_max })
     }
 }
 impl ReadCommand for Lcs {
@@ -71,6 +82,10 @@ impl ReadCommand for Lcs {
                 .map_err(|_| CommandError::fixed("ERR The specified keys must contain string values"))
         };
         let (a, b) = (text(&self.a)?, text(&self.b)?);
+        let options = match &self.options {
+            Ok(options) => options,
+            Err(error) => return Err(error.clone()),
+        };
         let cells = (a.len() as u128 + 1) * (b.len() as u128 + 1);
         if cells * size_of::<u32>() as u128 > self.table_bytes_max as u128 {
             return Err(CommandError::fixed(
@@ -78,7 +93,7 @@ impl ReadCommand for Lcs {
             ));
         }
         let lengths = Lengths::of(&a, &b);
-        match self.answer {
+        match options.answer {
             Answer::Length => reply.integer(lengths.longest() as i64),
             Answer::Text => {
                 let mut common = Vec::new();
@@ -88,12 +103,12 @@ impl ReadCommand for Lcs {
                 common.reverse();
                 reply.bulk(&common);
             }
-            Answer::Ranges => self.reply_ranges(&lengths, &a, &b, reply),
+            Answer::Ranges => options.reply_ranges(&lengths, &a, &b, reply),
         }
         Ok(())
     }
 }
-impl Lcs {
+impl Options {
     fn reply_ranges(&self, lengths: &Lengths, a: &[u8], b: &[u8], reply: &mut Reply) {
         reply.map(2);
         reply.bulk(b"matches");

@@ -49,7 +49,7 @@ const INTEGER_BYTES_MAX: usize = 9;
 
 /// An element as it is stored. What looks like an integer is one, so compare with [`Element::equals`] or compare
 /// elements that were both made by [`Element::of`] or read from listpacks that this server wrote.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element<'a> {
     Integer(i64),
     Bytes(&'a [u8]),

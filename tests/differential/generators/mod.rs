@@ -9,6 +9,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sorted_sets;
 mod streams;
 mod strings;
 
@@ -31,6 +32,7 @@ const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    sorted_sets::GENERATORS,
     hashes::GENERATORS,
     geo::GENERATORS,
     streams::GENERATORS,

@@ -3,7 +3,7 @@
 //! SHA-1 is used as a checksum only. Ordered parts are *mixed* (the digest is hashed again after each), unordered
 //! ones are *joined* by exclusive or, so that the order of iteration does not matter.
 use crate::{
-    data::stream::StreamId,
+    data::{number::shortest_text, stream::StreamId},
     store::{End, EntryRef, Hash, Kind, ObjectRef, Store, Stream},
 };
 use sha1::{Digest as _, Sha1};
@@ -46,16 +46,34 @@ impl Digest {
         self.mix(&type_number(entry.kind()).to_be_bytes());
         match entry.object() {
             None => self.mix(entry.text().bytes(&mut itoa::Buffer::new())),
-            Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
             Some(ObjectRef::List(list)) => list.walk(0, End::Tail, |element| {
                 self.mix(element.bytes(&mut itoa::Buffer::new()));
                 ControlFlow::Continue(())
             }),
             Some(ObjectRef::Stream(stream)) => self.mix_stream(stream),
+            Some(ObjectRef::SortedSet(set)) => {
+                for (member, score) in set.iter() {
+                    let mut one = Digest::default();
+                    one.mix(member.bytes(&mut itoa::Buffer::new()));
+                    one.mix(shortest_text(score).as_bytes());
+                    self.join(&one.0);
+                }
+            }
+            Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
             Some(_) => {}
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
+        }
+    }
+    /// The entries; of groups Redis' digest says nothing either.
+    fn mix_stream(&mut self, stream: &Stream) {
+        let mut digits = itoa::Buffer::new();
+        for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for part in entry.pairs().flat_map(|(field, value)| [field, value]) {
+                self.mix(part.bytes(&mut digits));
+            }
         }
     }
     /// Joins the fields of a hash: name, value, and being volatile.
@@ -70,16 +88,6 @@ impl Digest {
             }
             self.join(&one.0);
         });
-    }
-    /// The entries; of groups Redis' digest says nothing either.
-    fn mix_stream(&mut self, stream: &Stream) {
-        let mut digits = itoa::Buffer::new();
-        for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
-            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
-            for part in entry.pairs().flat_map(|(field, value)| [field, value]) {
-                self.mix(part.bytes(&mut digits));
-            }
-        }
     }
     fn join(&mut self, part: &[u8]) {
         self.0.iter_mut().zip(Sha1::digest(part)).for_each(|(mine, theirs)| *mine ^= theirs);

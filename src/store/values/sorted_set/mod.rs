@@ -15,7 +15,12 @@ pub use ranges::{Bound, MemberRange, ScoreRange};
 
 use super::Stored;
 use crate::{
-    data::{listpack::Listpack, members::Members, ranking::Ranking},
+    data::{
+        listpack::Listpack,
+        members::Members,
+        number::{format_17_digits, format_double},
+        ranking::Ranking,
+    },
     store::EncodingLimits,
 };
 use std::ops::Range;
@@ -236,6 +241,13 @@ impl SortedSet {
         }
     }
 
+    /// A score as ZSCAN prints it: in the compact encoding it is a text already, of others 17 digits are shown.
+    pub fn scanned_text(&self, score: f64) -> String {
+        match &self.0 {
+            Encoding::Packed(_) => format_double(score),
+            Encoding::Ranked(_) => format_17_digits(score),
+        }
+    }
     /// Leaves the compact encoding, if it is in it.
     fn rank_all(&mut self, limits: &EncodingLimits) {
         if let Encoding::Packed(_) = &self.0 {
