@@ -15,6 +15,9 @@ use crate::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 
+/// Members with their scores, in order.
+type Combined = Vec<(Name, f64)>;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
     Union,
@@ -95,7 +98,7 @@ impl Combination {
         Ok(Combination { keys, operation, options })
     }
     /// The members of the result with their scores, in order.
-    fn result(&self, view: &View) -> Result<(Vec<(Name, f64)>, &Options), CommandError> {
+    fn result(&self, view: &View) -> Result<(Combined, &Options), CommandError> {
         let mut sources = sources(view, &self.keys)?;
         let options = self.options.as_ref().map_err(CommandError::clone)?;
         sources.iter_mut().zip(&options.weights).for_each(|(source, weight)| source.weight = *weight);
