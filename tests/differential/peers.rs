@@ -21,13 +21,11 @@ impl Step {
             generator.command.split(' ').map(|word| random.any_case(word)).collect();
         let words = arguments.len();
         arguments.extend((generator.make)(random));
+        // Without its argument PFSELFTEST computes for a second; another argument may be a timeout of an hour.
+        let keeps_time = generator.command == "PFSELFTEST" || waits(generator.command);
         match random.below(60) {
-            // Without its argument PFSELFTEST computes for a second.
-            0 if arguments.len() > words && generator.command != "PFSELFTEST" => drop(arguments.pop()),
-            // Appended to these, it would be the timeout, and an hour is a value.
-            1 if !["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"].contains(&generator.command) => {
-                arguments.push(random.value())
-            }
+            0 if arguments.len() > words && !keeps_time => drop(arguments.pop()),
+            1 if !keeps_time => arguments.push(random.value()),
             _ => {}
         }
         Step { arguments, compare: generator.compare }
@@ -36,6 +34,11 @@ impl Step {
     pub fn line(&self) -> String {
         line(&self.arguments)
     }
+}
+
+/// Whether a command may wait for a time that its arguments say.
+fn waits(command: &str) -> bool {
+    ["BL", "BR", "BZ"].iter().any(|beginning| command.starts_with(beginning))
 }
 
 pub struct Peers {

@@ -10,7 +10,7 @@ use crate::{
     },
     data::{listpack::Element, number::parse_integer},
     resp::Reply,
-    store::{Changes, SortedSet, Stored, View},
+    store::{Changes, Set, SortedSet, Stored, View},
 };
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -183,14 +183,16 @@ struct Source<'a> {
 enum Value<'a> {
     Nothing,
     Scored(&'a SortedSet),
+    Plain(&'a Set),
 }
 fn sources<'a>(view: &View<'a>, keys: &[Bytes]) -> Result<Vec<Source<'a>>, CommandError> {
     let of = |key: &Bytes| {
         let value = match view.lookup(key) {
             None => Value::Nothing,
-            Some(entry) => match entry.value() {
-                Some(set) => Value::Scored(set),
-                None => return Err(CommandError::WrongType),
+            Some(entry) => match (entry.value(), entry.value()) {
+                (Some(set), _) => Value::Scored(set),
+                (_, Some(set)) => Value::Plain(set),
+                (None, None) => return Err(CommandError::WrongType),
             },
         };
         Ok(Source { value, weight: 1.0 })
@@ -202,23 +204,27 @@ impl<'a> Source<'a> {
         match self.value {
             Value::Nothing => 0,
             Value::Scored(set) => set.len(),
+            Value::Plain(set) => set.len(),
         }
     }
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self.value {
             Value::Nothing => None,
             Value::Scored(set) => set.score(member),
+            Value::Plain(set) => set.contains(member).then_some(1.0),
         }
     }
     fn items(&self) -> Box<dyn Iterator<Item = (Element<'a>, f64)> + 'a> {
         match self.value {
             Value::Nothing => Box::new(std::iter::empty()),
             Value::Scored(set) => Box::new(set.iter()),
+            Value::Plain(set) => Box::new(set.iter().map(|member| (member, 1.0))),
         }
     }
     fn is_same_as(&self, other: &Source) -> bool {
         match (self.value, other.value) {
             (Value::Scored(one), Value::Scored(other)) => std::ptr::eq(one, other),
+            (Value::Plain(one), Value::Plain(other)) => std::ptr::eq(one, other),
             _ => false,
         }
     }
