@@ -20,6 +20,7 @@ mod pipelines;
 mod protocol;
 mod scan;
 mod server;
+mod sort;
 mod sorted_sets;
 mod start;
 mod streams;

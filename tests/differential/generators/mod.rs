@@ -8,6 +8,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sort;
 mod streams;
 mod strings;
 
@@ -28,6 +29,7 @@ const fn exact(command: &'static str, make: fn(&mut Random) -> Vec<Argument>) ->
 
 const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
+    sort::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
     geo::GENERATORS,
