@@ -21,6 +21,7 @@ mod protocol;
 mod scan;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod start;
 mod streams;

@@ -10,6 +10,7 @@ mod keys;
 mod lists;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -31,6 +32,7 @@ const fn exact(command: &'static str, make: fn(&mut Random) -> Vec<Argument>) ->
 
 const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
+    sort::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
     sorted_sets::GENERATORS,
