@@ -61,6 +61,9 @@ struct Options {
     aggregate: Aggregate,
     with_scores: bool,
 }
+/// Members with their scores.
+type Scored = Vec<(Name, f64)>;
+
 struct Combination {
     keys: Vec<Bytes>,
     operation: Operation,
@@ -95,7 +98,7 @@ impl Combination {
         Ok(Combination { keys, operation, options })
     }
     /// The members of the result with their scores, in order.
-    fn result(&self, view: &View) -> Result<(Vec<(Name, f64)>, &Options), CommandError> {
+    fn result(&self, view: &View) -> Result<(Scored, &Options), CommandError> {
         let mut sources = sources(view, &self.keys)?;
         let options = self.options.as_ref().map_err(CommandError::clone)?;
         sources.iter_mut().zip(&options.weights).for_each(|(source, weight)| source.weight = *weight);
@@ -227,7 +230,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn unite(sources: &[Source], aggregate: Aggregate) -> Vec<(Name, f64)> {
+fn unite(sources: &[Source], aggregate: Aggregate) -> Scored {
     let mut scores: HashMap<Name, f64, ahash::RandomState> = HashMap::default();
     scores.reserve(sources.last().map_or(0, Source::len));
     let mut digits = itoa::Buffer::new();
@@ -258,7 +261,7 @@ fn intersect(sources: &[Source], aggregate: Aggregate, visit: &mut dyn FnMut(&[u
     }
 }
 /// The members of the first that no other has.
-fn subtract(sources: &[Source]) -> Vec<(Name, f64)> {
+fn subtract(sources: &[Source]) -> Scored {
     let Some((first, others)) = sources.split_first() else { return Vec::new() };
     if others.iter().any(|other| other.is_same_as(first)) {
         return Vec::new();
