@@ -344,7 +344,6 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "pivot" => rng.u8(..).to_string().into(),
         "index" | "stop" | "rank" | "limit" | "num-matches" | "len" => rng.i64(-3..20).to_string().into(),
         "value" => random_value(rng),
-        "field" => format!("f{}", rng.usize(..FIELDS)).into(),
         "numfields" => "1".into(),
         "cursor" => "0".into(),
         "pattern" => "*".into(),
@@ -356,6 +355,7 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "id" | "threshold" | "lastid" | "last-id" | "max-deleted-id" => {
             format!("{}-{}", rng.usize(..20), rng.usize(..3)).into()
         }
+        "field" => format!("field:{}", rng.usize(..FIELDS)).into(),
         "group" | "consumer" => format!("{name}:{}", rng.usize(..2)).into(),
         "entries-added" | "entries-read" => rng.usize(..50).to_string().into(),
         "min-idle-time" | "ms" => (1000 * rng.usize(..3)).to_string().into(),

@@ -33,19 +33,27 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Map(mut pairs)) => {
+                pairs.sort();
+                Value::Map(pairs)
+            }
+            (Compare::Unordered, Value::Set(mut items)) => {
+                items.sort();
+                Value::Set(items)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
     }
 }
 
-/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+/// Follows a SCAN, or one of its kin, to its end; duplicates are allowed, so they are dropped.
 fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let cursor_at = if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        // SCAN has no key before its cursor.
-        next[if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 }] = page[0].bytes().to_vec();
+        next[cursor_at] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -96,7 +104,7 @@ fn is_out_of_range(value: &Value) -> bool {
 }
 /// Whether these are encodings, ours and that of 7.0, of which 7.2 made the former from the latter.
 pub fn is_new_encoding(ours: &Value, theirs: &Value) -> bool {
-    let new = [("listpack", "quicklist")];
+    let new = [("listpack", "quicklist"), ("listpack", "hashtable")];
     new.iter().any(|(new, old)| *ours == Value::bulk(new) && *theirs == Value::bulk(old))
 }
 
@@ -148,7 +156,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         command: "OBJECT",
-        reason: "since 7.2 a small list is one listpack",
+        reason: "since 7.2 a small list, and a small set, is one listpack",
         applies: is_new_encoding,
         then: Then::GoOn,
     },
@@ -195,6 +203,12 @@ const KNOWN: &[Known] = &[
     endless_timeout("BZMPOP"),
     rank_with_score("ZRANK"),
     rank_with_score("ZREVRANK"),
+    Known {
+        command: "HSCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, _| *ours == Value::Error("ERR invalid cursor".into()),
+        then: Then::GoOn,
+    },
     behind_the_last_register("PFADD"),
     behind_the_last_register("PFCOUNT"),
     behind_the_last_register("PFDEBUG"),

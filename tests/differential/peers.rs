@@ -50,11 +50,10 @@ pub struct Peers {
 
 impl Peers {
     pub fn start() -> Peers {
-        let servers = [
-            Server::start(&ours(), &["--io-threads", "1"]),
-            Server::start(&ours(), &["--io-threads", "2"]),
-            Server::start(&redis_server(), &[]),
-        ];
+        // Streams of few entries have several nodes.
+        const OPTIONS: &[&str] = &["--stream-node-max-entries", "3"];
+        let ours_with = |threads| Server::start(&ours(), &[OPTIONS, &["--io-threads", threads]].concat());
+        let servers = [ours_with("1"), ours_with("2"), Server::start(&redis_server(), OPTIONS)];
         let [one, two, judge] = [0, 1, 2].map(|index: usize| servers[index].connect());
         Peers { _servers: servers, ours: [one, two], judge }
     }

@@ -15,6 +15,9 @@ use crate::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 
+/// Members with their scores, in order.
+type Combined = Vec<(Name, f64)>;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
     Union,
@@ -61,9 +64,6 @@ struct Options {
     aggregate: Aggregate,
     with_scores: bool,
 }
-/// Members with their scores.
-type Scored = Vec<(Name, f64)>;
-
 struct Combination {
     keys: Vec<Bytes>,
     operation: Operation,
@@ -98,7 +98,7 @@ impl Combination {
         Ok(Combination { keys, operation, options })
     }
     /// The members of the result with their scores, in order.
-    fn result(&self, view: &View) -> Result<(Scored, &Options), CommandError> {
+    fn result(&self, view: &View) -> Result<(Combined, &Options), CommandError> {
         let mut sources = sources(view, &self.keys)?;
         let options = self.options.as_ref().map_err(CommandError::clone)?;
         sources.iter_mut().zip(&options.weights).for_each(|(source, weight)| source.weight = *weight);
@@ -230,7 +230,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn unite(sources: &[Source], aggregate: Aggregate) -> Scored {
+fn unite(sources: &[Source], aggregate: Aggregate) -> Vec<(Name, f64)> {
     let mut scores: HashMap<Name, f64, ahash::RandomState> = HashMap::default();
     scores.reserve(sources.last().map_or(0, Source::len));
     let mut digits = itoa::Buffer::new();
@@ -261,7 +261,7 @@ fn intersect(sources: &[Source], aggregate: Aggregate, visit: &mut dyn FnMut(&[u
     }
 }
 /// The members of the first that no other has.
-fn subtract(sources: &[Source]) -> Scored {
+fn subtract(sources: &[Source]) -> Vec<(Name, f64)> {
     let Some((first, others)) = sources.split_first() else { return Vec::new() };
     if others.iter().any(|other| other.is_same_as(first)) {
         return Vec::new();
