@@ -323,7 +323,6 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
             format!("key:{}", rng.usize(..KEYS)).into()
         }
         "value" => random_value(rng),
-        "field" => format!("f{}", rng.usize(..FIELDS)).into(),
         "numfields" => "1".into(),
         "cursor" => "0".into(),
         "pattern" => "*".into(),
@@ -335,6 +334,7 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "id" | "threshold" | "lastid" | "last-id" | "max-deleted-id" => {
             format!("{}-{}", rng.usize(..20), rng.usize(..3)).into()
         }
+        "field" => format!("field:{}", rng.usize(..FIELDS)).into(),
         "group" | "consumer" => format!("{name}:{}", rng.usize(..2)).into(),
         "entries-added" | "entries-read" => rng.usize(..50).to_string().into(),
         "min-idle-time" | "ms" => (1000 * rng.usize(..3)).to_string().into(),

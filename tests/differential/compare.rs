@@ -33,6 +33,10 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Map(mut pairs)) => {
+                pairs.sort();
+                Value::Map(pairs)
+            }
             (Compare::Unordered, Value::Set(mut items)) => {
                 items.sort();
                 Value::Set(items)
@@ -43,13 +47,13 @@ impl Compare {
     }
 }
 
-/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+/// Follows a SCAN, or one of its kin, to its end; duplicates are allowed, so they are dropped.
 fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let cursor_at = if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        // SCAN has no key before its cursor.
-        next[if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 }] = page[0].bytes().to_vec();
+        next[cursor_at] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -203,6 +207,17 @@ const KNOWN: &[Known] = &[
     },
     unbalanced("XREAD"),
     unbalanced("XREADGROUP"),
+    endless_timeout("BZPOPMIN"),
+    endless_timeout("BZPOPMAX"),
+    endless_timeout("BZMPOP"),
+    rank_with_score("ZRANK"),
+    rank_with_score("ZREVRANK"),
+    Known {
+        command: "HSCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, _| *ours == Value::Error("ERR invalid cursor".into()),
+        then: Then::GoOn,
+    },
     behind_the_last_register("PFADD"),
     behind_the_last_register("PFCOUNT"),
     behind_the_last_register("PFDEBUG"),
@@ -220,6 +235,26 @@ const fn unbalanced(command: &'static str) -> Known {
             }
             _ => false,
         },
+        then: Then::GoOn,
+    }
+}
+
+const fn endless_timeout(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 a timeout beyond all time is not called negative",
+        applies: |ours, theirs| {
+            *ours == Value::Error("ERR timeout is out of range".into())
+                && *theirs == Value::Error("ERR timeout is negative".into())
+        },
+        then: Then::GoOn,
+    }
+}
+const fn rank_with_score(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 another word may follow",
+        applies: |_, theirs| matches!(theirs, Value::Error(text) if text.starts_with("ERR wrong number of arguments")),
         then: Then::GoOn,
     }
 }
