@@ -24,4 +24,5 @@ mod sorted_sets;
 mod start;
 mod streams;
 mod strings;
+mod users;
 mod wrong_type;

@@ -57,7 +57,8 @@ impl Backlog {
         }
     }
     fn chunk_with_room(&mut self) -> &mut Vec<u8> {
-        let has_room = |chunk: &Chunk| matches!(chunk, Chunk::Gathered(bytes) if bytes.len() < CHUNK_BYTES_MAX);
+        let has_room =
+            |chunk: &Chunk| matches!(chunk, Chunk::Gathered(bytes) if bytes.len() < CHUNK_BYTES_MAX);
         if !self.chunks.back().is_some_and(has_room) {
             self.chunks.push_back(Chunk::Gathered(Vec::new()));
         }
