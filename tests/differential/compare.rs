@@ -167,6 +167,15 @@ const KNOWN: &[Known] = &[
         then: Then::GoOn,
     },
     Known {
+        command: "SSCAN",
+        reason: "since 7.4 a cursor is checked strictly, and NOVALUES is known",
+        applies: |ours, _| {
+            let refused = ["ERR invalid cursor", "ERR NOVALUES option can only be used in HSCAN"];
+            refused.iter().any(|refused| *ours == Value::Error((*refused).into()))
+        },
+        then: Then::GoOn,
+    },
+    Known {
         command: "XREAD",
         reason: "since 7.4 the ID + stands for the last entry",
         applies: |ours, theirs| {

@@ -264,7 +264,7 @@ fn walks() {
         SSCAN none 0 FOO
         SSCAN none x
         SSCAN i x
-        SSCAN i -1
+        SSCAN i -1 ## since 7.4 a cursor is checked strictly
         SSCAN i 18446744073709551615
         SSCAN i 18446744073709551616
         SSCAN i 0 COUNT 0
