@@ -60,7 +60,9 @@ impl Digest {
                 }
             }
             Some(ObjectRef::Hash(hash)) => self.join_fields(hash),
-            Some(_) => {}
+            Some(ObjectRef::Set(set)) => {
+                set.iter().for_each(|member| self.join(member.bytes(&mut itoa::Buffer::new())));
+            }
         }
         if entry.deadline().is_some() {
             self.join(b"!!expire!!");
