@@ -223,8 +223,7 @@ impl Search {
     fn find(&self, set: &SortedSet) -> Result<Vec<Found>, CommandError> {
         let center = match &self.center {
             Center::At(place) => *place,
-            Center::Member(member) => place_of(set, member)
-                .ok_or(CommandError::fixed("ERR could not decode requested zset member"))?,
+            Center::Member(member) => place_of(set, member).ok_or(NO_MEMBER)?,
         };
         let shape = Shape { center, extent: self.extent.clone()? };
         let enough = if self.any { self.count.unwrap_or(usize::MAX) } else { usize::MAX };
@@ -309,24 +308,36 @@ impl Search {
     }
 }
 
-/// A search whose options are wrong. That its key is no sorted set is told first.
+/// A search whose options are wrong. What is wrong with its key or with the member in its centre is told first.
 struct Refused {
     key: Bytes,
+    member: Option<Bytes>,
     error: CommandError,
 }
 impl Refused {
     fn new(spec: &Spec, args: &mut Args, error: CommandError) -> Refused {
         let index = spec.keys.iter().find(|key| key.flags & RO != 0).map(|key| key.begin);
         let Some(Begin::Index(index)) = index else { unreachable!("every search reads a key") };
-        let key = args.request().share(index as usize).unwrap_or_default();
+        let (request, index) = (args.request(), index as usize);
         args.rest();
-        Refused { key, error }
+        let word = |index| request.share(index).unwrap_or_default();
+        // By its name, or behind the first option: that is looked at before what follows.
+        let member = match spec.name {
+            "GEORADIUSBYMEMBER" | "GEORADIUSBYMEMBER_RO" => Some(word(index + 1)),
+            _ => word(index + 1).eq_ignore_ascii_case(b"FROMMEMBER").then(|| word(index + 2)),
+        };
+        Refused { key: word(index), member, error }
     }
     fn answer(&self, view: &View) -> Outcome {
-        view.value::<SortedSet>(&self.key)?;
+        if let (Some(set), Some(member)) = (view.value::<SortedSet>(&self.key)?, &self.member)
+            && place_of(set, member).is_none()
+        {
+            return Err(NO_MEMBER);
+        }
         Err(self.error.clone())
     }
 }
+const NO_MEMBER: CommandError = CommandError::fixed("ERR could not decode requested zset member");
 fn to_bytes(member: Element) -> Bytes {
     Bytes::copy_from_slice(member.bytes(&mut itoa::Buffer::new()))
 }
