@@ -24,6 +24,7 @@ mod keys;
 mod lists;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;

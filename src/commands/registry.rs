@@ -19,6 +19,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::bitmaps::COMMANDS,
     super::hyperloglog::COMMANDS,
     super::lists::COMMANDS,
+    super::sort::COMMANDS,
     super::sets::COMMANDS,
     super::sorted_sets::COMMANDS,
     super::geo::COMMANDS,

@@ -33,18 +33,27 @@ impl Compare {
                 items.sort();
                 Value::Array(items)
             }
+            (Compare::Unordered, Value::Map(mut pairs)) => {
+                pairs.sort();
+                Value::Map(pairs)
+            }
+            (Compare::Unordered, Value::Set(mut items)) => {
+                items.sort();
+                Value::Set(items)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
     }
 }
 
-/// Follows a SCAN to its end; duplicates are allowed, so they are dropped.
+/// Follows a SCAN, or one of its kin, to its end; duplicates are allowed, so they are dropped.
 fn iterate(client: &mut Client, arguments: &[Argument], mut page: Vec<Value>) -> Value {
+    let cursor_at = if arguments[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
     let mut seen = page[1].items();
     while page[0] != Value::bulk("0") {
         let mut next = arguments.to_vec();
-        next[1] = page[0].bytes().to_vec();
+        next[cursor_at] = page[0].bytes().to_vec();
         page = client.call(&next).items();
         seen.extend(page[1].items());
     }
@@ -95,7 +104,7 @@ fn is_out_of_range(value: &Value) -> bool {
 }
 /// Whether these are encodings, ours and that of 7.0, of which 7.2 made the former from the latter.
 pub fn is_new_encoding(ours: &Value, theirs: &Value) -> bool {
-    let new = [("listpack", "quicklist")];
+    let new = [("listpack", "quicklist"), ("listpack", "hashtable")];
     new.iter().any(|(new, old)| *ours == Value::bulk(new) && *theirs == Value::bulk(old))
 }
 
@@ -147,7 +156,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         command: "OBJECT",
-        reason: "since 7.2 a small list is one listpack",
+        reason: "since 7.2 a small list, and a small set, is one listpack",
         applies: is_new_encoding,
         then: Then::GoOn,
     },
@@ -155,6 +164,15 @@ const KNOWN: &[Known] = &[
         command: "SCAN",
         reason: "since 7.4 a cursor is checked strictly",
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "SSCAN",
+        reason: "since 7.4 a cursor is checked strictly, and NOVALUES is known",
+        applies: |ours, _| {
+            let refused = ["ERR invalid cursor", "ERR NOVALUES option can only be used in HSCAN"];
+            refused.iter().any(|refused| *ours == Value::Error((*refused).into()))
+        },
         then: Then::GoOn,
     },
     Known {
@@ -189,6 +207,17 @@ const KNOWN: &[Known] = &[
     },
     unbalanced("XREAD"),
     unbalanced("XREADGROUP"),
+    endless_timeout("BZPOPMIN"),
+    endless_timeout("BZPOPMAX"),
+    endless_timeout("BZMPOP"),
+    rank_with_score("ZRANK"),
+    rank_with_score("ZREVRANK"),
+    Known {
+        command: "HSCAN",
+        reason: "since 7.4 a cursor is checked strictly",
+        applies: |ours, _| *ours == Value::Error("ERR invalid cursor".into()),
+        then: Then::GoOn,
+    },
     behind_the_last_register("PFADD"),
     behind_the_last_register("PFCOUNT"),
     behind_the_last_register("PFDEBUG"),
@@ -206,6 +235,26 @@ const fn unbalanced(command: &'static str) -> Known {
             }
             _ => false,
         },
+        then: Then::GoOn,
+    }
+}
+
+const fn endless_timeout(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 a timeout beyond all time is not called negative",
+        applies: |ours, theirs| {
+            *ours == Value::Error("ERR timeout is out of range".into())
+                && *theirs == Value::Error("ERR timeout is negative".into())
+        },
+        then: Then::GoOn,
+    }
+}
+const fn rank_with_score(command: &'static str) -> Known {
+    Known {
+        command,
+        reason: "since 7.2 another word may follow",
+        applies: |_, theirs| matches!(theirs, Value::Error(text) if text.starts_with("ERR wrong number of arguments")),
         then: Then::GoOn,
     }
 }

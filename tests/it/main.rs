@@ -20,6 +20,8 @@ mod pipelines;
 mod protocol;
 mod scan;
 mod server;
+mod sets;
+mod sort;
 mod sorted_sets;
 mod start;
 mod streams;

@@ -1,5 +1,5 @@
 //! Fields by their names: HSET, HMSET, HSETNX, HDEL, HGET, HMGET, HEXISTS, HSTRLEN.
-use super::{Names, bury_due, names, remove_if_empty, reply_element, spec};
+use super::{Names, bury_due, names, remove_if_empty, spec};
 use crate::{
     commands::{
         Command, Outcome, ReadCommand, WriteCommand,
@@ -177,7 +177,7 @@ impl Command for HGet {
 impl ReadCommand for HGet {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
         match look(view, &self.0, &self.1)? {
-            Some(field) => reply_element(reply, field.value),
+            Some(field) => reply.element(field.value),
             None => reply.null(),
         }
         Ok(())
@@ -210,7 +210,7 @@ impl ReadCommand for HMGet {
                     due.push(name.clone());
                     reply.null()
                 }
-                Some(field) => reply_element(reply, field.value),
+                Some(field) => reply.element(field.value),
                 None => reply.null(),
             }
         }

@@ -13,8 +13,7 @@ mod whole;
 
 use super::{Entry, args::Args, error::CommandError, read, spec::*, write};
 use crate::{
-    data::{listpack::Element, number::parse_integer},
-    resp::Reply,
+    data::number::parse_integer,
     store::{Changes, Hash, Stored},
 };
 use bytes::Bytes;
@@ -76,13 +75,6 @@ fn counted(args: &mut Args, width: usize, no_count: &'static str) -> Result<(), 
     match usize::try_from(count).ok().and_then(|count| count.checked_mul(width)) {
         Some(words) if words == args.remaining() => Ok(()),
         _ => Err(CommandError::fixed("ERR The `numfields` parameter must match the number of arguments")),
-    }
-}
-
-fn reply_element(reply: &mut Reply, element: Element) {
-    match element {
-        Element::Integer(n) => reply.bulk_integer(n),
-        Element::Bytes(bytes) => reply.bulk(bytes),
     }
 }
 

@@ -1,5 +1,5 @@
 //! HRANDFIELD: random fields of a hash, each as likely as the others.
-use super::{reply_element, spec};
+use super::spec;
 use crate::{
     commands::{
         Command, Outcome, ReadCommand,
@@ -78,7 +78,7 @@ impl ReadCommand for HRandField {
         match self.wanted {
             Wanted::One => {
                 if let Some(field) = sample.one() {
-                    reply_element(reply, field.name);
+                    reply.element(field.name);
                 }
             }
             Wanted::Any(count) if count > REPEATED_MAX => return Err(CommandError::OutOfRange),
@@ -105,9 +105,9 @@ impl HRandField {
         if self.values {
             reply.pair();
         }
-        reply_element(reply, field.name);
+        reply.element(field.name);
         if self.values {
-            reply_element(reply, field.value);
+            reply.element(field.value);
         }
     }
 }

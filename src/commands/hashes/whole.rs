@@ -1,5 +1,5 @@
 //! Hashes as a whole: HLEN, HGETALL, HKEYS, HVALS, HSCAN.
-use super::{reply_element, spec};
+use super::spec;
 use crate::{
     commands::{
         Command, Outcome, ReadCommand,
@@ -54,8 +54,8 @@ impl ReadCommand for HGetAll {
         reply.map(hash.map_or(0, |hash| hash.count_alive(view.now_ms())));
         if let Some(hash) = hash {
             hash.for_each_alive(view.now_ms(), |field| {
-                reply_element(reply, field.name);
-                reply_element(reply, field.value);
+                reply.element(field.name);
+                reply.element(field.value);
             });
         }
         Ok(())
@@ -81,7 +81,7 @@ impl Command for HKeys {
 }
 impl ReadCommand for HKeys {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
-        reply_each(view, &self.0, reply, |reply, field| reply_element(reply, field.name))
+        reply_each(view, &self.0, reply, |reply, field| reply.element(field.name))
     }
 }
 
@@ -94,7 +94,7 @@ impl Command for HVals {
 }
 impl ReadCommand for HVals {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
-        reply_each(view, &self.0, reply, |reply, field| reply_element(reply, field.value))
+        reply_each(view, &self.0, reply, |reply, field| reply.element(field.value))
     }
 }
 
@@ -156,9 +156,9 @@ impl ReadCommand for HScan {
         reply.bulk(itoa::Buffer::new().format(next).as_bytes());
         reply.array(found.len() * (1 + with_values as usize));
         for field in found {
-            reply_element(reply, field.name);
+            reply.element(field.name);
             if with_values {
-                reply_element(reply, field.value);
+                reply.element(field.value);
             }
         }
         Ok(())

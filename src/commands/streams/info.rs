@@ -97,7 +97,7 @@ fn reply_log(log: &Log, reply: &mut Reply) {
     let nodes = log.nodes().len() as i64;
     integer(reply, "length", log.len() as i64);
     integer(reply, "radix-tree-keys", nodes);
-    // Nodes stand in an ordered map, which counts as one node more.
+    // What holds the nodes in order counts as one more.
     integer(reply, "radix-tree-nodes", nodes + 1);
     id(reply, "last-generated-id", log.last_id());
     id(reply, "max-deleted-entry-id", log.max_deleted_id());

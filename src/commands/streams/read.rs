@@ -113,7 +113,7 @@ impl Reading {
             }
         }
         let rest = args.rest();
-        if rest.len() % 2 != 0 {
+        if !rest.len().is_multiple_of(2) {
             return Err(reader.unbalanced());
         }
         if reader == Reader::Group && reading.group.is_none() {
@@ -156,7 +156,7 @@ pub fn locate_streams(request: &Request, found: &mut KeyPositions) {
         };
     }
     let words = request.len().saturating_sub(index + 1);
-    if words % 2 == 0 {
+    if words.is_multiple_of(2) {
         let keys = index + 1..index + 1 + words / 2;
         found.extend(keys.map(|index| KeyPosition { index, flags: RO | ACCESS }));
     }

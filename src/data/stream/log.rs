@@ -6,8 +6,8 @@
 use super::{
     StreamId,
     node::{Entry, Node, Place},
+    nodes::{Nodes, Spot},
 };
-use std::collections::{BTreeMap, btree_map};
 
 /// When a node is full.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +54,7 @@ pub enum Threshold {
 
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    nodes: BTreeMap<StreamId, Node>,
+    nodes: Nodes,
     len: u64,
     first_id: StreamId,
     last_id: StreamId,
@@ -87,8 +87,8 @@ impl Log {
         self.entries_added
     }
     /// The nodes, with the IDs that they are filed under.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (StreamId, &Node)> {
-        self.nodes.iter().map(|(&master, node)| (master, node))
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
     /// What XSETID and the loading of files set; `None` leaves as it is.
     pub fn set_ids(
@@ -103,12 +103,15 @@ impl Log {
     }
     /// Files a node behind the others. False if its entries do not lie behind theirs.
     pub fn push_node(&mut self, master: StreamId, node: Node) -> bool {
-        let last = self.nodes.last_key_value().and_then(|(&master, node)| node.last_id(master));
+        let last = self.nodes.last().and_then(|spot| {
+            let (master, node) = self.nodes.get(spot);
+            node.last_id(master)
+        });
         if last.is_some_and(|last| last >= master) {
             return false;
         }
         self.len += node.live();
-        self.nodes.insert(master, node);
+        self.nodes.push(master, node);
         self.find_first_id();
         true
     }
@@ -130,15 +133,12 @@ impl Log {
         if bytes > NODE_BYTES_MAX {
             return Err(AppendError::TooLarge);
         }
-        match self.nodes.last_entry() {
-            Some(mut last) if has_room(last.get(), bytes, limits) => {
-                let master = *last.key();
-                last.get_mut().push(master, id, pairs);
-            }
+        match self.nodes.last().map(|spot| self.nodes.get_mut(spot)) {
+            Some((master, node)) if has_room(node, bytes, limits) => node.push(master, id, pairs),
             _ => {
                 let mut node = Node::new(pairs);
                 node.push(id, id, pairs);
-                self.nodes.insert(id, node);
+                self.nodes.push(id, node);
             }
         }
         self.len += 1;
@@ -151,10 +151,11 @@ impl Log {
     }
     /// Deletes an entry; false if there is none.
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let Some((&master, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
+        let Some(spot) = self.nodes.at_or_below(id) else { return false };
+        let (master, node) = self.nodes.get_mut(spot);
         let Some(place) = find(node, master, id) else { return false };
         if node.live() == 1 {
-            self.nodes.remove(&master);
+            self.nodes.remove(spot);
         } else {
             node.delete(place);
         }
@@ -168,8 +169,8 @@ impl Log {
     /// Cuts entries off at the beginning; returns how many.
     pub fn trim(&mut self, trim: Trim) -> u64 {
         let mut trimmed = 0;
-        while let Some(mut first) = self.nodes.first_entry() {
-            let (master, node) = (*first.key(), first.get_mut());
+        while let Some(first) = self.nodes.first() {
+            let (master, node) = self.nodes.get_mut(first);
             let live = node.live();
             let is_within = match trim.to {
                 Threshold::Length(most) => self.len <= most,
@@ -183,7 +184,7 @@ impl Log {
                 Threshold::Id(least) => node.last_id(master).is_none_or(|last| last < least),
             };
             if goes_whole {
-                first.remove();
+                self.nodes.remove(first);
                 self.len -= live;
                 trimmed += live;
                 continue;
@@ -211,19 +212,13 @@ impl Log {
 
     /// The entries from `start` to `end`, both included.
     pub fn range(&self, start: StreamId, end: StreamId) -> Forward<'_> {
-        Forward { nodes: self.nodes_within(start, end), at: None, start, end }
+        let spot = self.nodes.at_or_below(start).or_else(|| self.nodes.first());
+        Forward { nodes: &self.nodes, spot: spot.filter(|_| start <= end), at: None, start, end }
     }
     /// The same, last first.
     pub fn range_back(&self, start: StreamId, end: StreamId) -> Backward<'_> {
-        Backward { nodes: self.nodes_within(start, end), at: None, start, end }
-    }
-    /// The nodes which entries in the range may stand in.
-    fn nodes_within(&self, start: StreamId, end: StreamId) -> btree_map::Range<'_, StreamId, Node> {
-        if start > end {
-            return btree_map::Range::default();
-        }
-        let first = self.nodes.range(..=start).next_back().map_or(start, |(&master, _)| master);
-        self.nodes.range(first..=end)
+        let spot = self.nodes.at_or_below(end);
+        Backward { nodes: &self.nodes, spot: spot.filter(|_| start <= end), at: None, start, end }
     }
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
         self.range(id, id).next()
@@ -237,7 +232,7 @@ impl Log {
     }
     /// ID of the first entry whose bytes are still there, deleted or not.
     pub fn first_held_id(&self) -> Option<StreamId> {
-        let (&master, node) = self.nodes.first_key_value()?;
+        let (master, node) = self.nodes.get(self.nodes.first()?);
         node.entry(master, node.first_place()?).map(|entry| entry.id)
     }
 }
@@ -264,7 +259,9 @@ fn find(node: &Node, master: StreamId, id: StreamId) -> Option<Place> {
 
 /// Entries in order.
 pub struct Forward<'a> {
-    nodes: btree_map::Range<'a, StreamId, Node>,
+    nodes: &'a Nodes,
+    /// The node that comes next.
+    spot: Option<Spot>,
     /// The node at hand and the next place in it.
     at: Option<(StreamId, &'a Node, Place)>,
     start: StreamId,
@@ -275,7 +272,9 @@ impl<'a> Iterator for Forward<'a> {
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             let Some((master, node, place)) = self.at else {
-                let (&master, node) = self.nodes.next()?;
+                let spot = self.spot?;
+                self.spot = self.nodes.next(spot);
+                let (master, node) = self.nodes.get(spot);
                 self.at = node.first_place().map(|place| (master, node, place));
                 continue;
             };
@@ -284,8 +283,7 @@ impl<'a> Iterator for Forward<'a> {
             match entry {
                 Some(entry) if entry.id > self.end => {
                     // The nodes behind lie behind the end, too.
-                    self.nodes = btree_map::Range::default();
-                    self.at = None;
+                    (self.spot, self.at) = (None, None);
                     return None;
                 }
                 Some(entry) if entry.id >= self.start && !entry.is_deleted => return Some(entry),
@@ -297,7 +295,8 @@ impl<'a> Iterator for Forward<'a> {
 
 /// Entries from the last to the first.
 pub struct Backward<'a> {
-    nodes: btree_map::Range<'a, StreamId, Node>,
+    nodes: &'a Nodes,
+    spot: Option<Spot>,
     at: Option<(StreamId, &'a Node, Place)>,
     start: StreamId,
     end: StreamId,
@@ -307,7 +306,9 @@ impl<'a> Iterator for Backward<'a> {
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             let Some((master, node, place)) = self.at else {
-                let (&master, node) = self.nodes.next_back()?;
+                let spot = self.spot?;
+                self.spot = self.nodes.previous(spot);
+                let (master, node) = self.nodes.get(spot);
                 self.at = node.last_place().map(|place| (master, node, place));
                 continue;
             };
@@ -315,8 +316,7 @@ impl<'a> Iterator for Backward<'a> {
             self.at = entry.and_then(|entry| entry.before(node)).map(|place| (master, node, place));
             match entry {
                 Some(entry) if entry.id < self.start => {
-                    self.nodes = btree_map::Range::default();
-                    self.at = None;
+                    (self.spot, self.at) = (None, None);
                     return None;
                 }
                 Some(entry) if entry.id <= self.end && !entry.is_deleted => return Some(entry),

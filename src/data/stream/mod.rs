@@ -5,6 +5,7 @@ mod group;
 mod id;
 mod log;
 mod node;
+mod nodes;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ pub use group::{Consumer, ConsumerNumber, Group, Groups, Pending};
 pub use id::{ID_TEXT_BYTES_MAX, StreamId};
 pub use log::{AppendError, Backward, Forward, Log, NodeLimits, Threshold, Trim};
 pub use node::{Entry, Node};
+pub use nodes::Nodes;
 
 #[derive(Clone, Debug, Default)]
 pub struct Stream {

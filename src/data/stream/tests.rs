@@ -151,7 +151,7 @@ proptest! {
         }
         // What a file would hold makes the same log again.
         let mut loaded = Log::default();
-        for (master, node) in log.nodes() {
+        for (master, node) in log.nodes().iter() {
             let pack = Listpack::from_bytes(node.listpack().as_bytes()).unwrap();
             prop_assert!(loaded.push_node(master, Node::from_listpack(pack, master).unwrap()));
         }
@@ -172,7 +172,7 @@ proptest! {
         if deleted && entries.len() > 1 {
             log.delete(StreamId::new(1, 1));
         }
-        let (master, node) = log.nodes().next().unwrap();
+        let (master, node) = log.nodes().iter().next().unwrap();
         let mut bytes = node.listpack().as_bytes().to_vec();
         *place.get_mut(&mut bytes) = byte;
         if let Some(node) = Listpack::from_bytes(&bytes).ok().and_then(|pack| Node::from_listpack(pack, master)) {
@@ -252,7 +252,7 @@ fn an_entry_takes_few_bytes() {
         let (id, hum) = (StreamId::new(1_700_000_000_000 + n / 400, n % 400), (n % 100).to_string());
         log.append(id, &["temp", "21.5", "hum", &hum], NodeLimits::default()).unwrap();
     }
-    let bytes: usize = log.nodes().map(|(_, node)| node.listpack().memory_bytes()).sum();
+    let bytes: usize = log.nodes().iter().map(|(_, node)| node.listpack().memory_bytes()).sum();
     assert_eq!(log.nodes().len(), 100);
     assert!(bytes <= 180_000, "{bytes} bytes for 10,000 entries");
 }
@@ -264,7 +264,7 @@ fn the_bytes_of_a_node_are_those_of_redis() {
     log.append(StreamId::new(5, 3), &["f", "ab"], NodeLimits::default()).unwrap();
     log.append(StreamId::new(6, 0), &["g", "x"], NodeLimits::default()).unwrap();
     log.delete(StreamId::new(5, 3));
-    let (_, node) = log.nodes().next().unwrap();
+    let (_, node) = log.nodes().iter().next().unwrap();
     let shown: Vec<String> = node
         .listpack()
         .iter()

@@ -34,6 +34,22 @@ fn layout(limits: &EncodingLimits) -> Layout {
 }
 
 impl List {
+    /// A list that will be long, perhaps: once it is filled, [`List::settle`] tells.
+    pub fn long(limits: &EncodingLimits) -> List {
+        List(Form::Quick(Box::new(Quicklist::new(layout(limits)))))
+    }
+
+    /// Makes a list that was made as a long one a listpack, if it is not too long for that.
+    pub fn settle(&mut self, limits: &EncodingLimits) {
+        if let Form::Quick(list) = &self.0
+            && let Some(bytes) = list.listpack_len()
+            && !NodeLimit::of(limits.list_listpack_size).is_exceeded(bytes, list.len())
+            && let Some(listpack) = list.to_listpack()
+        {
+            self.0 = Form::Packed(listpack);
+        }
+    }
+
     /// Makes ready for so many elements more, of so many bytes together.
     pub fn grow(&mut self, elements: usize, bytes: usize, limits: &EncodingLimits) {
         match &mut self.0 {

@@ -1,6 +1,5 @@
 //! Streams as values.
 use super::Stored;
-use crate::data::stream::Node;
 
 pub use crate::data::stream::Stream;
 
@@ -13,13 +12,11 @@ impl Stored for Stream {
     }
     fn memory_bytes(&self, samples: usize) -> usize {
         let nodes = self.log.nodes();
-        let (count, samples) = (nodes.len(), if samples == 0 { usize::MAX } else { samples });
-        let looked_at = count.min(samples);
-        let packs: usize = nodes.take(samples).map(|(_, node)| node.listpack().memory_bytes()).sum();
-        let groups: usize = self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes()).sum();
-        // The ordered map holds seven of eleven places on the average.
-        let map = count * (size_of::<crate::data::stream::StreamId>() + size_of::<Node>()) * 11 / 7;
-        packs * count / looked_at.max(1) + map + groups
+        let samples = if samples == 0 { usize::MAX } else { samples };
+        let looked_at = nodes.len().min(samples).max(1);
+        let packs = nodes.iter().take(samples).map(|(_, node)| node.listpack().memory_bytes());
+        let groups = self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes());
+        packs.sum::<usize>() * nodes.len() / looked_at + nodes.memory_bytes() + groups.sum::<usize>()
     }
     fn weight(&self) -> usize {
         let pending: usize = self.groups.values().map(|group| group.pending().len()).sum();

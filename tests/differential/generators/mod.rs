@@ -4,10 +4,14 @@ mod bitmaps;
 mod connection;
 mod expire;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
+mod sort;
+mod sorted_sets;
 mod streams;
 mod strings;
 
@@ -28,14 +32,18 @@ const fn exact(command: &'static str, make: fn(&mut Random) -> Vec<Argument>) ->
 
 const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
+    sort::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
+    sorted_sets::GENERATORS,
+    hashes::GENERATORS,
     geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
     lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
+    sets::GENERATORS,
     server::GENERATORS,
 ];
 
@@ -58,6 +66,15 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("CONFIG", "changes what later sequences see; the transcripts cover it"),
     ("DEBUG", "tells of each server's inside; the transcripts cover it"),
     ("HELLO", "tells each server's version; the transcripts cover it"),
+    ("HEXPIRE", "since 7.4"),
+    ("HEXPIREAT", "since 7.4"),
+    ("HEXPIRETIME", "since 7.4"),
+    ("HPERSIST", "since 7.4"),
+    ("HPEXPIRE", "since 7.4"),
+    ("HPEXPIREAT", "since 7.4"),
+    ("HPEXPIRETIME", "since 7.4"),
+    ("HPTTL", "since 7.4"),
+    ("HTTL", "since 7.4"),
     ("INFO", "tells of each server's inside; the transcripts cover it"),
     ("LATENCY", "measures"),
     ("LOLWUT", "random art"),
@@ -65,7 +82,9 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
+    ("SDIFFCARD", "since 8.10"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("SUNIONCARD", "since 8.10"),
     ("XGROUP HELP", "our own words; the transcripts cover it"),
     ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
     ("XINFO HELP", "our own words; the transcripts cover it"),

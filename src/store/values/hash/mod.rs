@@ -100,7 +100,7 @@ impl Hash {
     }
     /// One field, due or not, each as likely as the others. `None` if there is none.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<Field<'_>> {
-        let mut index = || (u128::from(random()) * self.len() as u128 >> 64) as usize;
+        let mut index = || ((u128::from(random()) * self.len() as u128) >> 64) as usize;
         match self {
             Hash::Packed(pairs) => pairs.nth(index()),
             Hash::PackedWithDeadlines(triples) => triples.nth(index()),
