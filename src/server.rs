@@ -13,7 +13,11 @@ use crate::{
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
-    commands::registry::{Registry, Renamed},
+    commands::{
+        redis_names::redis_names,
+        registry::{Registry, Renamed},
+        spec::CATEGORY_NAMES,
+    },
     config::{Config, Loaded, Renaming},
     log,
 };
@@ -36,6 +40,7 @@ impl std::fmt::Display for Fatal {
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
     let waiting_names = rename_commands(&renamed_commands)?;
+    let adopted = config.adopt_users(&users, &may_be_named).map_err(|error| Fatal(error.to_string()))?;
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
     if config.daemonize {
@@ -48,6 +53,9 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     greet(&config, file.is_some());
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    if adopted {
+        tracing::warn!("The password of 'user default' is in effect as requirepass, in place of any other");
+    }
     for name in waiting_names {
         tracing::warn!("rename-command of {name} is kept but not yet in effect: it waits for the command");
     }
@@ -61,7 +69,6 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
     }
     write_pid_file(&config);
-    adopt_password(&mut config, &users)?;
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
     let system = System::new();
     system.block_on(async { raise_curtain(board, tcp, unix) });
@@ -92,28 +99,11 @@ fn greet(config: &Config, has_file: bool) {
     }
     tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
 }
-/// `user default … >password`: users come later, but a file that asks for a password must not start an open server.
-///
-/// # Errors
-/// If the default user is protected in a way that cannot be kept yet.
-fn adopt_password(config: &mut Config, users: &[Vec<String>]) -> Result<(), Fatal> {
-    let default = |user: &&Vec<String>| user.first().is_some_and(|name| name == "default");
-    let rules: Vec<&String> = users.iter().filter(default).flatten().skip(1).collect();
-    if let Some(password) = rules.iter().filter_map(|rule| rule.strip_prefix('>')).next_back()
-        && config.requirepass.is_none()
-    {
-        tracing::warn!(
-            "The password of 'user default' is in effect as requirepass; its other rules wait for ACL"
-        );
-        config.requirepass = Some(password.to_string());
-    }
-    let is_protected =
-        |rule: &&&String| rule.starts_with('#') || ["off", "resetpass"].contains(&rule.as_str());
-    match rules.iter().find(is_protected) {
-        Some(rule) if config.requirepass.is_none() => Err(Fatal(format!(
-            "'user default' has the rule '{rule}', which waits for ACL: the server would be open. Set requirepass instead."
-        ))),
-        _ => Ok(()),
+/// Whether rules of users may name this command or (with `@`) this category.
+fn may_be_named(name: &str) -> bool {
+    match name.strip_prefix('@') {
+        Some(category) => CATEGORY_NAMES.iter().any(|known| known.eq_ignore_ascii_case(category)),
+        None => redis_names().any(|known| known.eq_ignore_ascii_case(name)),
     }
 }
 fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {

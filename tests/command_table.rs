@@ -1,5 +1,5 @@
 //! The facts of every implemented command against a table of Redis' facts (`data/commands.tsv`): arity, flags, ACL
-//! categories and key specifications, for Redis 7.4 and older.
+//! categories and key specifications, for Redis 7.4 and older, and for the later commands that are implemented.
 use callboard::commands::{
     Access,
     key_positions::LegacyRange,

@@ -235,6 +235,7 @@ fn random_command(rng: &mut fastrand::Rng, now_ms: i64) -> Vec<Vec<u8>> {
     let syntax = tokens(node.spec().syntax);
     write_sequence(&parse_sequence(&mut &syntax[..]), rng, now_ms, &mut words);
     count_fields(&mut words, node.spec().syntax);
+    count_keys(&mut words);
     words
 }
 /// Tells the true count of fields (or of fields with values) where a count is told.
@@ -242,6 +243,14 @@ fn count_fields(words: &mut [Vec<u8>], syntax: &str) {
     let width = if syntax.contains("field value") { 2 } else { 1 };
     if let Some(at) = words.iter().position(|word| word == b"FIELDS") {
         words[at + 1] = ((words.len() - at - 2) / width).to_string().into();
+    }
+}
+
+/// Tells the true count of keys where a count is told.
+fn count_keys(words: &mut [Vec<u8>]) {
+    if let Some(at) = words.iter().position(|word| word == b"numkeys") {
+        let count = words[at + 1..].iter().take_while(|word| word.starts_with(b"key:")).count();
+        words[at] = count.to_string().into();
     }
 }
 
@@ -319,9 +328,21 @@ fn write_sequence(parts: &[Part], rng: &mut fastrand::Rng, now_ms: i64, words: &
 /// An argument as its name in the syntax means it.
 fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
     match name {
-        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => {
-            format!("key:{}", rng.usize(..KEYS)).into()
-        }
+        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "dst"
+        | "src" => format!("key:{}", rng.usize(..KEYS)).into(),
+        "member" | "member1" | "member2" => format!("m{}", rng.usize(..FIELDS)).into(),
+        // Of members, not of scores.
+        "min" if rng.bool() => "-".into(),
+        "max" if rng.bool() => "+".into(),
+        "score" | "weight" | "min" | "max" => (rng.i64(-8..8) as f64 / 4.0).to_string().into(),
+        "longitude" | "latitude" => rng.i64(-80..80).to_string().into(),
+        "radius" | "width" | "height" => rng.i64(1..5000).to_string().into(),
+        // Counted when all is written.
+        "numkeys" => name.into(),
+        // Nobody waits long here.
+        "timeout" => "0.001".into(),
+        "pivot" => rng.u8(..).to_string().into(),
+        "index" | "stop" | "rank" | "limit" | "num-matches" | "len" => rng.i64(-3..20).to_string().into(),
         "value" => random_value(rng),
         "numfields" => "1".into(),
         "cursor" => "0".into(),

@@ -6,7 +6,7 @@ pub mod args;
 mod command;
 pub mod help;
 pub mod key_positions;
-mod redis_names;
+pub(crate) mod redis_names;
 pub mod registry;
 pub mod session;
 pub mod span;

@@ -13,6 +13,7 @@ use super::error::ConfigError;
 use super::parameter::{Directive, Parameter, Standing};
 use super::special::reason_of;
 use super::table::{Config, DIRECTIVES};
+use super::users::UserLine;
 use crate::data::quoting::split_args;
 
 /// What a start-up found.
@@ -24,8 +25,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// The parameters that were set, by their names in the order in which they were first set.
     pub set_by_user: Vec<&'static str>,
-    /// What `user` lines say, in order: the words after `user`.
-    pub users: Vec<Vec<String>>,
+    /// What `user` lines say, in order, for [`Config::adopt_users`].
+    pub users: Vec<UserLine>,
     /// What `rename-command` lines say, in order.
     pub renamed_commands: Vec<Renaming>,
     /// For the log: what was set and is not in effect (yet), one line each.
@@ -51,14 +52,14 @@ impl Renaming {
 
 /// Where a line stands.
 #[derive(Clone, Debug)]
-struct Place {
-    source: String,
-    number: usize,
-    line: String,
+pub(super) struct Place {
+    pub(super) source: String,
+    pub(super) number: usize,
+    pub(super) line: String,
 }
 
 impl Place {
-    fn wrong(&self, reason: String) -> ConfigError {
+    pub(super) fn wrong(&self, reason: String) -> ConfigError {
         let Place { source, number, line } = self.clone();
         ConfigError::Line { source, number, line, reason }
     }
@@ -117,7 +118,7 @@ struct Loader {
     config: Config,
     set: Vec<&'static Parameter>,
     directives: Vec<&'static Directive>,
-    users: Vec<Vec<String>>,
+    users: Vec<UserLine>,
     renamed_commands: Vec<Renaming>,
 }
 
@@ -196,8 +197,9 @@ impl Loader {
         }
         match (directive.name, values) {
             ("include", [pattern]) => self.include(pattern, depth),
-            ("user", words) => {
-                self.users.push(words.to_vec());
+            ("user", [name, rules @ ..]) => {
+                let (name, rules) = (name.clone(), rules.to_vec());
+                self.users.push(UserLine { name, rules, place: place.clone() });
                 Ok(())
             }
             ("rename-command", [name, new_name]) => {

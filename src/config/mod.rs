@@ -3,7 +3,7 @@
 //! `table.rs` declares all parameters once; everything else is a loop over that table:
 //! * `parameter.rs`: what a row says; the macro that makes the table and [`Config`] out of one declaration;
 //! * `setting.rs`, `choices.rs`, `special.rs`, `checks.rs`: how values are read, checked, shown and written, by type;
-//! * `arguments.rs`, `load.rs`: the command line and files at start;
+//! * `arguments.rs`, `load.rs`, `users.rs`: the command line, files and users at start;
 //! * `get.rs`, `set.rs`, `rewrite.rs`: `CONFIG GET`, `CONFIG SET`, `CONFIG REWRITE`.
 //!
 //! The module is synchronous and knows no actor. A [`Config`] is a snapshot: one writer posts a new one, and whoever
@@ -23,6 +23,7 @@ mod setting;
 mod special;
 mod table;
 mod text;
+mod users;
 
 pub use arguments::Invocation;
 pub use choices::*;
@@ -37,3 +38,4 @@ pub use special::{
     SavePoints,
 };
 pub use table::{Config, DIRECTIVES, TABLE};
+pub use users::UserLine;

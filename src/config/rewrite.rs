@@ -37,10 +37,25 @@ impl Config {
         for parameter in TABLE {
             draft.put_parameter(parameter, self, &default, rewriting.every_parameter);
         }
-        if let Some(users) = rewriting.users {
-            draft.put("user", users.iter().map(|user| (user.clone(), true)));
+        match rewriting.users {
+            Some(users) => draft.put("user", users.iter().map(|user| (user.clone(), true))),
+            None => draft.lines.iter_mut().for_each(|line| self.update_default_user(line)),
         }
         draft.finish()
+    }
+
+    /// A `user default` line overrules `requirepass`, so it must say what CONFIG SET has changed since.
+    fn update_default_user(&self, line: &mut String) {
+        let words = split_args(line.as_bytes()).unwrap_or_default();
+        let words: Vec<String> =
+            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        if let [user, name, rules @ ..] = &words[..]
+            && user.eq_ignore_ascii_case("user")
+            && name == "default"
+            && let Some(other) = self.other_default_user(rules)
+        {
+            *line = other;
+        }
     }
 
     /// Rewrites a file, or makes it if it is not there.

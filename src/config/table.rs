@@ -159,7 +159,8 @@ parameters! {
 
     // Memory
     "maxmemory" => maxmemory: u64 = "0", memory(0, ULONG).later(EVICTION);
-    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction", choice();
+    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction",
+        choice().later("eviction, and as yet only chooses between OBJECT IDLETIME and OBJECT FREQ");
     "maxmemory-samples" => maxmemory_samples: u32 = "5", integer(1, 64).later(EVICTION);
     "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = "10", integer(0, 100).later(EVICTION);
     "lfu-log-factor" => lfu_log_factor: u32 = "10", integer(0, INT);

@@ -37,6 +37,10 @@ impl Compare {
                 pairs.sort();
                 Value::Map(pairs)
             }
+            (Compare::Unordered, Value::Set(mut items)) => {
+                items.sort();
+                Value::Set(items)
+            }
             (Compare::Iteration, Value::Array(first)) => iterate(client, arguments, first),
             (_, reply) => reply,
         }
@@ -100,7 +104,7 @@ fn is_out_of_range(value: &Value) -> bool {
 }
 /// Whether these are encodings, ours and that of 7.0, of which 7.2 made the former from the latter.
 pub fn is_new_encoding(ours: &Value, theirs: &Value) -> bool {
-    let new = [("listpack", "quicklist")];
+    let new = [("listpack", "quicklist"), ("listpack", "hashtable")];
     new.iter().any(|(new, old)| *ours == Value::bulk(new) && *theirs == Value::bulk(old))
 }
 
@@ -152,7 +156,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         command: "OBJECT",
-        reason: "since 7.2 a small list is one listpack",
+        reason: "since 7.2 a small list, and a small set, is one listpack",
         applies: is_new_encoding,
         then: Then::GoOn,
     },
@@ -160,6 +164,15 @@ const KNOWN: &[Known] = &[
         command: "SCAN",
         reason: "since 7.4 a cursor is checked strictly",
         applies: |ours, theirs| *ours == Value::Error("ERR invalid cursor".into()) && !theirs.is_error(),
+        then: Then::GoOn,
+    },
+    Known {
+        command: "SSCAN",
+        reason: "since 7.4 a cursor is checked strictly, and NOVALUES is known",
+        applies: |ours, _| {
+            let refused = ["ERR invalid cursor", "ERR NOVALUES option can only be used in HSCAN"];
+            refused.iter().any(|refused| *ours == Value::Error((*refused).into()))
+        },
         then: Then::GoOn,
     },
     Known {

@@ -14,6 +14,10 @@ pub struct Step {
     compare: Compare,
 }
 
+/// Commands that cannot be compared with an argument more or less: PFSELFTEST computes for a second, random members differ,
+/// and 7.0 would reply as many of them as the largest integer says.
+const AS_MADE: &[&str] = &["PFSELFTEST", "SPOP", "SRANDMEMBER"];
+
 impl Step {
     pub fn random(random: &mut Random, generators: &[&'static Generator]) -> Step {
         let generator = random.pick(generators);
@@ -21,13 +25,11 @@ impl Step {
             generator.command.split(' ').map(|word| random.any_case(word)).collect();
         let words = arguments.len();
         arguments.extend((generator.make)(random));
+        // Another argument may be a timeout of an hour.
+        let as_made = AS_MADE.contains(&generator.command) || waits(generator.command);
         match random.below(60) {
-            // Without its argument PFSELFTEST computes for a second.
-            0 if arguments.len() > words && generator.command != "PFSELFTEST" => drop(arguments.pop()),
-            // Appended to these, it would be the timeout, and an hour is a value.
-            1 if !["BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"].contains(&generator.command) => {
-                arguments.push(random.value())
-            }
+            0 if arguments.len() > words && !as_made => drop(arguments.pop()),
+            1 if !as_made => arguments.push(random.value()),
             _ => {}
         }
         Step { arguments, compare: generator.compare }
@@ -36,6 +38,11 @@ impl Step {
     pub fn line(&self) -> String {
         line(&self.arguments)
     }
+}
+
+/// Whether a command may wait for a time that its arguments say.
+fn waits(command: &str) -> bool {
+    ["BL", "BR", "BZ"].iter().any(|beginning| command.starts_with(beginning))
 }
 
 pub struct Peers {
@@ -47,11 +54,10 @@ pub struct Peers {
 
 impl Peers {
     pub fn start() -> Peers {
-        let servers = [
-            Server::start(&ours(), &["--io-threads", "1"]),
-            Server::start(&ours(), &["--io-threads", "2"]),
-            Server::start(&redis_server(), &[]),
-        ];
+        // Streams of few entries have several nodes.
+        const OPTIONS: &[&str] = &["--stream-node-max-entries", "3"];
+        let ours_with = |threads| Server::start(&ours(), &[OPTIONS, &["--io-threads", threads]].concat());
+        let servers = [ours_with("1"), ours_with("2"), Server::start(&redis_server(), OPTIONS)];
         let [one, two, judge] = [0, 1, 2].map(|index: usize| servers[index].connect());
         Peers { _servers: servers, ours: [one, two], judge }
     }

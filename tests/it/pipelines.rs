@@ -135,24 +135,62 @@ fn one_who_floods_is_slowed() {
     }
 }
 
-/// One that does not even read: it is stopped, and keeps little.
+/// A client library may write a whole pipeline before it reads the first reply.
+#[test]
+fn one_may_write_everything_before_reading() {
+    const COUNT: usize = 300_000;
+    let value = "x".repeat(100);
+    let reply = format!("$100\r\n{value}\r\n").into_bytes();
+    for server in servers(&[]) {
+        let (mut client, mut watcher) = (server.connect(), server.connect());
+        assert_eq!(client.call(&["SET", "v", &value]), Value::ok());
+        client.send_raw(&encode(&["GET", "v"]).repeat(COUNT)).expect("the server takes it");
+        assert_eq!(watcher.call(&["PING"]), Value::Simple("PONG".into()));
+        let replies = client.read_some(COUNT * reply.len()).expect("all replies");
+        assert!(replies == reply.repeat(COUNT), "{}", difference(&replies, &reply.repeat(COUNT)));
+        assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
+    }
+}
+
+/// Sends without end until nothing more is taken; says how many bytes of memory that costs.
+fn flood(watcher: &mut Client, deaf: &mut Client, request: &[u8]) -> i64 {
+    let before = used_memory(watcher);
+    deaf.set_patience(Duration::from_secs(2));
+    let request = request.repeat(100_000);
+    let sent = (0..500).take_while(|_| deaf.send_raw(&request).is_ok()).count();
+    assert!(sent < 500, "sending without reading was not stopped");
+    let most = query_buffers(watcher).into_iter().max().expect("the watcher at least");
+    assert!(most <= 256 * 1024, "{most} bytes of requests are kept");
+    used_memory(watcher) - before
+}
+
+/// One that does not even read: it is stopped at 256 MiB of replies, and keeps little beyond.
 #[test]
 fn one_who_floods_and_never_reads_is_stopped() {
     for io_threads in ["1", "2"] {
         let server = Server::start(&ours(), &["--io-threads", io_threads]);
-        let mut watcher = server.connect();
-        let before = used_memory(&mut watcher);
-        let mut deaf = server.connect();
-        deaf.set_patience(Duration::from_secs(2));
-        let request = b"PING\r\n".repeat(100_000);
-        let sent = (0..500).take_while(|_| deaf.send_raw(&request).is_ok()).count();
-        assert!(sent < 500, "sending without reading was not stopped");
-        let most = query_buffers(&mut watcher).into_iter().max().expect("the watcher at least");
-        assert!(most <= 256 * 1024, "{most} bytes of requests are kept");
-        let kept = used_memory(&mut watcher) - before;
+        let (mut watcher, mut deaf) = (server.connect(), server.connect());
+        assert_eq!(watcher.call(&["SET", "v", &"x".repeat(8000)]), Value::ok());
+        let kept = flood(&mut watcher, &mut deaf, b"GET v\r\n");
+        assert!((250 << 20..280 << 20).contains(&kept), "{kept} bytes are kept for it");
+        // It changes its mind: what it asked is still answered, also what the server had not read yet.
+        let reply = format!("$8000\r\n{}\r\n", "x".repeat(8000)).into_bytes();
+        let piece = reply.repeat(100);
+        (0..400).for_each(|_| assert!(deaf.read_some(piece.len()).expect("replies") == piece));
+        drop(deaf);
+    }
+}
+
+/// One that has not even authenticated may keep much less.
+#[test]
+fn a_stranger_who_floods_and_never_reads_is_stopped_early() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--requirepass", "secret", "--io-threads", io_threads]);
+        let (mut watcher, mut deaf) = (server.connect(), server.connect());
+        assert_eq!(watcher.call(&["AUTH", "secret"]), Value::ok());
+        let kept = flood(&mut watcher, &mut deaf, b"GET v\r\n");
         assert!(kept < 2_000_000, "{kept} bytes are kept for it");
-        // It changes its mind: what it asked is still answered.
-        let piece = b"+PONG\r\n".repeat(1000);
+        let piece = b"-NOAUTH Authentication required.\r\n".repeat(1000);
         (0..100).for_each(|_| assert!(deaf.read_some(piece.len()).expect("replies") == piece));
     }
 }

@@ -417,6 +417,28 @@ fn combine() {
 }
 
 #[test]
+fn combine_with_plain_sets() {
+    transcript!(
+        r#"
+        ZADD a 1 x 2 y 3 7
+        SADD numbers 7 8
+        SADD words x 7 z
+        ZUNION 3 a numbers words WITHSCORES
+        ZUNION 2 numbers words WEIGHTS 2 3 WITHSCORES
+        ZINTER 2 a words WITHSCORES
+        ZINTER 3 words numbers a WEIGHTS 2 3 4 AGGREGATE MAX WITHSCORES
+        ZDIFF 2 a words WITHSCORES
+        ZDIFF 2 words a WITHSCORES
+        ZDIFF 2 words words
+        ZINTERCARD 2 numbers words
+        ZUNIONSTORE words 2 words a
+        TYPE words
+        ZRANGE words 0 -1 WITHSCORES
+        "#
+    );
+}
+
+#[test]
 fn combine_wrongly() {
     transcript!(
         r#"

@@ -138,7 +138,12 @@ impl Connection {
     /// Learns whether the batch in flight has been answered, and goes on with what was kept meanwhile.
     fn catch_up(&mut self) {
         // Busy, too, is a client that does not read the replies it has.
-        self.in_flight = self.desk.with_line(self.line, |line| line.may_resume()) != Some(true);
+        let is_stranger = self.session.must_authenticate();
+        let may_resume = self.desk.with_line(self.line, |line| {
+            line.is_stranger = is_stranger;
+            line.may_resume()
+        });
+        self.in_flight = may_resume != Some(true);
         if !self.in_flight && self.has_more() && !self.halted {
             let mut partial = std::mem::take(&mut self.partial);
             self.take_requests(&mut partial, true);

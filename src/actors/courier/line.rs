@@ -1,14 +1,12 @@
 //! The outgoing half of one client: its socket, what the socket did not take yet, and how much of that is allowed.
-use super::socket::WriteHalf;
+use super::{backlog::Backlog, socket::WriteHalf};
 use crate::{
     actors::connection::Connection,
     board::{Board, ClientRecord},
     resp::reply::Graft,
 };
 use actix::Addr;
-use bytes::{Buf, Bytes};
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -16,18 +14,24 @@ use std::{
 
 /// Slices given to one system call.
 const SLICES_MAX: usize = 64;
-/// While this many bytes wait to be written, the client's next requests wait too: a client that does not read its
-/// replies cannot make them grow by asking for more. Where `client-output-buffer-limit` sets a limit, it goes on to
-/// that instead: the operator wants such a client ended, not slowed down.
-const PENDING_BYTES_TO_RESUME: usize = 64 * 1024;
+/// When it has written so much at one go, a backlog lets others go first, bytes.
+const WRITE_BYTES_MAX: usize = 1024 * 1024;
+/// While this many bytes wait to be written, the client's next requests wait too. A client may write a long pipeline
+/// before it reads, so that is much; but one that never reads cannot make its replies grow beyond. Where
+/// `client-output-buffer-limit` sets a limit, it goes on to that instead: the operator wants such a client ended, not
+/// slowed down.
+const PENDING_BYTES_TO_RESUME: usize = 256 * 1024 * 1024;
+/// The same for a client that has not authenticated: whoever can connect must not cost much memory.
+const STRANGERS_PENDING_BYTES_TO_RESUME: usize = 64 * 1024;
 
 pub struct Line {
     pub client: u64,
     pub connection: Addr<Connection>,
     pub record: Arc<ClientRecord>,
     pub socket: Rc<WriteHalf>,
-    pending: VecDeque<Bytes>,
-    pending_bytes: usize,
+    pending: Backlog,
+    /// It has still to authenticate.
+    pub is_stranger: bool,
     /// A batch of this client is with the Keyspace or the Supervisor.
     pub in_flight: bool,
     /// The Connection has more, and wants to be told when it may go on.
@@ -64,8 +68,8 @@ impl Line {
             connection,
             record,
             socket: Rc::new(socket),
-            pending: VecDeque::new(),
-            pending_bytes: 0,
+            pending: Backlog::default(),
+            is_stranger: false,
             in_flight: false,
             wants_resume: false,
             closing: false,
@@ -76,7 +80,11 @@ impl Line {
     }
     /// Whether the client may ask for more now.
     pub fn may_resume(&self) -> bool {
-        let reads_well = self.pending_bytes < PENDING_BYTES_TO_RESUME || self.has_limit;
+        let most = match self.is_stranger {
+            true => STRANGERS_PENDING_BYTES_TO_RESUME,
+            false => PENDING_BYTES_TO_RESUME,
+        };
+        let reads_well = self.pending.len() < most || self.has_limit;
         !self.in_flight && reads_well && !self.closing
     }
     pub fn is_drained(&self) -> bool {
@@ -92,7 +100,7 @@ impl Line {
             return match self.write_through(bytes, board) {
                 Ok(written) if written == bytes.len() => Sent::All,
                 Ok(written) => {
-                    self.keep(Bytes::copy_from_slice(&bytes[written..]));
+                    self.pending.push(&bytes[written..]);
                     self.check_limit(board)
                 }
                 Err(_) => Sent::Broken,
@@ -101,26 +109,30 @@ impl Line {
         let mut from = 0;
         for graft in grafts {
             let at = graft.at - base;
-            self.keep(Bytes::copy_from_slice(&bytes[from..at]));
-            self.keep(graft.bytes.clone());
+            self.pending.push(&bytes[from..at]);
+            self.pending.push_shared(graft.bytes.clone());
             from = at;
         }
-        self.keep(Bytes::copy_from_slice(&bytes[from..]));
-        self.flush(board)
+        self.pending.push(&bytes[from..]);
+        // Who waits for the socket writes it then.
+        if self.waits_writable { self.check_limit(board) } else { self.flush(board) }
     }
-    /// Writes what is pending, as far as the socket takes it.
+    /// Writes what is pending, as far as the socket takes it and others need not wait for it.
     pub fn flush(&mut self, board: &Board) -> Sent {
+        let mut flushed = 0;
         while !self.pending.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut count = 0;
-            for (slice, bytes) in slices.iter_mut().zip(&self.pending) {
-                *slice = IoSlice::new(bytes);
-                count += 1;
+            if flushed >= WRITE_BYTES_MAX {
+                return self.check_limit(board);
             }
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.pending.slices(&mut slices);
             board.vitals.writes.fetch_add(1, Relaxed);
             match self.socket.try_write_vectored(&slices[..count]) {
                 Ok(0) => return Sent::Broken,
-                Ok(written) => self.forget(written),
+                Ok(written) => {
+                    self.pending.forget(written);
+                    flushed += written;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.check_limit(board),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Sent::Broken,
@@ -143,32 +155,15 @@ impl Line {
             result => result,
         }
     }
-    fn keep(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.pending_bytes += bytes.len();
-            self.pending.push_back(bytes);
-        }
-    }
-    fn forget(&mut self, mut written: usize) {
-        self.pending_bytes -= written;
-        while let Some(first) = self.pending.front_mut() {
-            if written < first.len() {
-                first.advance(written);
-                return;
-            }
-            written -= first.len();
-            self.pending.pop_front();
-        }
-    }
     fn post(&self) {
-        self.record.output_buffer_bytes.store(self.pending_bytes, Relaxed)
+        self.record.output_buffer_bytes.store(self.pending.len(), Relaxed)
     }
     /// `client-output-buffer-limit`: at once beyond the hard limit, after some seconds beyond the soft one.
     fn check_limit(&mut self, board: &Board) -> Sent {
         self.post();
         let limit = board.config.load().client_output_buffer_limit.normal;
         self.has_limit = limit.hard_bytes > 0 || limit.soft_bytes > 0;
-        let over = |bytes: u64| bytes > 0 && self.pending_bytes as u64 > bytes;
+        let over = |bytes: u64| bytes > 0 && self.pending.len() as u64 > bytes;
         let over_hard = over(limit.hard_bytes);
         let over_soft_too_long = if over(limit.soft_bytes) {
             let now_ms = crate::actors::now_ms();
@@ -185,7 +180,7 @@ impl Line {
             "Client id={} addr={} closed: its output buffer of {} bytes overcame the limit",
             self.client,
             self.record.address,
-            self.pending_bytes
+            self.pending.len()
         );
         board.vitals.output_buffer_limit_disconnections.fetch_add(1, Relaxed);
         Sent::Broken

@@ -5,6 +5,7 @@
 //! sockets and writes the replies itself, so a reply costs no message of its own.
 //!
 //! Connections and Courier share a thread and a [`Desk`]: the outbox between them is a plain queue.
+mod backlog;
 mod line;
 pub mod messages;
 pub mod socket;
@@ -293,7 +294,11 @@ impl Handler<Await> for Courier {
             (!std::mem::replace(&mut line.waits_writable, true)).then(|| line.socket.clone())
         });
         let Some(Some(socket)) = socket else { return };
-        let wait = async move { socket.writable().await };
+        let wait = async move {
+            // A socket that takes more at once leaves others their turn all the same.
+            tokio::task::yield_now().await;
+            socket.writable().await
+        };
         ctx.spawn(wait.into_actor(self).map(move |_, courier, _| courier.flush(id)));
     }
 }

@@ -308,6 +308,25 @@ impl Search {
         Ok(())
     }
 }
+
+/// A search whose options are wrong. That its key is no sorted set is told first.
+struct Refused {
+    key: Bytes,
+    error: CommandError,
+}
+impl Refused {
+    fn new(spec: &Spec, args: &mut Args, error: CommandError) -> Refused {
+        let index = spec.keys.iter().find(|key| key.flags & RO != 0).map(|key| key.begin);
+        let Some(Begin::Index(index)) = index else { unreachable!("every search reads a key") };
+        let key = args.request().share(index as usize).unwrap_or_default();
+        args.rest();
+        Refused { key, error }
+    }
+    fn answer(&self, view: &View) -> Outcome {
+        view.value::<SortedSet>(&self.key)?;
+        Err(self.error.clone())
+    }
+}
 fn to_bytes(member: Element) -> Bytes {
     Bytes::copy_from_slice(member.bytes(&mut itoa::Buffer::new()))
 }
@@ -344,12 +363,12 @@ const fn stored_behind(word: &'static str, from: i8) -> KeySpec {
 macro_rules! searches {
     ($($(#[$doc:meta])* $Name:ident: $kind:ident = $spec:expr, $parse:expr;)*) => {$(
         $(#[$doc])*
-        pub struct $Name(Search);
+        pub struct $Name(Result<Search, Refused>);
         impl Command for $Name {
             const SPEC: Spec = $spec;
             fn parse(args: &mut Args) -> Result<Self, CommandError> {
                 let parse: fn(&mut Args) -> Result<Search, CommandError> = $parse;
-                parse(args).map(Self)
+                Ok(Self(parse(args).map_err(|error| Refused::new(&Self::SPEC, args, error))))
             }
         }
         searches!(@$kind $Name);
@@ -357,14 +376,20 @@ macro_rules! searches {
     (@read $Name:ident) => {
         impl ReadCommand for $Name {
             fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
-                self.0.read(view, reply)
+                match &self.0 {
+                    Ok(search) => search.read(view, reply),
+                    Err(refused) => refused.answer(view),
+                }
             }
         }
     };
     (@write $Name:ident) => {
         impl WriteCommand for $Name {
             fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-                self.0.write(changes, reply)
+                match &self.0 {
+                    Ok(search) => search.write(changes, reply),
+                    Err(refused) => refused.answer(&changes.view()),
+                }
             }
         }
     };

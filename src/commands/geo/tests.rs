@@ -1,3 +1,4 @@
+//! Sessions at the prompt: places, distances and searches, with the answers that Redis gives.
 use crate::commands::testing::Prompt;
 
 const SICILY: &str = "GEOADD Sicily 13.361389 38.115556 Palermo 15.087269 37.502669 Catania";

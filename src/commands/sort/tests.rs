@@ -55,7 +55,6 @@ fn what_is_stored_is_a_list_and_nothing_stored_deletes() {
         ("SORT none STORE d", "0"),
         ("SORT l STORE l", "3"),
         ("LRANGE l 0 -1", r#"["1", "2", "3"]"#),
-        ("COMMAND GETKEYS SORT l STORE a GET STORE LIMIT 0 STORE STORE b", r#"["l", "b"]"#),
     ]);
     assert_eq!(prompt.events(), ["sortstore d", "del d", "sortstore l"]);
 }

@@ -46,7 +46,7 @@ impl Command for ZAdd {
         let key = args.bytes()?;
         let options = Options::parse(args);
         let count = args.remaining() / 2;
-        if count == 0 || args.remaining() % 2 != 0 {
+        if count == 0 || !args.remaining().is_multiple_of(2) {
             return Err(CommandError::Syntax);
         }
         let adding = options.check(count)?;

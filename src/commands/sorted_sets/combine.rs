@@ -10,10 +10,13 @@ use crate::{
     },
     data::{listpack::Element, number::parse_integer},
     resp::Reply,
-    store::{Changes, SortedSet, Stored, View},
+    store::{Changes, Set, SortedSet, Stored, View},
 };
 use bytes::Bytes;
 use hashbrown::HashMap;
+
+/// Members with their scores, in order.
+type Combined = Vec<(Name, f64)>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
@@ -95,7 +98,7 @@ impl Combination {
         Ok(Combination { keys, operation, options })
     }
     /// The members of the result with their scores, in order.
-    fn result(&self, view: &View) -> Result<(Vec<(Name, f64)>, &Options), CommandError> {
+    fn result(&self, view: &View) -> Result<(Combined, &Options), CommandError> {
         let mut sources = sources(view, &self.keys)?;
         let options = self.options.as_ref().map_err(CommandError::clone)?;
         sources.iter_mut().zip(&options.weights).for_each(|(source, weight)| source.weight = *weight);
@@ -180,14 +183,16 @@ struct Source<'a> {
 enum Value<'a> {
     Nothing,
     Scored(&'a SortedSet),
+    Plain(&'a Set),
 }
 fn sources<'a>(view: &View<'a>, keys: &[Bytes]) -> Result<Vec<Source<'a>>, CommandError> {
     let of = |key: &Bytes| {
         let value = match view.lookup(key) {
             None => Value::Nothing,
-            Some(entry) => match entry.value() {
-                Some(set) => Value::Scored(set),
-                None => return Err(CommandError::WrongType),
+            Some(entry) => match (entry.value(), entry.value()) {
+                (Some(set), _) => Value::Scored(set),
+                (_, Some(set)) => Value::Plain(set),
+                (None, None) => return Err(CommandError::WrongType),
             },
         };
         Ok(Source { value, weight: 1.0 })
@@ -199,23 +204,27 @@ impl<'a> Source<'a> {
         match self.value {
             Value::Nothing => 0,
             Value::Scored(set) => set.len(),
+            Value::Plain(set) => set.len(),
         }
     }
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self.value {
             Value::Nothing => None,
             Value::Scored(set) => set.score(member),
+            Value::Plain(set) => set.contains(member).then_some(1.0),
         }
     }
     fn items(&self) -> Box<dyn Iterator<Item = (Element<'a>, f64)> + 'a> {
         match self.value {
             Value::Nothing => Box::new(std::iter::empty()),
             Value::Scored(set) => Box::new(set.iter()),
+            Value::Plain(set) => Box::new(set.iter().map(|member| (member, 1.0))),
         }
     }
     fn is_same_as(&self, other: &Source) -> bool {
         match (self.value, other.value) {
             (Value::Scored(one), Value::Scored(other)) => std::ptr::eq(one, other),
+            (Value::Plain(one), Value::Plain(other)) => std::ptr::eq(one, other),
             _ => false,
         }
     }

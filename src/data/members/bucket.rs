@@ -156,6 +156,7 @@ impl Bucket {
         let (key, key_len) = match self.slots()[index].form() {
             Form::Empty => (start, len),
             Form::Eight | Form::Long => (start, len - ADDRESS_BYTES),
+            // SAFETY: as above: such an entry begins with its length.
             Form::Short => unsafe { (start.add(1), start.read().into()) },
         };
         // SAFETY: as above: the key ends inside the entry.
@@ -220,6 +221,7 @@ impl Bucket {
         let (parts, slot) = (self.parts(index), self.slots()[index]);
         // SAFETY: the slot says which of the two are addresses.
         let key = slot.has_long_key().then(|| unsafe { read_long(parts.key) });
+        // SAFETY: as above.
         let value = (slot.form() == Form::Long).then(|| unsafe { read_long(parts.value) });
         key.into_iter().chain(value)
     }
@@ -469,7 +471,7 @@ fn form_of(value: &[u8]) -> Form {
     match value.len() {
         0 => Form::Empty,
         ADDRESS_BYTES => Form::Eight,
-        ..=PACKED_BYTES_MAX => Form::Short,
+        length if length <= PACKED_BYTES_MAX => Form::Short,
         _ => Form::Long,
     }
 }

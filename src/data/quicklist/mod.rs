@@ -75,10 +75,7 @@ impl Quicklist {
 
     /// The only node as a listpack; none if there are more, or it is plain.
     pub fn to_listpack(&self) -> Option<Listpack> {
-        match self.only_run() {
-            Some(run) => Some(Listpack::from_elements(run.elements(), run.len())),
-            None => None,
-        }
+        self.only_run().map(|run| Listpack::from_elements(run.elements(), run.len()))
     }
 
     /// Bytes of the listpack that [`Quicklist::to_listpack`] would make.

@@ -29,6 +29,9 @@ impl Nodes {
     pub fn len(&self) -> usize {
         self.len
     }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
     pub fn get(&self, spot: Spot) -> (StreamId, &Node) {
         let (master, node) = &self.runs[spot.run][spot.index];
         (*master, node)
@@ -38,7 +41,7 @@ impl Nodes {
         (*master, node)
     }
     pub fn first(&self) -> Option<Spot> {
-        (self.len > 0).then_some(Spot { run: 0, index: 0 })
+        (!self.is_empty()).then_some(Spot { run: 0, index: 0 })
     }
     pub fn last(&self) -> Option<Spot> {
         let run = self.runs.len().checked_sub(1)?;

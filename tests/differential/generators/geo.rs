@@ -20,8 +20,8 @@ pub const GENERATORS: &[Generator] = &[
         }
         arguments
     }),
-    exact("GEOHASH", |r| asked(r)),
-    exact("GEOPOS", |r| asked(r)),
+    exact("GEOHASH", asked),
+    exact("GEOPOS", asked),
     exact("GEOSEARCH", |r| {
         let mut arguments = vec![r.key()];
         arguments.extend(shape(r));
@@ -45,7 +45,7 @@ pub const GENERATORS: &[Generator] = &[
         }
         arguments
     }),
-    exact("GEORADIUS_RO", |r| around(r)),
+    exact("GEORADIUS_RO", around),
     exact("GEORADIUSBYMEMBER", |r| {
         let mut arguments = around_member(r);
         if r.chance(30) {
@@ -54,7 +54,7 @@ pub const GENERATORS: &[Generator] = &[
         }
         arguments
     }),
-    exact("GEORADIUSBYMEMBER_RO", |r| around_member(r)),
+    exact("GEORADIUSBYMEMBER_RO", around_member),
 ];
 
 fn member(random: &mut Random) -> Argument {

@@ -9,6 +9,8 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod server;
+mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -30,6 +32,7 @@ const fn exact(command: &'static str, make: fn(&mut Random) -> Vec<Argument>) ->
 
 const FAMILIES: &[&[Generator]] = &[
     strings::GENERATORS,
+    sort::GENERATORS,
     bitmaps::GENERATORS,
     hyperloglog::GENERATORS,
     sorted_sets::GENERATORS,
@@ -40,6 +43,7 @@ const FAMILIES: &[&[Generator]] = &[
     lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
+    sets::GENERATORS,
     server::GENERATORS,
 ];
 
@@ -81,7 +85,9 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
+    ("SDIFFCARD", "since 8.10"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("SUNIONCARD", "since 8.10"),
     ("XGROUP HELP", "our own words; the transcripts cover it"),
     ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
     ("XINFO HELP", "our own words; the transcripts cover it"),

@@ -155,7 +155,6 @@ fn count(random: &mut Random) -> Vec<Argument> {
 fn trim(random: &mut Random) -> Vec<Argument> {
     let by_id = random.chance(40);
     let mut arguments = vec![random.any_case(if by_id { "MINID" } else { "MAXLEN" })];
-    // Approximately is exact with as few entries as this: whole nodes only, and there is one.
     arguments.extend(random.pick(&[None, None, Some(b"="), Some(b"~")]).map(|sign| sign.to_vec()));
     arguments.push(if by_id {
         id(random)
