@@ -37,6 +37,53 @@ const NOT_ADMITTED: i64 = 0;
 const DONE: i64 = 1;
 const DELETED: i64 = 2;
 
+/// A moment as a client gives it; it is fixed only when the command runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// ms, from now or from 1970.
+    ms: i64,
+    absolute: bool,
+}
+impl Time {
+    /// Takes a number of units.
+    ///
+    /// # Errors
+    /// If it is none, or not a time for a command of this name.
+    pub fn parse(
+        args: &mut Args,
+        unit_ms: i64,
+        absolute: bool,
+        command: &'static str,
+    ) -> Result<Time, CommandError> {
+        let number = args.integer()?;
+        if number < 0 {
+            return Err(CommandError::fixed("ERR invalid expire time, must be >= 0"));
+        }
+        let base_ms = if absolute { 0 } else { args.context().now_ms };
+        let ms = number.checked_mul(unit_ms).filter(|&ms| ms <= DEADLINE_MAX_MS - base_ms);
+        Ok(Time { ms: ms.ok_or(CommandError::InvalidExpire(command))?, absolute })
+    }
+    /// Takes `EX`, `PX`, `EXAT` or `PXAT` with its number, if one of them stands next.
+    ///
+    /// # Errors
+    /// As [`Time::parse`].
+    pub fn option(args: &mut Args, command: &'static str) -> Result<Option<Time>, CommandError> {
+        const UNITS: [(&str, (i64, bool)); 4] = [
+            ("EX", (SECOND_MS, false)),
+            ("PX", (MILLISECOND, false)),
+            ("EXAT", (SECOND_MS, true)),
+            ("PXAT", (MILLISECOND, true)),
+        ];
+        let unit = args.one_of(&UNITS);
+        unit.map(|(unit_ms, absolute)| Time::parse(args, unit_ms, absolute, command)).transpose()
+    }
+    /// ms since 1970.
+    pub fn at(self, now_ms: i64) -> i64 {
+        let base_ms = if self.absolute { 0 } else { now_ms };
+        base_ms.saturating_add(self.ms).min(DEADLINE_MAX_MS)
+    }
+}
+
 /// What the old deadline must be for a new one to be set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Condition {
@@ -81,8 +128,7 @@ pub fn tell(changes: &mut Changes, key: &[u8], at: i64, condition: Option<Condit
 
 pub struct SetDeadline<const UNIT_MS: i64, const ABSOLUTE: bool> {
     key: Bytes,
-    /// ms, from now or from 1970.
-    ms: i64,
+    time: Time,
     condition: Option<Condition>,
     names: Names,
 }
@@ -101,18 +147,6 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> SetDeadline<UNIT_MS, ABSOLUTE> {
             .since("7.4.0")
             .complexity("O(N)")
             .syntax(syntax)
-    }
-    fn base_ms(now_ms: i64) -> i64 {
-        if ABSOLUTE { 0 } else { now_ms }
-    }
-    fn parse_ms(args: &mut Args) -> Result<i64, CommandError> {
-        let number = args.integer()?;
-        if number < 0 {
-            return Err(CommandError::fixed("ERR invalid expire time, must be >= 0"));
-        }
-        let latest_ms = DEADLINE_MAX_MS - Self::base_ms(args.context().now_ms);
-        let ms = number.checked_mul(UNIT_MS).filter(|&ms| ms <= latest_ms);
-        ms.ok_or(CommandError::InvalidExpire(Self::NAME))
     }
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for SetDeadline<UNIT_MS, ABSOLUTE> {
@@ -136,16 +170,16 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for SetDeadline<UNIT_MS, 
         .summary("Lets fields of a hash expire at a moment given in milliseconds of Unix time."),
     };
     fn parse(args: &mut Args) -> Result<Self, CommandError> {
-        let (key, ms) = (args.bytes()?, Self::parse_ms(args)?);
+        let (key, time) = (args.bytes()?, Time::parse(args, UNIT_MS, ABSOLUTE, Self::NAME)?);
         let condition = args.one_of(&Condition::WORDS);
         counted(args, 1, "ERR Parameter `numFields` should be greater than 0")?;
-        Ok(SetDeadline { key, ms, condition, names: names(args)? })
+        Ok(SetDeadline { key, time, condition, names: names(args)? })
     }
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> WriteCommand for SetDeadline<UNIT_MS, ABSOLUTE> {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let SetDeadline { key, ms, condition, names } = self;
-        let at = Self::base_ms(changes.now_ms()).saturating_add(*ms).min(DEADLINE_MAX_MS);
+        let SetDeadline { key, time, condition, names } = self;
+        let at = time.at(changes.now_ms());
         let past = at <= changes.now_ms();
         // A field that is due and still there gets a new deadline as any other.
         let set = |hash: &mut Hash, name: &Bytes| {
@@ -169,14 +203,14 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> WriteCommand for SetDeadline<UNIT
             let those = names.iter().zip(&answers).filter(move |(_, is)| **is == answer);
             those.map(|(name, _)| &name[..]).collect::<Vec<_>>()
         };
-        self::note(changes, key, at, *condition, &with(DONE), &with(DELETED))?;
+        note(changes, key, at, *condition, &with(DONE), &with(DELETED))?;
         reply.array(answers.len());
         answers.iter().for_each(|&answer| reply.integer(answer));
         Ok(())
     }
 }
 /// Tells everyone that these fields got a deadline, and that those are deleted, because it has passed already.
-fn note(
+pub fn note(
     changes: &mut Changes,
     key: &[u8],
     at: i64,

@@ -13,10 +13,10 @@ use crate::{
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-type Pairs = SmallVec<[(Bytes, Bytes); 1]>;
+pub type Pairs = SmallVec<[(Bytes, Bytes); 1]>;
 
 /// All arguments that are left, as fields and values of a command of this name.
-fn pairs(args: &mut Args, command: &'static str) -> Result<Pairs, CommandError> {
+pub fn pairs(args: &mut Args, command: &'static str) -> Result<Pairs, CommandError> {
     if args.remaining() % 2 == 1 {
         return Err(CommandError::Arity(command.into()));
     }

@@ -3,6 +3,7 @@
 //! A field whose deadline has passed is hidden from whoever asks for it. Commands that write delete it first; those that
 //! read note it, and it is deleted behind them. What goes over all fields leaves out those that are due, and does not
 //! delete them: that is the timing wheel's work.
+mod both;
 mod counters;
 mod deadlines;
 mod fields;
@@ -45,6 +46,9 @@ pub static COMMANDS: &[Entry] = &[
     read::<deadlines::HExpireTime>(),
     read::<deadlines::HPExpireTime>(),
     write::<deadlines::HPersist>(),
+    write::<both::HGetEx>(),
+    write::<both::HSetEx>(),
+    write::<both::HGetDel>(),
 ];
 
 const fn spec(name: &'static str, arity: Arity) -> Spec {

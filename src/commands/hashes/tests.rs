@@ -256,3 +256,60 @@ fn an_error_makes_no_key() {
     assert!(prompt.stage.store.database(0).is_empty());
     assert_eq!(crate::store::Hash::default().len(), 0);
 }
+
+#[test]
+fn two_things_at_once() {
+    for mut prompt in both() {
+        for (line, reply, events, effects) in [
+            ("HGETDEL h FIELDS 2 a b", "[nil, nil]", "", ""),
+            ("HGETEX h EX 10 FIELDS 1 a", "[nil]", "", ""),
+            ("HSETEX h FXX FIELDS 1 a 1", "0", "", ""),
+            ("HSETEX h FIELDS 2 a 1 b 2", "1", "hset h", "HSETEX h FIELDS 2 a 1 b 2"),
+            ("HSETEX h FNX FIELDS 2 a 1 c 2", "0", "", ""),
+            ("HSETEX h FXX FIELDS 2 a 1 c 2", "0", "", ""),
+            (
+                "HSETEX h FNX EX 10 FIELDS 2 c 3 d 4",
+                "1",
+                "hset h, hexpire h",
+                "HSET h c 3 d 4 HPEXPIREAT h 1700000010000 FIELDS 2 c d",
+            ),
+            ("HSETEX h KEEPTTL FIELDS 1 c 5", "1", "hset h", "HSETEX h KEEPTTL FIELDS 1 c 5"),
+            ("HPTTL h FIELDS 4 a b c d", "[-1, -1, 10000, 10000]", "", ""),
+            ("HGETEX h FIELDS 3 a c x", "[\"1\", \"5\", nil]", "", ""),
+            (
+                "HGETEX h PX 5000 FIELDS 2 a x",
+                "[\"1\", nil]",
+                "hexpire h",
+                "HPEXPIREAT h 1700000005000 FIELDS 1 a",
+            ),
+            ("HGETEX h PERSIST FIELDS 2 a b", "[\"1\", \"2\"]", "hpersist h", "HPERSIST h FIELDS 2 a b"),
+            ("HGETEX h PERSIST FIELDS 2 a b", "[\"1\", \"2\"]", "", ""),
+            ("HSETEX h FIELDS 1 d 6", "1", "hset h", "HSETEX h FIELDS 1 d 6"),
+            ("HPTTL h FIELDS 4 a b c d", "[-1, -1, 10000, -1]", "", ""),
+            ("HGETEX h EXAT 1 FIELDS 1 d", "[\"6\"]", "hdel h", "HDEL h d"),
+            ("HSETEX h PXAT 1 FIELDS 2 c 7 x 8", "1", "hdel h", "HDEL h c"),
+            ("HGETDEL h FIELDS 3 a a x", "[\"1\", nil, nil]", "hdel h", "HDEL h a"),
+            ("HGETDEL h FIELDS 1 b", "[\"2\"]", "hdel h, del h", "HDEL h b"),
+            ("HSETEX h PXAT 1 FIELDS 1 a 1", "1", "", ""),
+            ("EXISTS h", "0", "", ""),
+            (
+                "HSETEX h EX 10 FIELDS 2 a 1",
+                "ERR The `numfields` parameter must match the number of arguments",
+                "",
+                "",
+            ),
+            (
+                "HGETEX h EX 10 PX 10 FIELDS 1 a",
+                "ERR Mandatory argument FIELDS is missing or not at the right position",
+                "",
+                "",
+            ),
+            ("HGETEX h EX -1 FIELDS 1 a", "ERR invalid expire time, must be >= 0", "", ""),
+            ("HSETEX h EX 9999999999999 FIELDS 1 a b", "ERR invalid expire time in 'hsetex' command", "", ""),
+        ] {
+            assert_eq!(prompt.ask(line), reply, "{line}");
+            assert_eq!(prompt.events().join(", "), events, "{line}");
+            assert_eq!(prompt.effects(), effects, "{line}");
+        }
+    }
+}

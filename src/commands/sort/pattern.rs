@@ -38,7 +38,7 @@ impl Pattern {
                 let key = [&text[..*star], element, &text[star + 1..*end]].concat();
                 let entry = view.lookup(&key);
                 match field {
-                    Some(field) => tell_field(view, entry, &text[field.clone()], tell),
+                    Some(field) => tell_field(view, &key, entry, &text[field.clone()], tell),
                     None => match entry.filter(|entry| entry.kind() == Kind::String) {
                         Some(entry) => tell(Some(entry.text().bytes(&mut itoa::Buffer::new()))),
                         None => tell(None),
@@ -49,9 +49,20 @@ impl Pattern {
     }
 }
 
-fn tell_field(view: &View, entry: Option<EntryRef>, name: &[u8], tell: &mut impl FnMut(Option<&[u8]>)) {
+fn tell_field(
+    view: &View,
+    key: &[u8],
+    entry: Option<EntryRef>,
+    name: &[u8],
+    tell: &mut impl FnMut(Option<&[u8]>),
+) {
     let hash = entry.and_then(|entry| entry.value::<Hash>());
-    match hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.now_ms())) {
+    match hash.and_then(|hash| hash.get(name)) {
+        // To be deleted: the effects must tell that it is gone before they tell of what was stored without it.
+        Some(field) if field.is_due(view.now_ms()) => {
+            view.note_due_fields(key, vec![Bytes::copy_from_slice(name)]);
+            tell(None)
+        }
         Some(field) => tell(Some(field.value.bytes(&mut itoa::Buffer::new()))),
         None => tell(None),
     }
