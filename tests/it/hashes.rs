@@ -453,7 +453,7 @@ fn wrong_deadlines() {
         HPERSIST h FIELDS 0 a ## since 7.4
         HPERSIST h FIELDS 2 a ## since 7.4
         HPERSIST absent FIELDS 2 a ## since 7.4
-        HTTL h FIELDS 1 a ## since 7.4
+        ~ HTTL h FIELDS 1 a ## since 7.4
         "#
     );
 }

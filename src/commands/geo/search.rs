@@ -312,6 +312,8 @@ impl Search {
 struct Refused {
     key: Bytes,
     member: Option<Bytes>,
+    /// What is wrong with the radius, which is looked at only if there is something to search in.
+    extent: Option<CommandError>,
     error: CommandError,
 }
 impl Refused {
@@ -322,19 +324,21 @@ impl Refused {
         args.rest();
         let word = |index| request.share(index).unwrap_or_default();
         // By its name, or behind the first option: that is looked at before what follows.
-        let member = match spec.name {
-            "GEORADIUSBYMEMBER" | "GEORADIUSBYMEMBER_RO" => Some(word(index + 1)),
-            _ => word(index + 1).eq_ignore_ascii_case(b"FROMMEMBER").then(|| word(index + 2)),
+        let (member, extent) = match spec.name {
+            "GEORADIUSBYMEMBER" | "GEORADIUSBYMEMBER_RO" => {
+                let extent = radius(&mut Args::new(request, index + 2, args.context()));
+                (Some(word(index + 1)), extent.err())
+            }
+            _ => (word(index + 1).eq_ignore_ascii_case(b"FROMMEMBER").then(|| word(index + 2)), None),
         };
-        Refused { key: word(index), member, error }
+        Refused { key: word(index), member, extent, error }
     }
     fn answer(&self, view: &View) -> Outcome {
-        if let (Some(set), Some(member)) = (view.value::<SortedSet>(&self.key)?, &self.member)
-            && place_of(set, member).is_none()
-        {
-            return Err(NO_MEMBER);
+        let Some(set) = view.value::<SortedSet>(&self.key)? else { return Err(self.error.clone()) };
+        match &self.member {
+            Some(member) if place_of(set, member).is_none() => Err(NO_MEMBER),
+            _ => Err(self.extent.as_ref().unwrap_or(&self.error).clone()),
         }
-        Err(self.error.clone())
     }
 }
 const NO_MEMBER: CommandError = CommandError::fixed("ERR could not decode requested zset member");
