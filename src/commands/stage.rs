@@ -6,7 +6,7 @@ use super::{
     Backstage, Caller, Progress, Task,
     error::CommandError,
     registry::{Node, Registry},
-    waiting::{Ticket, Waiter, Waiting},
+    waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
 };
 use crate::{
     board::{Board, Tally},
@@ -222,6 +222,21 @@ impl Stage {
             self.last = now;
             self.tally.called_in_a_row(command, calls, nanoseconds, failed);
         }
+    }
+    /// Those whose wait is over, with their replies. What they asked counts as a call from now on, whether it was served
+    /// or not.
+    pub fn take_served(&mut self) -> Vec<(Waiter, Reply)> {
+        self.settle_times();
+        let served = self.waiting.take_served();
+        for (waiter, _) in &served {
+            let Some(how) = waiter.ending else { continue };
+            let failed = how == Ending::Unblocked;
+            self.tally.called(waiter.node.index, 0, failed);
+            if failed {
+                count_error(&self.board, &UNBLOCKED);
+            }
+        }
+        served
     }
     /// The write context for what the server does by itself, or for one caller.
     pub fn changes(&mut self, caller: Caller) -> Changes<'_> {

@@ -51,7 +51,7 @@ impl Prompt {
     }
     /// The replies to clients that were blocked, since the last call, as `client: reply`.
     pub fn served(&mut self) -> Vec<String> {
-        let served = self.stage.waiting.take_served().into_iter();
+        let served = self.stage.take_served().into_iter();
         served
             .map(|(waiter, reply)| format!("{}: {}", waiter.caller.client, shorten(&whole(reply))))
             .collect()

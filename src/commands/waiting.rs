@@ -16,13 +16,15 @@ pub struct Waiter {
     pub request: Request,
     pub caller: Caller,
     pub patience: Patience,
+    /// Set when it ended without being served.
+    pub ending: Option<Ending>,
 }
 impl Waiter {
     /// `None` for a task that never waits.
     pub fn new(node: &'static Node, task: Task, request: Request, caller: Caller) -> Option<Waiter> {
         let Task::Blocking(blocking) = &task else { return None };
         let patience = blocking.its_patience();
-        Some(Waiter { node, task: Some(task), request, caller, patience })
+        Some(Waiter { node, task: Some(task), request, caller, patience, ending: None })
     }
     fn places(&self) -> impl Iterator<Item = (usize, Bytes)> {
         self.patience.keys.iter().map(|key| (self.caller.db, key.clone()))
@@ -37,6 +39,9 @@ pub enum Ending {
     /// An operator ends it by an error.
     Unblocked,
 }
+
+/// What a client is told whose wait an operator ends by an error.
+pub const UNBLOCKED: CommandError = CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 /// Clients in the order in which they came: their number in it is the *ticket*.
 pub type Ticket = u64;
@@ -99,11 +104,12 @@ impl Waiting {
     }
     /// Ends the wait of a client; false if it does not wait.
     pub fn end(&mut self, client: u64, how: Ending) -> bool {
-        let Some(waiter) = self.remove(client) else { return false };
+        let Some(mut waiter) = self.remove(client) else { return false };
+        waiter.ending = Some(how);
         let mut reply = Reply::new(waiter.caller.protocol);
         match (&waiter.task, how) {
             (Some(Task::Blocking(task)), Ending::TimeOver) => task.it_gives_up(&mut reply),
-            _ => reply.error(&CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
+            _ => reply.error(&UNBLOCKED),
         }
         self.served.push((waiter, reply));
         true

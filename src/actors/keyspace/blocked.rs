@@ -90,9 +90,9 @@ impl Keyspace {
         if !self.stage.waiting.has_served() {
             return;
         }
-        self.stage.settle_times();
+        let served = self.stage.take_served();
         self.post();
-        for (waiter, mut reply) in self.stage.waiting.take_served() {
+        for (waiter, mut reply) in served {
             let client = waiter.caller.client;
             let Some(seat) = self.blocked.seats.remove(&client) else { continue };
             self.blocked.stop(seat.alarm);

@@ -1,5 +1,9 @@
 //! Lists as a client meets them: encodings about their limits, events, effects, and the order of those who wait.
-use crate::{commands::testing::Prompt, config::Config};
+use crate::{
+    commands::{registry::Registry, testing::Prompt, waiting::Ending},
+    config::Config,
+    resp::Request,
+};
 
 #[test]
 fn several_elements_stand_as_they_were_added() {
@@ -158,4 +162,30 @@ fn a_key_of_another_type_wakes_nobody_and_a_wrong_destination_fails() {
     assert_eq!(prompt.ask("LRANGE l 0 -1"), r#"["a"]"#);
     assert_eq!(prompt.ask("RPUSH k a"), "1");
     assert_eq!(prompt.served(), [r#"1: ["k", "a"]"#]);
+}
+
+/// Who waits in vain has called the command all the same.
+#[test]
+fn a_wait_counts_as_one_call_when_it_is_over() {
+    let mut prompt = Prompt::new();
+    let node = Registry::get().resolve(&Request::from_args(&["BLPOP", "l", "0"])).expect("a command");
+    let counted = |prompt: &Prompt| {
+        let sums = prompt.stage.board.tallies.sums();
+        sums.get(node.index).map_or((0, 0), |tally| (tally.calls, tally.failed))
+    };
+    assert_eq!(prompt.ask_as(1, "BLPOP l 0"), "waits");
+    assert_eq!(counted(&prompt), (0, 0));
+    assert!(prompt.stage.waiting.end(1, Ending::TimeOver));
+    assert_eq!(prompt.served(), ["1: nil"]);
+    assert_eq!(counted(&prompt), (1, 0));
+
+    assert_eq!(prompt.ask_as(1, "BLPOP l 0"), "waits");
+    assert!(prompt.stage.waiting.end(1, Ending::Unblocked));
+    assert_eq!(prompt.served(), ["1: UNBLOCKED client unblocked via CLIENT UNBLOCK"]);
+    assert_eq!(counted(&prompt), (2, 1));
+
+    assert_eq!(prompt.ask_as(1, "BLPOP l 0"), "waits");
+    assert_eq!(prompt.ask("RPUSH l a"), "1");
+    assert_eq!(prompt.served(), [r#"1: ["l", "a"]"#]);
+    assert_eq!(counted(&prompt), (3, 1));
 }

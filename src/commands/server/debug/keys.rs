@@ -78,12 +78,19 @@ pub fn reply_table_statistics(backstage: &Backstage, database: usize, reply: &mu
     );
     reply.verbatim("txt", text.as_bytes());
 }
-/// No value holds a table yet.
-pub fn refuse_table_statistics(backstage: &Backstage, key: &[u8]) -> Outcome {
-    entry(backstage, key)?;
-    Err(CommandError::fixed(
-        "ERR The value stored at the specified key is not represented using an hash table",
-    ))
+/// About the hash table of a big set, hash or sorted set. It grows a bucket at a time: there is never a second table
+/// to which it is rehashed, so there is no other to tell of.
+pub fn reply_table_statistics_of_key(backstage: &Backstage, key: &[u8], reply: &mut Reply) -> Outcome {
+    let entry = entry(backstage, key)?;
+    let holds_table = matches!(entry.encoding(), "hashtable" | "skiplist");
+    let Some(object) = entry.object().filter(|_| holds_table) else {
+        return Err(CommandError::fixed(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        ));
+    };
+    let text = format!(" number of elements: {}\n value bytes: {}\n", object.len(), object.memory_bytes(0));
+    reply.verbatim("txt", text.as_bytes());
+    Ok(())
 }
 
 /// Keys `prefix:0`, `prefix:1` … with values `value:0` …, or of `size` bytes that begin so.

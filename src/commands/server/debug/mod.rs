@@ -185,7 +185,9 @@ impl Action {
             }
             Action::StringLengths(key) => return keys::reply_string_lengths(backstage, key, reply),
             Action::TableStatistics(database) => keys::reply_table_statistics(backstage, *database, reply),
-            Action::TableStatisticsOfKey(key) => return keys::refuse_table_statistics(backstage, key),
+            Action::TableStatisticsOfKey(key) => {
+                return keys::reply_table_statistics_of_key(backstage, key, reply);
+            }
             Action::Populate(populate) => {
                 populate.run(&mut backstage.changes);
                 reply.ok();

@@ -107,6 +107,32 @@ fn how_values_are_held() {
     assert!(client.say("DEBUG HTSTATS 1").contains("No stats available for empty dictionaries\n"));
 }
 
+/// Values in a compact encoding have no table, whatever their kind; those past their thresholds have one.
+#[test]
+fn tables_of_values() {
+    let no_table = "-ERR The value stored at the specified key is not represented using an hash table ";
+    let mut client = client();
+    client.check(&[
+        ("SET string x", "+OK "),
+        ("DEBUG HTSTATS-KEY string", no_table),
+        ("RPUSH list a", ":1 "),
+        ("DEBUG HTSTATS-KEY list", no_table),
+    ]);
+    let long = "x".repeat(65);
+    let growing = [("SADD", "set", ""), ("HSET", "hash", "value"), ("ZADD", "ranked", "1")];
+    for (command, key, value) in growing {
+        for (member, has_table) in [("short", false), (&long, true)] {
+            let pair = if command == "ZADD" { [value, member] } else { [member, value] };
+            client.check(&[(&format!("{command} {key} {}", pair.join(" ")), ":1 ")]);
+            let shown = client.say(&format!("DEBUG HTSTATS-KEY {key} FULL"));
+            match has_table {
+                true => assert!(shown.contains(" number of elements: 2\n"), "{shown}"),
+                false => assert_eq!(shown, no_table),
+            }
+        }
+    }
+}
+
 #[test]
 fn keys_are_made_but_not_told() {
     let mut client = client();
