@@ -208,7 +208,11 @@ impl Cell {
     /// The cell next to it, so many to the east and to the north; around the globe, and over the poles.
     fn neighbor(self, (east, north): (i8, i8)) -> Cell {
         let mask = ((1_u64 << self.steps) - 1) as u32;
-        let moved = |offset: u32, by: i8| offset.wrapping_add_signed(by as i32) & mask;
+        // The upper edges have a number of their own behind the last cell, which stays as it is if nothing moves.
+        let moved = |offset: u32, by: i8| match by {
+            0 => offset,
+            _ => offset.wrapping_add_signed(by as i32) & mask,
+        };
         let (x, y) = (moved(gather(self.bits >> 1), east), moved(gather(self.bits), north));
         Cell { bits: spread(x) << 1 | spread(y), steps: self.steps }
     }
@@ -303,6 +307,17 @@ mod tests {
         assert_eq!(format!("{:.4}", palermo.distance_meters(catania)), "166274.1516");
         assert_eq!(&palermo.to_text(), b"sqc8b49rny0");
         assert_eq!(&catania.to_text(), b"sqdtr74hyu0");
+        for (longitude, latitude) in
+            [(10.0, LATITUDE_MAX), (180.0, 10.0), (180.0, LATITUDE_MAX), (-180.0, 1.0)]
+        {
+            let center = Place::new(longitude, latitude).unwrap();
+            let shape = Shape {
+                center: Place::from_bits(center.to_bits()),
+                extent: Extent::Radius { meters: 1000.0 },
+            };
+            let ranges = shape.ranges();
+            assert!(ranges.iter().any(|range| (range.0..range.1).contains(&center.to_bits())), "{center:?}");
+        }
         assert_eq!(Place::new(180.1, 0.0), None);
         assert_eq!(Place::new(0.0, 85.06), None);
     }

@@ -265,3 +265,77 @@ fn half_closed_clients_may_read_late() {
         assert_eq!(client.read_to_end().expect("the rest"), b"+PONG\r\n");
     }
 }
+
+/// Whatever ends a client that does not read, its socket is closed: a descriptor that stays open takes the place of
+/// another client.
+#[test]
+fn who_is_ended_while_not_reading_holds_no_descriptor() {
+    for server in servers(&[]) {
+        let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+        let mut operator = server.connect();
+        operator.call(&["SET", "big", &"v".repeat(1 << 20)]);
+        let before = descriptors();
+        let mut deaf: Vec<Client> = (0..10).map(|_| server.connect()).collect();
+        for client in &mut deaf {
+            (0..20).for_each(|_| client.send(&["GET", "big"]));
+        }
+        // All of them have begun to be answered.
+        while operator.call(&["CLIENT", "LIST"]).text().matches("oll=0").count() > 1 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(operator.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]), Value::Integer(10));
+        for _ in 0..500 {
+            if descriptors() == before {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(descriptors(), before);
+    }
+}
+
+/// Who waits and has sent much behind that is read on: nothing is given to who is gone.
+#[test]
+fn who_goes_while_blocked_is_noticed_whatever_it_sent_behind() {
+    for server in servers(&[]) {
+        let mut other = server.connect();
+        let mut blocked = server.connect();
+        let mut request = encode(&["BLPOP", "queue", "0"]);
+        (0..300).for_each(|_| request.extend(encode(&["SET", "x", &"v".repeat(1000)])));
+        blocked.send_raw(&request).unwrap();
+        let waiting = |other: &mut Client, count: &str| {
+            while !other.call(&["INFO", "clients"]).text().contains(&format!("blocked_clients:{count}\r\n")) {
+                thread::sleep(Duration::from_millis(10));
+            }
+        };
+        waiting(&mut other, "1");
+        drop(blocked);
+        waiting(&mut other, "0");
+        assert_eq!(other.call(&["RPUSH", "queue", "job"]), Value::Integer(1));
+        assert_eq!(other.call(&["LLEN", "queue"]), Value::Integer(1));
+    }
+}
+
+/// A large value is kept where it was read, with little room beside it; and a large reply leaves none behind.
+#[test]
+fn large_values_and_replies_hold_no_more_than_they_need() {
+    for server in servers(&[]) {
+        let mut client = server.connect();
+        for bytes in [1_100_000, 3_000_000, 5_000_000, 20_000_000] {
+            // What the first such request makes for good is not counted.
+            client.call(&["SET", "k", &"v".repeat(bytes)]);
+            client.call(&["FLUSHALL", "SYNC"]);
+            let before = used_memory(&mut client);
+            client.call(&["SET", "k", &"v".repeat(bytes)]);
+            client.call(&["PING"]);
+            let held = used_memory(&mut client).saturating_sub(before) as usize;
+            assert!(held < bytes + bytes / 10 + 200_000, "{held} bytes for {bytes}");
+        }
+        client.call(&["FLUSHALL", "SYNC"]);
+        let before = used_memory(&mut client);
+        client.call(&["SADD", "s", "a", "b"]);
+        client.call(&["SRANDMEMBER", "s", "-1000000"]);
+        client.call(&["PING"]);
+        assert!(used_memory(&mut client) < before + 2_000_000);
+    }
+}

@@ -117,7 +117,11 @@ impl Connection {
         loop {
             self.catch_up();
             let waits = self.in_flight || self.postponed.is_some();
-            if self.halted || (waits && self.partial.len() >= READ_AHEAD_BYTES) {
+            // Who is blocked is read on, up to the limit of the query buffer: its end must be noticed, or it would be
+            // given what another could have had.
+            let is_full =
+                self.partial.len() >= READ_AHEAD_BYTES && !self.session.record.blocked.load(Relaxed);
+            if self.halted || (waits && is_full) {
                 self.ask_to_resume();
                 return Poll::Pending;
             }
@@ -168,7 +172,11 @@ impl Connection {
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
         if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
             if self.partial.capacity() == self.partial.len() {
-                self.partial.reserve(self.room_bytes(self.partial.len()));
+                // Of just this size: a value may be kept where it lies, with all the room there is.
+                let mut larger =
+                    BytesMut::with_capacity(self.partial.len() + self.room_bytes(self.partial.len()));
+                larger.extend_from_slice(&self.partial);
+                self.partial = larger;
             }
             return self.socket.poll_read(&mut self.partial, task);
         }

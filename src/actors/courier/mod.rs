@@ -38,6 +38,8 @@ const STEPS_MAX: usize = 64;
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Size of the buffer that all Connections of the arbiter read into, bytes.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// A buffer of replies that is larger is not kept for the next ones.
+const SPARE_BYTES_MAX: usize = 1024 * 1024;
 /// A read is tried only into at least this much room, bytes.
 const READ_ROOM_BYTES_MIN: usize = 16 * 1024;
 
@@ -149,6 +151,8 @@ impl Desk {
         let mut lines = self.lines.borrow_mut();
         if lines.get(id.slot).is_some_and(|line| line.client == id.client) {
             let line = lines.remove(id.slot);
+            // What waits for the socket to take more holds it open otherwise, for as long as the peer does not read.
+            line.socket.shut_down();
             // It may be blocked: nothing must be given to who is gone.
             if line.in_flight {
                 self.keyspace.do_send(Gone { client: id.client });
@@ -254,6 +258,9 @@ impl Handler<Replies> for Courier {
             self.desk.send(line, &replies.bytes[start..end], &replies.grafts[grafted..grafts_end], start);
             if settles {
                 self.desk.settle(line);
+            } else {
+                // It is blocked, and must be read on.
+                self.desk.resume(line);
             }
             (start, grafted) = (end, grafts_end);
         }
@@ -261,7 +268,9 @@ impl Handler<Replies> for Courier {
             spent.clear();
             self.desk.spare_batch.replace(Some(spent));
         }
-        self.desk.spare_bytes.replace(Some(replies.bytes));
+        // The room of an enormous reply is given back.
+        let spare = (replies.bytes.capacity() <= SPARE_BYTES_MAX).then_some(replies.bytes);
+        self.desk.spare_bytes.replace(spare);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Sockets, TCP or Unix, as two halves: the Connection reads, the Courier writes.
 use bytes::BytesMut;
+use socket2::SockRef;
 use std::{
     io::{self, IoSlice},
+    net::Shutdown,
     os::fd::AsRawFd,
     pin::Pin,
     task::{Context, Poll},
@@ -99,6 +101,14 @@ impl WriteHalf {
             WriteHalf::Tcp(half) => half.try_write_vectored(slices),
             WriteHalf::Unix(half) => half.try_write_vectored(slices),
         }
+    }
+    /// Ends the connection both ways, whoever still holds a part of it.
+    pub fn shut_down(&self) {
+        // It fails where the peer was faster.
+        let _ = match self {
+            WriteHalf::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+            WriteHalf::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+        };
     }
     /// Waits until the socket takes more.
     ///

@@ -1,6 +1,6 @@
 //! Turns that wait for the end of CLIENT PAUSE, in the order in which they came.
 use crate::{
-    actors::courier::messages::{Batch, Replies, Step, Turn},
+    actors::courier::messages::{Batch, LineId, Replies, Step, Turn},
     board::{Board, ClientRecord},
 };
 use actix::Recipient;
@@ -13,24 +13,25 @@ pub struct Held {
     clients: Vec<Arc<ClientRecord>>,
 }
 impl Held {
-    /// Takes the turns for which `waits` is true out of `batch`; true if there was one.
+    /// Takes the turns for which `waits` is true out of `batch`; tells whose they are.
     pub fn take_from(
         &mut self,
         batch: &mut Batch,
         reply_to: &Recipient<Replies>,
         board: &Board,
         waits: impl Fn(&[Step]) -> bool,
-    ) -> bool {
+    ) -> Vec<LineId> {
         let held = split_off(batch, |_, steps| waits(steps));
         if held.is_empty() {
-            return false;
+            return Vec::new();
         }
         for client in held.turns.iter().filter_map(|turn| board.roster.get(turn.line.client)) {
             board.block(&client);
             self.clients.push(client);
         }
+        let lines = held.turns.iter().map(|turn| turn.line).collect();
         self.batches.push((reply_to.clone(), held));
-        true
+        lines
     }
     /// All that wait, to be run now. What clients wanted who have gone is dropped: they will never know whether it
     /// was done, and may have done it elsewhere.

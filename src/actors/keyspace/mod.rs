@@ -9,7 +9,7 @@ mod held;
 
 use crate::{
     actors::{
-        courier::messages::{Batch, End, Replies, Run, Step},
+        courier::messages::{Batch, End, LineId, Replies, Run, Step},
         expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
         now_ms,
     },
@@ -189,12 +189,13 @@ impl Handler<Execute> for Keyspace {
         let Execute { mut batch, reply_to, spent_bytes } = message;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
+        let mut ends = Vec::with_capacity(batch.turns.len());
         if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
-            self.hold(&mut batch, &reply_to, scope, until_ms);
+            let held = self.hold(&mut batch, &reply_to, scope, until_ms);
+            ends.extend(held.into_iter().map(|line| End { line, at: 0, settles: false }));
         }
         self.prefetch(&batch.steps);
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
-        let mut ends = Vec::with_capacity(batch.turns.len());
         let mut steps = batch.steps.iter_mut();
         let mut done = 0;
         for turn in &batch.turns {
@@ -312,20 +313,26 @@ impl Handler<Flush> for Keyspace {
 }
 
 impl Keyspace {
-    /// Takes the turns that must wait for the end of a pause out of the batch.
-    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, scope: PauseScope, until_ms: i64) {
+    /// Takes the turns that must wait for the end of a pause out of the batch, and tells whose they are.
+    fn hold(
+        &mut self,
+        batch: &mut Batch,
+        reply_to: &Recipient<Replies>,
+        scope: PauseScope,
+        until_ms: i64,
+    ) -> Vec<LineId> {
         let writes = |step: &Step| {
             let Step::Run(run) = step else { return false };
             run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
         };
         // Commands in general wait at their Connections; here come those that were under way when the pause began.
         let waits = |steps: &[Step]| scope == PauseScope::All || steps.iter().any(writes);
-        if self.held.take_from(batch, reply_to, &self.stage.board, waits)
-            && self.pause_end_asked_ms != until_ms
-        {
+        let held = self.held.take_from(batch, reply_to, &self.stage.board, waits);
+        if !held.is_empty() && self.pause_end_asked_ms != until_ms {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
         }
+        held
     }
 }
 
