@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Compares what keys cost in memory, and how long the slowest writes take while the data grows.
+"""Compares what keys and parts of large values cost in memory, and how long the slowest writes take while the data grows.
 
-For each shape of key: the growth of used_memory per key, in bytes. The number of keys matters: a hash table that
+For each shape: the growth of used_memory per key or part, in bytes. The number of keys matters: a hash table that
 doubles is half empty just after it did, and full just before. The default, a million, is kind to such tables, as
 it almost fills 2^20 places.
 
 For growth: three times as many keys are set, 20 in a batch, by one client that waits for each batch. The slowest
 batches show what growing costs in pauses.
 """
+import random
 import time
 
 from servers import Client, Server, arguments, contestants, encode, load, percentile, ratio, table
@@ -22,12 +23,22 @@ EMPTY_SECONDS_MAX = 60
 def shapes(count):
     """Name, and the requests that make `count` such keys."""
     value = b"v" * 32
+    chance = random.Random(1)
     numbered = [b"key:%012d" % number for number in range(count)]
     return {
         "16-byte key, 32-byte value": (encode("SET", key, value) for key in numbered),
         "the same with a deadline": (encode("SET", key, value, "EX", 1_000_000) for key in numbered),
         "16-byte key, integer": (encode("SET", key, index * 7919) for index, key in enumerate(numbered)),
         "16-byte key, 200-byte value": (encode("SET", key, value * 6 + b"v" * 8) for key in numbered),
+        "16-byte field, 32-byte value of one hash": (encode("HSET", "h", field, value) for field in numbered),
+        "16-byte member of one set": (encode("SADD", "s", member) for member in numbered),
+        "16-byte member of one sorted set": (
+            encode("ZADD", "z", chance.random(), member) for member in numbered
+        ),
+        "16-byte element of one list": (encode("RPUSH", "l", element) for element in numbered),
+        "entry of two fields of one stream": (
+            encode("XADD", "x", "*", "temp", "21.5", "hum", index % 100) for index in range(count)
+        ),
     }
 
 
@@ -56,6 +67,11 @@ def sizes(client, count):
         before = used(client)
         load(client, requests)
         found[f"bytes: {shape}"] = (used(client) - before) / count
+    empty(client)
+    load(client, shapes(count)["16-byte member of one sorted set"])
+    began = time.perf_counter()
+    client.ask("DEL", "z")
+    found["ms: DEL of that sorted set"] = (time.perf_counter() - began) * 1e3
     empty(client)
     return found
 
