@@ -126,8 +126,20 @@ pub fn tell(changes: &mut Changes, key: &[u8], at: i64, condition: Option<Condit
     changes.rewrite(&words);
 }
 
+/// What was asked of a key; or what is wrong with it, which is told only if the key holds no value of another type.
+type Asked<T> = Result<T, CommandError>;
+fn asked<T>(args: &mut Args, parse: impl FnOnce(&mut Args) -> Asked<T>) -> Asked<T> {
+    let asked = parse(args);
+    // All that is left is wrong, too.
+    args.rest();
+    asked
+}
+
 pub struct SetDeadline<const UNIT_MS: i64, const ABSOLUTE: bool> {
     key: Bytes,
+    order: Asked<Order>,
+}
+struct Order {
     time: Time,
     condition: Option<Condition>,
     names: Names,
@@ -170,15 +182,26 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for SetDeadline<UNIT_MS, 
         .summary("Lets fields of a hash expire at a moment given in milliseconds of Unix time."),
     };
     fn parse(args: &mut Args) -> Result<Self, CommandError> {
-        let (key, time) = (args.bytes()?, Time::parse(args, UNIT_MS, ABSOLUTE, Self::NAME)?);
-        let condition = args.one_of(&Condition::WORDS);
-        counted(args, 1, "ERR Parameter `numFields` should be greater than 0")?;
-        Ok(SetDeadline { key, time, condition, names: names(args)? })
+        let key = args.bytes()?;
+        let order = asked(args, |args| {
+            let time = Time::parse(args, UNIT_MS, ABSOLUTE, Self::NAME)?;
+            let condition = args.one_of(&Condition::WORDS);
+            counted(args, 1, "ERR Parameter `numFields` should be greater than 0")?;
+            Ok(Order { time, condition, names: names(args)? })
+        });
+        Ok(SetDeadline { key, order })
     }
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> WriteCommand for SetDeadline<UNIT_MS, ABSOLUTE> {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let SetDeadline { key, time, condition, names } = self;
+        let SetDeadline { key, order } = self;
+        let Order { time, condition, names } = match order {
+            Ok(order) => order,
+            Err(error) => {
+                changes.source_value::<Hash>(key)?;
+                return Err(error.clone());
+            }
+        };
         let at = time.at(changes.now_ms());
         let past = at <= changes.now_ms();
         // A field that is due and still there gets a new deadline as any other.
@@ -234,7 +257,7 @@ pub fn note(
 
 pub struct GetDeadline<const UNIT_MS: i64, const ABSOLUTE: bool> {
     key: Bytes,
-    names: Names,
+    names: Asked<Names>,
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> GetDeadline<UNIT_MS, ABSOLUTE> {
     const fn named(name: &'static str) -> Spec {
@@ -261,16 +284,16 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for GetDeadline<UNIT_MS, 
     };
     fn parse(args: &mut Args) -> Result<Self, CommandError> {
         let key = args.bytes()?;
-        counted(args, 1, "ERR Number of fields must be a positive integer")?;
-        Ok(GetDeadline { key, names: names(args)? })
+        Ok(GetDeadline { key, names: asked(args, counted_names) })
     }
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> ReadCommand for GetDeadline<UNIT_MS, ABSOLUTE> {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
         let hash = view.value::<Hash>(&self.key)?;
+        let names = self.names.as_ref().map_err(CommandError::clone)?;
         let base_ms = if ABSOLUTE { 0 } else { view.now_ms() };
-        reply.array(self.names.len());
-        for name in &self.names {
+        reply.array(names.len());
+        for name in names {
             let field = hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.now_ms()));
             reply.integer(match field.map(|field| field.deadline) {
                 None => NO_FIELD,
@@ -283,9 +306,15 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> ReadCommand for GetDeadline<UNIT_
     }
 }
 
+/// Takes `FIELDS`, a count and the names.
+fn counted_names(args: &mut Args) -> Asked<Names> {
+    counted(args, 1, "ERR Number of fields must be a positive integer")?;
+    names(args)
+}
+
 pub struct HPersist {
     key: Bytes,
-    names: Names,
+    names: Asked<Names>,
 }
 impl Command for HPersist {
     const SPEC: Spec = spec("HPERSIST", AtLeast(5))
@@ -297,13 +326,19 @@ impl Command for HPersist {
         .summary("Takes the deadlines of fields of a hash away.");
     fn parse(args: &mut Args) -> Result<HPersist, CommandError> {
         let key = args.bytes()?;
-        counted(args, 1, "ERR Number of fields must be a positive integer")?;
-        Ok(HPersist { key, names: names(args)? })
+        Ok(HPersist { key, names: asked(args, counted_names) })
     }
 }
 impl WriteCommand for HPersist {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let HPersist { key, names } = self;
+        let names = match names {
+            Ok(names) => names,
+            Err(error) => {
+                changes.source_value::<Hash>(key)?;
+                return Err(error.clone());
+            }
+        };
         let now_ms = changes.now_ms();
         let persist = |hash: &mut Hash, name: &Bytes| match hash.get(name) {
             Some(field) if field.is_due(now_ms) => NO_FIELD,

@@ -313,3 +313,18 @@ fn two_things_at_once() {
         }
     }
 }
+
+#[test]
+fn another_type_is_told_before_what_is_wrong_with_the_arguments() {
+    const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    Prompt::new().check(&[
+        ("SET k x", "OK"),
+        ("HEXPIRE k abc FIELDS 1 a", WRONG_TYPE),
+        ("HPEXPIREAT k -1 FIELDS 1 a", WRONG_TYPE),
+        ("HTTL k FIELDS abc a", WRONG_TYPE),
+        ("HPERSIST k FIELDS 2 a", WRONG_TYPE),
+        ("HEXPIRE absent abc FIELDS 1 a", "ERR value is not an integer or out of range"),
+        ("HTTL absent FIELDS abc a", "ERR Number of fields must be a positive integer"),
+        ("HPERSIST absent FIELDS 2 a", "ERR The `numfields` parameter must match the number of arguments"),
+    ]);
+}
