@@ -24,7 +24,7 @@ use random::Random;
 use support::{Protocol, Server, ours};
 
 /// About a minute on two cores.
-const SEQUENCES_DEFAULT: u64 = 12_000;
+const SEQUENCES_DEFAULT: u64 = 5_000;
 const STEPS_MAX: usize = 80;
 
 fn number_from_env(name: &str) -> Option<u64> {

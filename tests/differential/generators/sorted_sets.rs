@@ -226,7 +226,7 @@ fn end(random: &mut Random) -> Vec<Argument> {
 }
 /// Short, as nobody will come: the session has one client.
 fn timeout(random: &mut Random) -> Argument {
-    random.pick(&["0.001", "0.01", "0.02", "-1", "abc", "1e-9"]).as_bytes().to_vec()
+    random.pick(&["0.001", "0.001", "0.002", "-1", "abc", "1e-9"]).as_bytes().to_vec()
 }
 fn wait(random: &mut Random) -> Vec<Argument> {
     let mut arguments = random.keys(3);
