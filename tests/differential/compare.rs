@@ -72,8 +72,27 @@ pub fn same(compare: Compare, ours: &Value, theirs: &Value) -> bool {
             ours.iter().zip(theirs).all(|(ours, theirs)| same_pending(ours, theirs))
         }
         (Compare::Type, _, _) => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        _ => equal(ours, theirs),
+    }
+}
+
+/// Equal, but for scores: since 7.2 these have no more digits than they need, 7.0 prints all 17.
+pub fn equal(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| equal(ours, theirs))
+        }
+        (Value::Double(ours), Value::Double(theirs)) => {
+            ours == theirs || is_same_number(ours.as_bytes(), theirs.as_bytes())
+        }
+        (Value::Bulk(ours), Value::Bulk(theirs)) => ours == theirs || is_same_number(ours, theirs),
         _ => ours == theirs,
     }
+}
+fn is_same_number(ours: &[u8], theirs: &[u8]) -> bool {
+    const LONG: usize = "1.234567890123456".len();
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+    theirs.len() >= LONG && ours.contains(&b'.') && number(ours).is_some() && number(ours) == number(theirs)
 }
 
 /// One line of XPENDING's list: ID, consumer, idle time in ms, deliveries.

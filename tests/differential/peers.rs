@@ -1,6 +1,6 @@
 //! The two servers, and one sequence played on both.
 
-use crate::compare::{Compare, Then, is_made_large, is_new_encoding, known, same};
+use crate::compare::{Compare, Then, equal, is_made_large, is_new_encoding, known, same};
 use crate::generators::Generator;
 use crate::random::{Argument, Random, line};
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
@@ -110,8 +110,8 @@ struct Key {
 impl Key {
     /// `sorted`: SORT ran, for which Redis makes a large sorted set of a small one, although it only reads.
     fn same(&self, other: &Key, sorted: bool) -> bool {
-        (self.database, &self.name, &self.kind, &self.value)
-            == (other.database, &other.name, &other.kind, &other.value)
+        (self.database, &self.name, &self.kind) == (other.database, &other.name, &other.kind)
+            && equal(&self.value, &other.value)
             && (self.encoding == other.encoding
                 || is_new_encoding(&self.encoding, &other.encoding)
                 || sorted && is_made_large(&self.encoding, &other.encoding))

@@ -57,7 +57,8 @@ struct Search {
 struct Found {
     member: Bytes,
     place: Place,
-    bits: u64,
+    /// The geohash; whoever uses other commands on the sorted set may have made it anything.
+    score: f64,
     meters: f64,
 }
 
@@ -232,9 +233,9 @@ impl Search {
             let range =
                 ScoreRange { min: start as f64, max: end as f64, excludes_min: false, excludes_max: true };
             for (member, score) in set.range(set.ranks_of_scores(&range), Direction::Forward) {
-                let (bits, place) = (score as u64, Place::from_bits(score as u64));
+                let place = Place::from_bits(score as u64);
                 let Some(meters) = shape.distance_inside(place) else { continue };
-                found.push(Found { member: to_bytes(member), place, bits, meters });
+                found.push(Found { member: to_bytes(member), place, score, meters });
                 if found.len() >= enough {
                     break 'ranges;
                 }
@@ -262,7 +263,7 @@ impl Search {
                 reply_distance(reply, one.meters / self.unit_meters);
             }
             if self.with_hash {
-                reply.integer(one.bits as i64);
+                reply.integer(one.score as i64);
             }
             if self.with_place {
                 reply_place(reply, one.place);
@@ -273,7 +274,7 @@ impl Search {
         let count = found.len();
         if count > 0 {
             let score = |one: &Found| {
-                if keeping.distances { one.meters / self.unit_meters } else { one.bits as f64 }
+                if keeping.distances { one.meters / self.unit_meters } else { one.score }
             };
             let mut items: Vec<(Bytes, f64)> =
                 found.iter().map(|one| (one.member.clone(), score(one))).collect();
