@@ -24,7 +24,9 @@ use random::Random;
 use support::{Protocol, Server, ours};
 
 /// About a minute on two cores.
-const SEQUENCES_DEFAULT: u64 = 5_000;
+const SEQUENCES_DEFAULT: u64 = 1_500;
+/// The same in every run, so that what a run finds was made by what has changed. Other seeds are tried by hand.
+const FIRST_SEED: u64 = 278_411_729_303_764;
 const STEPS_MAX: usize = 80;
 
 fn number_from_env(name: &str) -> Option<u64> {
@@ -43,7 +45,7 @@ fn sequence(seed: u64, generators: &[&'static Generator]) -> (Protocol, Vec<Step
 fn random_sessions_agree() {
     let generators = all_generators();
     let mut peers = Peers::start();
-    let first = number_from_env("DIFFERENTIAL_SEED").unwrap_or_else(|| fastrand::u64(..1 << 48));
+    let first = number_from_env("DIFFERENTIAL_SEED").unwrap_or(FIRST_SEED);
     let sequences = number_from_env("DIFFERENTIAL_SEQUENCES").unwrap_or(SEQUENCES_DEFAULT);
     // Past the harness' capture: a run that was killed can be repeated, too.
     let _ = writeln!(io::stderr(), "DIFFERENTIAL_SEED={first} DIFFERENTIAL_SEQUENCES={sequences}");
