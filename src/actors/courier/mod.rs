@@ -152,7 +152,9 @@ impl Desk {
         if lines.get(id.slot).is_some_and(|line| line.client == id.client) {
             let line = lines.remove(id.slot);
             // What waits for the socket to take more holds it open otherwise, for as long as the peer does not read.
-            line.socket.shut_down();
+            if line.waits_writable {
+                line.socket.shut_down();
+            }
             // It may be blocked: nothing must be given to who is gone.
             if line.in_flight {
                 self.keyspace.do_send(Gone { client: id.client });

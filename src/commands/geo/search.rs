@@ -4,7 +4,7 @@ use crate::{
     commands::{
         Command, Outcome, ReadCommand, WriteCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         key_positions::{KeyPosition, KeyPositions},
         spec::{Arity::*, *},
     },
@@ -166,10 +166,8 @@ impl Search {
     }
     /// GEOSEARCH; with a destination GEOSEARCHSTORE.
     fn parse_search(args: &mut Args, destination: Option<Bytes>) -> Result<Search, CommandError> {
-        const NAMES: [&str; 2] = ["geosearch", "geosearchstore"];
-        let word = args.request().get(0).unwrap_or_default();
-        let name = crate::error::shown(word).into_owned();
-        let name = if name.is_empty() { NAMES[destination.is_some() as usize].to_string() } else { name };
+        // As the client wrote it.
+        let name = shown(args.request().get(0).unwrap_or_default()).into_owned();
         let (mut center, mut extent, mut distances) = (None, None, false);
         let nowhere = Place { longitude: 0.0, latitude: 0.0 };
         let mut search =
