@@ -272,6 +272,7 @@ impl Changes<'_> {
             self.expire(self.db, key);
             return self.write_string(key, text, deadline, true);
         }
+        self.store.preserve(self.db, hash, raw);
         if self.touches && !looked_up {
             let used = clock.touched(entry.get().clock(), || self.store.random_fraction());
             entry.get().set_clock(used);
@@ -301,6 +302,7 @@ impl Changes<'_> {
         let hash = self.store.database(self.db).hash(key);
         let mut bytes = BytesMut::new();
         if let Some(raw) = self.store.database(self.db).raw(hash, key) {
+            self.store.preserve(self.db, hash, raw);
             // SAFETY: as in `set_string`.
             let mut entry = unsafe { EntryMut::from_raw(raw) };
             if let Some(shared) = entry.shared_mut() {
@@ -442,6 +444,7 @@ impl Changes<'_> {
     ) {
         let hash = self.store.database(db).hash(key);
         let Some(raw) = self.store.database(db).raw(hash, key) else { return };
+        self.store.preserve(db, hash, raw);
         // SAFETY: as in `set_string`.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
         let Some(value) = entry.value_mut::<Hash>() else { return };
@@ -473,7 +476,7 @@ impl Changes<'_> {
         let old = before.map(|deadline| (deadline, entry.is_armed(Armed::Parts)));
         self.arm(Armed::Parts, self.db, hash, old, entry);
     }
-    /// The entry of a key; if its deadline has passed, it is deleted first. It counts as a use.
+    /// The entry of a key that is about to change; if its deadline has passed, it is deleted first. It counts as a use.
     #[inline]
     fn living(&mut self, hash: u64, key: &[u8]) -> Option<NonNull<u8>> {
         let view = View { store: self.store, db: self.db, touches: self.touches };
@@ -485,12 +488,14 @@ impl Changes<'_> {
             return None;
         }
         view.touch(entry);
+        self.store.preserve(self.db, hash, raw);
         Some(raw)
     }
     /// Sets or takes away a deadline; false if there is no such key.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {
         let hash = self.store.database(self.db).hash(key);
         let Some(raw) = self.store.database(self.db).raw(hash, key) else { return false };
+        self.store.preserve(self.db, hash, raw);
         // SAFETY: as in `set_string`.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
         let old = entry.get().deadline();
@@ -525,9 +530,9 @@ impl Changes<'_> {
     }
     /// Takes an entry out of a database.
     pub fn take(&mut self, db: usize, key: &[u8]) -> Option<Entry> {
-        let database = &mut self.store.databases[db];
-        let hash = database.hash(key);
-        database.remove(hash, key)
+        let hash = self.store.database(db).hash(key);
+        self.store.preserve_key(db, hash, key);
+        self.store.databases[db].remove(hash, key)
     }
     /// Gives a key of the client's database another name, whatever stood there. However large the value is, this
     /// takes no longer: it is moved.
@@ -577,11 +582,12 @@ impl Changes<'_> {
         let count = self.store.databases[db].len() as u64;
         if count > 0 {
             self.touch_all(db, db);
-            let fresh = Database::new(self.store.databases[db].id, self.store.hasher.clone());
+            let (id, hasher) = (self.store.databases[db].id, self.store.hasher.clone());
+            let fresh = Database::new(id, self.store.generations, hasher);
+            self.store.generations += 1;
             let old = std::mem::replace(&mut self.store.databases[db], fresh);
             self.record.dirty += count;
-            self.store.counts.dropped_elsewhere += count;
-            self.store.garbage.push(Garbage::Database(Box::new(old)));
+            self.store.detach(old);
         }
     }
     /// Exchanges the data of two databases. For clients of either, every key that stands in one of them has changed.
@@ -619,6 +625,8 @@ impl Changes<'_> {
         }
         // Seldom: a hash whose fields have deadlines comes to be by COPY, RENAME and their like.
         self.arm(Armed::Parts, db, hash, None, entry.get());
+        self.store.preserve_key(db, hash, key);
+        self.store.mark_newborn(db, hash, &entry);
         match self.store.databases[db].put(hash, key, entry) {
             Some(old) => self.discard(old),
             None => self.event_in(db, Event::New, "new", key),

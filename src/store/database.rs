@@ -7,6 +7,8 @@ pub struct Database {
     table: Table<Entry>,
     /// Stays with the data when SWAPDB exchanges two databases: the timing wheel knows databases by it.
     pub(super) id: u16,
+    /// Stays with the data, too, and is never given again: snapshots know databases by it.
+    pub(super) generation: u64,
     volatile: usize,
     /// Keys of whose values parts have deadlines.
     parted: usize,
@@ -15,8 +17,8 @@ pub struct Database {
 }
 
 impl Database {
-    pub(super) fn new(id: u16, hasher: ahash::RandomState) -> Database {
-        Database { table: Table::new(hasher), id, volatile: 0, parted: 0, deadline_sum_ms: 0 }
+    pub(super) fn new(id: u16, generation: u64, hasher: ahash::RandomState) -> Database {
+        Database { table: Table::new(hasher), id, generation, volatile: 0, parted: 0, deadline_sum_ms: 0 }
     }
     /// Keys, those included whose deadline has passed but which are not deleted yet.
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 //! ```text
 //! offset 0  kind        type in the low four bits, form of the value in the high four
 //!        1  flags       which of the optional parts below are there
-//!        2  epoch       of the snapshot that saw this entry last (0: none yet)
+//!        2  marks       one bit for each snapshot under way: not to be told by it any more
 //!        3  clock       24 bits, little endian: access time (LRU) or minutes and counter (LFU)
 //!        6  key length, 7 inline value length (each 0 when the long lengths are used)
 //!        8  [deadline]  i64, ms since 1970
@@ -464,6 +464,19 @@ impl<'a> EntryRef<'a> {
         let [a, b, c, _] = clock.to_le_bytes();
         // SAFETY: the clock lies in the header, no reference to it exists, and one thread owns the store.
         unsafe { self.0.as_ptr().add(3).cast::<[u8; 3]>().write([a, b, c]) }
+    }
+    /// The snapshots that need not tell this entry when they come to it, a bit each.
+    #[inline]
+    pub fn marks(self) -> u8 {
+        self.header()[2]
+    }
+    pub fn set_marks(self, marks: u8) {
+        // SAFETY: as for `set_clock`: the marks lie in the header, and nothing ever borrows them.
+        unsafe { self.0.as_ptr().add(2).write(marks) }
+    }
+    /// Where the entry lies, for as long as it lives.
+    pub fn address(self) -> NonNull<u8> {
+        self.0
     }
     /// Whether the timing wheel holds an item for exactly this deadline of the entry. A new entry counts as armed.
     pub fn is_armed(self, what: Armed) -> bool {

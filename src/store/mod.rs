@@ -9,6 +9,7 @@ mod access;
 mod changes;
 mod database;
 mod entry;
+mod snapshot;
 mod values;
 mod view;
 
@@ -17,6 +18,7 @@ pub use changes::{Changes, Deadline, Effect, Event, Record, Wants};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
+pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
     End, Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set,
 };
@@ -160,6 +162,13 @@ pub struct Store {
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
+    /// Those under way.
+    snapshots: Vec<snapshot::Snapshot>,
+    /// Databases that were emptied while a snapshot still needs what was in them.
+    detached: Vec<Database>,
+    snapshots_begun: u64,
+    /// Databases made so far.
+    generations: u64,
     /// A command's client waits until the garbage is freed.
     pub awaits_garbage: bool,
     /// FLUSHDB and FLUSHALL do not wait unless they are told to. Set at the beginning of every batch.
@@ -175,7 +184,7 @@ impl Store {
         let hasher = ahash::RandomState::with_seeds(rng.u64(..), rng.u64(..), rng.u64(..), rng.u64(..));
         let limits = EncodingLimits { hash_seed: rng.u64(..), ..EncodingLimits::default() };
         Store {
-            databases: (0..databases).map(|id| Database::new(id as u16, hasher.clone())).collect(),
+            databases: (0..databases).map(|id| Database::new(id as u16, id as u64, hasher.clone())).collect(),
             hasher,
             now_ms: 0,
             rng: RefCell::new(rng),
@@ -186,6 +195,10 @@ impl Store {
             due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
+            snapshots: Vec::new(),
+            detached: Vec::new(),
+            snapshots_begun: 0,
+            generations: databases as u64,
             awaits_garbage: false,
             flushes_lazily: false,
             expires_actively: true,

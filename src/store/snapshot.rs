@@ -1,0 +1,306 @@
+//! Snapshots without fork: the data as it was at one moment, told in chunks while clients go on writing.
+//!
+//! A snapshot walks all keys by *position*, as SCAN does; its cursor says what it has told. Whoever is about to change an
+//! entry that the cursor has not reached yet calls [`Store::preserve`]: the entry is told first, as it is. So each
+//! entry is told once, as it was at the beginning, and nothing is copied but what is told.
+//!
+//! Each snapshot has one *mark*, a bit in the header of every entry: "beyond the cursor, and yet not to be told any
+//! more", because it was told before its change, or came to be only afterwards. The cursor takes the mark away as it
+//! passes. So when the walk is over no mark is left and the bit can serve the next snapshot; one that is given up is
+//! walked to its end all the same, without telling anything.
+//!
+//! What is told is written by a [`Scribe`], in whatever format its consumer wants: the store knows none. A very large
+//! value is written in pieces. What has to be told while one is half written is put *aside*, and follows it.
+use super::{Database, Entry, EntryRef, Garbage, Store};
+use std::ptr::NonNull;
+
+/// Writes what a snapshot tells.
+pub trait Scribe: Send {
+    /// Begins: what stands before the first entry.
+    fn begin(&mut self, facts: &Facts, out: &mut Vec<u8>);
+    /// The walk comes to this database.
+    fn database(&mut self, size: &DatabaseSize, out: &mut Vec<u8>);
+    /// Writes an entry as a whole. It may come from another database than the walk is in.
+    fn entry(&mut self, db: usize, entry: EntryRef, out: &mut Vec<u8>);
+    /// Begins to write an entry, about `bytes_max` of it; false if that was not all.
+    fn begin_entry(&mut self, db: usize, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool;
+    /// Goes on with the entry that was begun last, which has not changed; true at its end. Others may have been written
+    /// as a whole since.
+    fn go_on(&mut self, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool;
+    /// What stands behind the last entry.
+    fn end(&mut self, out: &mut Vec<u8>);
+}
+
+/// What is known of the data when a snapshot begins.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// ms since 1970.
+    pub now_ms: i64,
+    /// Keys of whose values parts have deadlines.
+    pub parted: usize,
+    pub databases: Vec<DatabaseSize>,
+}
+#[derive(Clone, Copy, Debug)]
+pub struct DatabaseSize {
+    pub index: usize,
+    pub keys: usize,
+    /// Those with a deadline.
+    pub volatile: usize,
+}
+
+/// Names a snapshot that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotId(u64);
+
+/// A piece of a snapshot.
+pub struct Piece {
+    pub bytes: Vec<u8>,
+    pub last: bool,
+}
+
+/// When a piece is complete.
+#[derive(Clone, Copy, Debug)]
+pub struct PieceSize {
+    /// With so many bytes. A value that is longer is cut.
+    pub bytes: usize,
+    /// When so many entries were visited.
+    pub entries: usize,
+}
+/// Entries that are visited at one go within a piece.
+const STRIDE: usize = 16;
+/// What a call of [`Store::clean_up`] does.
+const CLEANED_AT_ONCE: PieceSize = PieceSize { bytes: 1, entries: 2000 };
+/// Snapshots at the same time: each needs a bit.
+const SNAPSHOTS_MAX: usize = 8;
+
+pub(super) struct Snapshot {
+    id: SnapshotId,
+    mark: u8,
+    /// `None` if it was given up: then the walk only takes marks away.
+    scribe: Option<Box<dyn Scribe>>,
+    /// The databases of the beginning: what the walk has to go through, in this order.
+    route: Vec<Stop>,
+    /// Where in the route the walk is, and how far in that database.
+    at: usize,
+    cursor: u64,
+    /// The database at hand was begun.
+    entered: bool,
+    half: Option<Half>,
+    out: Vec<u8>,
+    aside: Vec<u8>,
+}
+struct Stop {
+    generation: u64,
+    size: DatabaseSize,
+}
+/// An entry that is told in pieces. It neither moves nor changes without `preserve` being called first.
+struct Half(NonNull<u8>);
+// SAFETY: only the owner of the store, in which the entry is, uses the address.
+unsafe impl Send for Half {}
+
+impl Snapshot {
+    fn is_over(&self) -> bool {
+        self.at == self.route.len() && self.half.is_none()
+    }
+    /// Whether the walk still has to come to this place.
+    fn comes_to(&self, generation: u64, hash: u64) -> bool {
+        match self.route.iter().position(|stop| stop.generation == generation) {
+            Some(stop) if stop == self.at => hash >> 16 >= self.cursor,
+            Some(stop) => stop > self.at,
+            None => false,
+        }
+    }
+    fn needs(&self, generation: u64) -> bool {
+        self.route.iter().skip(self.at).any(|stop| stop.generation == generation)
+    }
+    /// Tells an entry that is about to change, if it was to be told later.
+    fn preserve(&mut self, generation: u64, hash: u64, entry: EntryRef) {
+        if self.half.as_ref().is_some_and(|half| half.0 == entry.address()) {
+            return self.go_on(usize::MAX);
+        }
+        if entry.marks() & self.mark != 0 || !self.comes_to(generation, hash) {
+            return;
+        }
+        entry.set_marks(entry.marks() | self.mark);
+        let stop = self.route.iter().find(|stop| stop.generation == generation);
+        if let (Some(scribe), Some(stop)) = (&mut self.scribe, stop) {
+            let out = if self.half.is_some() { &mut self.aside } else { &mut self.out };
+            scribe.entry(stop.size.index, entry, out);
+        }
+    }
+    /// The walk meets an entry: tells it, unless it is marked.
+    fn meet(&mut self, hash: u64, entry: EntryRef, bytes_max: usize) {
+        // The walk sees groups of entries as a whole: what lies before the cursor was told by an earlier piece.
+        if hash >> 16 < self.cursor {
+            return;
+        }
+        if entry.marks() & self.mark != 0 {
+            return entry.set_marks(entry.marks() & !self.mark);
+        }
+        let Some(scribe) = &mut self.scribe else { return };
+        let db = self.route[self.at].size.index;
+        if self.half.is_some() {
+            scribe.entry(db, entry, &mut self.aside);
+        } else if !scribe.begin_entry(db, entry, bytes_max, &mut self.out) {
+            self.half = Some(Half(entry.address()));
+        }
+    }
+    /// Goes on with the entry that is half told.
+    fn go_on(&mut self, bytes_max: usize) {
+        let (Some(half), Some(scribe)) = (&self.half, &mut self.scribe) else { return };
+        // SAFETY: the entry is in the store, and unchanged: who wants to change or take it calls `preserve` first.
+        let entry = unsafe { EntryRef::from_raw(half.0) };
+        if scribe.go_on(entry, bytes_max, &mut self.out) {
+            self.half = None;
+            self.out.append(&mut self.aside);
+        }
+    }
+}
+
+impl Store {
+    /// Begins a snapshot of the data as it is now; `None` if too many are under way.
+    pub fn begin_snapshot(&mut self, mut scribe: Box<dyn Scribe>) -> Option<SnapshotId> {
+        let taken = self.snapshots.iter().fold(0_u8, |marks, snapshot| marks | snapshot.mark);
+        let mark = (0..SNAPSHOTS_MAX).map(|bit| 1_u8 << bit).find(|mark| taken & mark == 0)?;
+        self.snapshots_begun += 1;
+        let id = SnapshotId(self.snapshots_begun);
+        let stops = self.databases.iter().enumerate().filter(|(_, database)| !database.is_empty());
+        let route: Vec<Stop> = stops
+            .map(|(index, database)| Stop {
+                generation: database.generation,
+                size: DatabaseSize { index, keys: database.len(), volatile: database.volatile() },
+            })
+            .collect();
+        let facts = Facts {
+            now_ms: self.now_ms,
+            parted: self.parted(),
+            databases: route.iter().map(|stop| stop.size).collect(),
+        };
+        let mut out = Vec::new();
+        scribe.begin(&facts, &mut out);
+        self.snapshots.push(Snapshot {
+            id,
+            mark,
+            scribe: Some(scribe),
+            route,
+            at: 0,
+            cursor: 0,
+            entered: false,
+            half: None,
+            out,
+            aside: Vec::new(),
+        });
+        Some(id)
+    }
+    /// The next piece of a snapshot; `None` if it is over or was given up. After the last piece it is over.
+    pub fn next_piece(&mut self, id: SnapshotId, size: PieceSize) -> Option<Piece> {
+        let index = self.snapshots.iter().position(|snapshot| snapshot.id == id)?;
+        self.snapshots[index].scribe.as_ref()?;
+        self.walk(index, size);
+        let snapshot = &mut self.snapshots[index];
+        let last = snapshot.is_over();
+        if last && let Some(scribe) = &mut snapshot.scribe {
+            scribe.end(&mut snapshot.out);
+        }
+        let bytes = std::mem::take(&mut snapshot.out);
+        if last {
+            self.snapshots.swap_remove(index);
+        }
+        Some(Piece { bytes, last })
+    }
+    /// Gives a snapshot up. Its marks have still to be taken away: see [`Store::clean_up`].
+    pub fn abandon_snapshot(&mut self, id: SnapshotId) {
+        if let Some(snapshot) = self.snapshots.iter_mut().find(|snapshot| snapshot.id == id) {
+            snapshot.scribe = None;
+            snapshot.half = None;
+            (snapshot.out, snapshot.aside) = (Vec::new(), Vec::new());
+        }
+    }
+    /// Takes marks of abandoned snapshots away, some at a time; true if there is more to do.
+    pub fn clean_up(&mut self) -> bool {
+        let abandoned = |snapshot: &Snapshot| snapshot.scribe.is_none();
+        if let Some(index) = self.snapshots.iter().position(abandoned) {
+            self.walk(index, CLEANED_AT_ONCE);
+            if self.snapshots[index].is_over() {
+                self.snapshots.swap_remove(index);
+            }
+        }
+        self.snapshots.iter().any(abandoned)
+    }
+    /// To be called before an entry changes or goes: tells it to the snapshots that have not come to it yet.
+    #[inline]
+    pub(super) fn preserve(&mut self, db: usize, hash: u64, entry: NonNull<u8>) {
+        if !self.snapshots.is_empty() {
+            let generation = self.databases[db].generation;
+            // SAFETY: the caller has it from the table, which has not changed since.
+            let entry = unsafe { EntryRef::from_raw(entry) };
+            self.snapshots.iter_mut().for_each(|snapshot| snapshot.preserve(generation, hash, entry));
+        }
+    }
+    /// The same, of the entry of a key, if there is one.
+    pub(super) fn preserve_key(&mut self, db: usize, hash: u64, key: &[u8]) {
+        if !self.snapshots.is_empty()
+            && let Some(raw) = self.databases[db].raw(hash, key)
+        {
+            self.preserve(db, hash, raw);
+        }
+    }
+    /// To be called for an entry that comes to be: no snapshot that is under way may tell it.
+    #[inline]
+    pub(super) fn mark_newborn(&self, db: usize, hash: u64, entry: &Entry) {
+        let generation = self.databases[db].generation;
+        let later = self.snapshots.iter().filter(|snapshot| snapshot.comes_to(generation, hash));
+        // An entry that comes from another place brings no marks of that with it.
+        entry.get().set_marks(later.fold(0, |marks, snapshot| marks | snapshot.mark));
+    }
+    /// Gives a database away that has left its place: to be freed, or kept for snapshots that need it.
+    pub(super) fn detach(&mut self, database: Database) {
+        if self.snapshots.iter().any(|snapshot| snapshot.needs(database.generation)) {
+            self.detached.push(database);
+        } else {
+            self.counts.dropped_elsewhere += database.len() as u64;
+            self.garbage.push(Garbage::Database(Box::new(database)));
+        }
+    }
+
+    /// Goes on with a snapshot's walk until a piece is complete.
+    fn walk(&mut self, index: usize, piece: PieceSize) {
+        let Store { databases, detached, snapshots, .. } = self;
+        let snapshot = &mut snapshots[index];
+        let mut left = piece.entries;
+        while !snapshot.is_over() && left > 0 && snapshot.out.len() < piece.bytes {
+            if snapshot.half.is_some() {
+                snapshot.go_on(piece.bytes);
+                continue;
+            }
+            let stride = left.min(STRIDE);
+            left -= stride;
+            let Stop { generation, size } = snapshot.route[snapshot.at];
+            let found = databases.iter().chain(&*detached).find(|database| database.generation == generation);
+            let next = found.map_or(0, |database| {
+                if !std::mem::replace(&mut snapshot.entered, true)
+                    && let Some(scribe) = &mut snapshot.scribe
+                {
+                    scribe.database(&size, &mut snapshot.out);
+                }
+                database.scan(snapshot.cursor, stride, &mut |entry| {
+                    snapshot.meet(database.hash(entry.key()), entry, piece.bytes);
+                })
+            });
+            snapshot.cursor = next;
+            if next == 0 {
+                snapshot.at += 1;
+                snapshot.entered = false;
+            }
+        }
+        if !self.detached.is_empty() {
+            self.let_detached_go();
+        }
+    }
+    /// Frees detached databases that no snapshot needs any more.
+    fn let_detached_go(&mut self) {
+        for database in std::mem::take(&mut self.detached) {
+            self.detach(database);
+        }
+    }
+}
