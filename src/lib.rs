@@ -10,6 +10,7 @@
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
+//! * [`formats`]: what stands on disk, as bytes: the append-only file. [`cli`]: tools that are no server.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
 //!
@@ -22,10 +23,12 @@
 pub mod actors;
 pub mod allocator;
 pub mod board;
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod formats;
 pub mod log;
 pub mod resp;
 pub mod server;

@@ -8,7 +8,7 @@ use super::{
     entry::{Armed, EntryMut},
     values::{Object, Stored, Value},
 };
-use crate::{data::wheel::Item, error::CommandError};
+use crate::{data::wheel::Item, error::CommandError, resp::encode_command};
 use bytes::{Bytes, BytesMut};
 use std::ptr::NonNull;
 
@@ -91,9 +91,9 @@ impl Record {
         if self.effects_db != Some(db) {
             self.effects_db = Some(db);
             let index = db.to_string();
-            encode(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
+            encode_command(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
         }
-        encode(&mut self.effects, args);
+        encode_command(&mut self.effects, args);
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
@@ -108,20 +108,6 @@ impl Record {
     pub fn begin(&mut self) {
         self.changes += std::mem::take(&mut self.dirty);
         self.effect = Effect::Verbatim;
-    }
-}
-
-fn encode<'a>(out: &mut Vec<u8>, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-    let head = |kind: u8, n: usize, out: &mut Vec<u8>| {
-        out.push(kind);
-        out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    head(b'*', args.len(), out);
-    for arg in args {
-        head(b'$', arg.len(), out);
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
     }
 }
 

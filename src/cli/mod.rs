@@ -1,0 +1,1 @@
+//! Tools beside the server, each a word behind the program's name: `callboard check-aof FILE`.
