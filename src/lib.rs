@@ -27,6 +27,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod data;
+pub mod disk;
 pub mod error;
 pub mod formats;
 pub mod log;

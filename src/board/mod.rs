@@ -2,10 +2,12 @@
 //!
 //! It is the one exception to "messages only". Each *post* has one writer and many readers: the configuration, the
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
+mod archive;
 mod roster;
 mod tally;
 mod vitals;
 
+pub use archive::{Activity, Archive, Loading};
 pub use roster::{ClientKind, ClientRecord, Roster};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};
@@ -32,6 +34,7 @@ pub struct Board {
     pub errors: Errors,
     pub tallies: Tallies,
     pub pause: Pause,
+    pub archive: Archive,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
     pub started: Instant,
@@ -52,6 +55,7 @@ impl Board {
             errors: Errors::default(),
             tallies: Tallies::default(),
             pause: Pause::default(),
+            archive: Archive::new(now_ms / 1000),
             run_id: (0..40).map(|_| rng.digit(16)).collect(),
             started: Instant::now(),
             started_at_ms: now_ms,

@@ -4,7 +4,7 @@
 //! runs and what it may do there. That choice is the single source for `write`/`readonly`, for who executes it and
 //! for what is propagated.
 use crate::{
-    board::Board,
+    board::{Activity, Board},
     commands::{args::Args, error::CommandError, session::Session, spec::Spec, waiting::Waiting},
     resp::{Protocol, Reply, Request},
     store::{Changes, Kind, View},
@@ -88,6 +88,27 @@ pub struct Backstage<'a> {
     pub caller: Caller,
     /// The words of the request.
     pub request: &'a Request,
+    /// Something to be done behind the command, by whoever drives the stage.
+    pub errand: &'a mut Option<Errand>,
+}
+
+/// What a command asks for that a Stage cannot do: it has no files. It is done before the next command runs; if it fails,
+/// its error takes the place of the command's reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Write a snapshot, now.
+    Save,
+    /// Begin what has been claimed on the board.
+    Begin(Activity),
+    /// DEBUG RELOAD
+    Reload {
+        save: bool,
+        flush: bool,
+        /// What is in the file replaces what is there.
+        merge: bool,
+    },
+    /// DEBUG LOADAOF
+    LoadLog,
 }
 
 /// Who asks.

@@ -3,7 +3,7 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Backstage, Caller, Progress, Task,
+    Backstage, Caller, Errand, Progress, Task,
     error::CommandError,
     registry::{Node, Registry},
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
@@ -26,6 +26,8 @@ pub struct Stage {
     wants_touched: bool,
     /// Of the touched keys, these many have been looked at for blocked clients.
     touched_seen: usize,
+    /// What the last command asked for beside its reply.
+    pub errand: Option<Errand>,
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
@@ -55,6 +57,7 @@ impl Stage {
             waiting: Waiting::default(),
             wants_touched: wants.touched,
             touched_seen: 0,
+            errand: None,
             tally,
             last: Instant::now(),
             in_a_row: InARow::default(),
@@ -122,7 +125,7 @@ impl Stage {
         reply: &mut Reply,
     ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, waiting, board, .. } = self;
+        let Stage { store, record, waiting, board, errand, .. } = self;
         match task {
             Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
             Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
@@ -131,7 +134,8 @@ impl Stage {
             }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                task.run_backstage(&mut Backstage { changes, waiting, board, caller, request }, reply)?
+                let mut backstage = Backstage { changes, waiting, board, caller, request, errand };
+                task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
             Task::Session(_) | Task::Control(_) => {

@@ -100,6 +100,10 @@ impl Record {
         self.effects_db = None;
         std::mem::take(&mut self.effects)
     }
+    /// How much is written since the last call of [`Record::take_effects`].
+    pub fn effects_bytes(&self) -> usize {
+        self.effects.len()
+    }
     /// Changes since the last call.
     pub fn take_changes(&mut self) -> u64 {
         std::mem::take(&mut self.changes) + std::mem::take(&mut self.dirty)

@@ -55,6 +55,8 @@ pub struct SnapshotId(u64);
 /// A piece of a snapshot.
 pub struct Piece {
     pub bytes: Vec<u8>,
+    /// About so many entries were visited for it.
+    pub entries: usize,
     pub last: bool,
 }
 
@@ -196,7 +198,7 @@ impl Store {
     pub fn next_piece(&mut self, id: SnapshotId, size: PieceSize) -> Option<Piece> {
         let index = self.snapshots.iter().position(|snapshot| snapshot.id == id)?;
         self.snapshots[index].scribe.as_ref()?;
-        self.walk(index, size);
+        let entries = self.walk(index, size);
         let snapshot = &mut self.snapshots[index];
         let last = snapshot.is_over();
         if last && let Some(scribe) = &mut snapshot.scribe {
@@ -206,7 +208,7 @@ impl Store {
         if last {
             self.snapshots.swap_remove(index);
         }
-        Some(Piece { bytes, last })
+        Some(Piece { bytes, entries, last })
     }
     /// Gives a snapshot up. Its marks have still to be taken away: see [`Store::clean_up`].
     pub fn abandon_snapshot(&mut self, id: SnapshotId) {
@@ -263,8 +265,8 @@ impl Store {
         }
     }
 
-    /// Goes on with a snapshot's walk until a piece is complete.
-    fn walk(&mut self, index: usize, piece: PieceSize) {
+    /// Goes on with a snapshot's walk until a piece is complete. Says how many entries it visited, about.
+    fn walk(&mut self, index: usize, piece: PieceSize) -> usize {
         let Store { databases, detached, snapshots, .. } = self;
         let snapshot = &mut snapshots[index];
         let mut left = piece.entries;
@@ -296,6 +298,7 @@ impl Store {
         if !self.detached.is_empty() {
             self.let_detached_go();
         }
+        piece.entries - left
     }
     /// Frees detached databases that no snapshot needs any more.
     fn let_detached_go(&mut self) {

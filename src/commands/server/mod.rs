@@ -1,7 +1,7 @@
 //! The server about itself: what it can do, how it is set up, how it fares.
 //!
 //! * `command`: COMMAND, from the declarations of all commands; * `config`: CONFIG;
-//! * `info`, `memory`, `latency`: figures; * `debug`: what tests need; * `shutdown`, `modules`, `time`, `lolwut`.
+//! * `info`, `memory`, `latency`: figures; * `debug`: what tests need; * `saving`: to disk; * `shutdown`, `modules`, `time`, `lolwut`.
 mod command;
 mod config;
 mod debug;
@@ -12,6 +12,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod modules;
+pub mod saving;
 mod shutdown;
 #[cfg(test)]
 mod testing;
@@ -58,6 +59,10 @@ pub static COMMANDS: &[Entry] = &[
             .summary("Groups the commands about modules."),
         modules::SUBCOMMANDS,
     ),
+    backstage::<saving::Save>(),
+    backstage::<saving::BackgroundSave>(),
+    backstage::<saving::LastSave>(),
+    backstage::<saving::RewriteLog>(),
     control::<shutdown::ShutDown>(),
 ];
 

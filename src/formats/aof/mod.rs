@@ -8,11 +8,13 @@
 pub mod manifest;
 pub mod rewrite;
 pub mod scan;
+pub mod scribe;
 pub mod start;
 pub mod write;
 
 pub use manifest::{BaseFormat, Manifest, ManifestError, Names, Part};
 pub use rewrite::Rewrite;
+pub use scribe::CommandScribe;
 pub use scan::{Command, Damage, Item, Scanner, Unfinished};
 pub use start::{Found, Opening, Start};
 pub use write::Writer;

@@ -1,0 +1,185 @@
+//! What the log is told, and who has to wait for it.
+//!
+//! With `appendfsync always` the reply to a write goes out when the write is synced. Reads do not wait for the disk: but
+//! for those of the very keys whose writes are not synced yet, or else a client could be shown a value that a crash
+//! takes back.
+use super::{Flush, Keyspace};
+use crate::{
+    actors::{
+        courier::messages::{End, LineId, Replies},
+        persistence::messages::{Commit, Drain, Held},
+    },
+    commands::{Access, key_positions::keys_asked_for, registry::Node},
+    resp::{Reply, Request},
+};
+use actix::prelude::*;
+use futures::channel::oneshot;
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::BuildHasher,
+    sync::atomic::Ordering::Relaxed,
+};
+
+/// From Persistence: what becomes of effects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum LogMode {
+    /// Nobody wants them.
+    #[default]
+    Off,
+    /// They are logged, and replies do not wait.
+    Written,
+    /// Replies wait until they are synced.
+    Synced,
+}
+
+/// From Persistence: all commits up to this number are on the medium.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Synced {
+    pub number: u64,
+}
+
+/// Keys that were written and are not synced, by their hashes.
+#[derive(Default)]
+struct Keys {
+    hashes: HashSet<u64>,
+    /// Whole databases were changed.
+    all: bool,
+}
+impl Keys {
+    fn is_empty(&self) -> bool {
+        self.hashes.is_empty() && !self.all
+    }
+}
+
+#[derive(Default)]
+pub struct Commits {
+    pub mode: LogMode,
+    /// Of the last commit.
+    pub number: u64,
+    pub synced: u64,
+    held: Vec<Held>,
+    /// Written since the last commit.
+    open: Keys,
+    /// Committed, and not synced.
+    unsynced: VecDeque<(u64, Keys)>,
+    hasher: ahash::RandomState,
+}
+
+/// While more than this is on its way to Persistence, the Keyspace does nothing: else a slow disk would fill the memory.
+const UNDERWAY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+impl Commits {
+    pub fn is_open(&self) -> bool {
+        !self.held.is_empty()
+    }
+    /// Whether the reply to a command that has just run must wait, because it wrote (`wrote`), or saw what others wrote.
+    fn must_wait(&mut self, wrote: bool, node: &Node, request: &Request) -> bool {
+        if !wrote && self.open.is_empty() && self.unsynced.is_empty() {
+            return false;
+        }
+        let keys = keys_asked_for(node, request).unwrap_or_default();
+        let hashes = keys.iter().filter_map(|key| request.get(key.index)).map(|key| self.hasher.hash_one(key));
+        if wrote {
+            match keys.is_empty() {
+                true => self.open.all = true,
+                false => self.open.hashes.extend(hashes),
+            }
+            return true;
+        }
+        let mut hashes = hashes;
+        let groups = || self.unsynced.iter().map(|(_, keys)| keys).chain([&self.open]);
+        match keys.is_empty() {
+            // It looks at no key, or (DBSIZE, SCAN) at all.
+            true => node.entry.access == Access::Read,
+            false => hashes.any(|hash| groups().any(|keys| keys.all || keys.hashes.contains(&hash))),
+        }
+    }
+}
+
+impl Keyspace {
+    /// To be called behind each command: whether its reply must wait for the disk.
+    #[inline]
+    pub(super) fn waits_for_disk(&mut self, node: &Node, request: &Request, effects_before: usize) -> bool {
+        if self.commits.mode != LogMode::Synced {
+            return false;
+        }
+        let wrote = self.stage.record.effects_bytes() > effects_before;
+        self.commits.must_wait(wrote, node, request)
+    }
+    /// Keeps replies until what was written so far is synced.
+    pub(super) fn hold_replies(
+        &mut self,
+        reply: Reply,
+        line: LineId,
+        settles: bool,
+        reply_to: Recipient<Replies>,
+    ) {
+        let end = End { line, at: reply.position(), settles };
+        let (bytes, grafts) = reply.into_parts();
+        let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
+        self.commits.held.push(Held { reply_to, replies });
+    }
+    /// Sends what commands did since the last time to the log.
+    pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
+        let effects = self.stage.record.take_effects();
+        let commits = &mut self.commits;
+        if commits.mode == LogMode::Off || effects.is_empty() && commits.held.is_empty() {
+            return;
+        }
+        commits.number += 1;
+        let keys = std::mem::take(&mut commits.open);
+        if !keys.is_empty() {
+            commits.unsynced.push_back((commits.number, keys));
+        }
+        let archive = &self.stage.board.archive;
+        let bytes = effects.len() as u64;
+        let underway = archive.log_underway_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let held = std::mem::take(&mut commits.held);
+        self.persistence.do_send(Commit { effects, held, number: commits.number });
+        if underway > UNDERWAY_BYTES_MAX {
+            let (done, drained) = oneshot::channel();
+            self.persistence.do_send(Drain { done });
+            // If Persistence is gone, the process ends.
+            ctx.wait(drained.into_actor(self).map(|_, _, _| ()));
+        }
+    }
+}
+
+impl Handler<LogMode> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, mode: LogMode, ctx: &mut Self::Context) {
+        if self.commits.mode == LogMode::Off {
+            // What was done before belongs to no log.
+            self.stage.record.take_effects();
+        } else {
+            self.commit(ctx);
+        }
+        self.commits.mode = mode;
+        self.stage.record.wants.effects = mode != LogMode::Off;
+        if mode != LogMode::Synced {
+            self.commits.unsynced.clear();
+            self.commits.open = Keys::default();
+        }
+    }
+}
+
+impl Handler<Synced> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Synced { number }: Synced, _: &mut Self::Context) {
+        self.commits.synced = number;
+        while self.commits.unsynced.front().is_some_and(|(of, _)| *of <= number) {
+            self.commits.unsynced.pop_front();
+        }
+    }
+}
+
+impl Keyspace {
+    /// Has a [`Flush`] come once the mailbox is drained of what is in it now.
+    pub(super) fn ask_for_flush(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.flushing, true) {
+            ctx.address().do_send(Flush);
+        }
+    }
+}

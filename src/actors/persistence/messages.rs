@@ -1,0 +1,71 @@
+//! What the Persistence actor is told.
+use crate::{actors::courier::messages::Replies, board::Activity, store::SnapshotId};
+use actix::{Message, Recipient};
+use std::{
+    io,
+    sync::mpsc::{Receiver, SyncSender},
+};
+
+/// Replies that wait until what they tell of is on disk, and who carries them.
+pub struct Held {
+    pub reply_to: Recipient<Replies>,
+    pub replies: Replies,
+}
+
+/// From the Keyspace, once per drain of its mailbox: commands for the log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Commit {
+    /// Whole commands, the first of which selects its database.
+    pub effects: Vec<u8>,
+    /// They go out when the commands are synced (`appendfsync always`).
+    pub held: Vec<Held>,
+    /// Number of this commit: they count up.
+    pub number: u64,
+}
+
+/// From the Keyspace: it has begun a snapshot. All commits before are in it, none behind.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Begun {
+    pub of: Activity,
+    pub id: SnapshotId,
+    /// Changes to the data since the last save that are in it.
+    pub changes: u64,
+}
+
+/// From the Keyspace: a piece of a snapshot, as it was asked for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Told {
+    pub id: SnapshotId,
+    pub bytes: Vec<u8>,
+    pub last: bool,
+}
+
+/// From the Keyspace, which waits for it: write these pieces to the snapshot file (SAVE). `None` ends them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SaveNow {
+    pub pieces: Receiver<Vec<u8>>,
+    /// Changes that are in them.
+    pub changes: u64,
+    pub done: SyncSender<io::Result<()>>,
+}
+
+/// Bring all that was committed before this to the medium, and say so: who asks waits for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    pub done: SyncSender<io::Result<()>>,
+}
+
+/// From the Supervisor: the configuration has changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconsider;
+
+/// From the server, once the cast stands: load what is on disk, then log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Start;

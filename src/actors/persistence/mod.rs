@@ -1,0 +1,184 @@
+//! Persistence: the one actor that writes files. It has a thread of its own, because a disk makes it wait.
+//!
+//! * [`log`]: the append-only file. The Keyspace sends the effects of its commands once per drain of its mailbox, and with
+//!   `appendfsync always` the replies too: all that has come by then is written, synced once, and then told.
+//! * [`snapshots`]: RDB files, and the bases of the append-only file. Pieces are pulled from the Keyspace, one at a time
+//!   and one ahead, so a slow disk slows the snapshot and nobody else.
+//! * [`loading`]: what is on disk when the server starts.
+//!
+//! It never waits for the Keyspace but while loading: the Keyspace may wait for it (SAVE).
+mod loading;
+mod log;
+pub mod messages;
+mod snapshots;
+
+use crate::{
+    actors::{
+        keyspace::{Begin, Keyspace},
+        now_ms,
+        supervisor::Supervisor,
+    },
+    board::{Activity, Board},
+    config::{AppendFsync, Config},
+    disk,
+};
+use actix::prelude::*;
+use log::Log;
+use messages::{Held, Reconsider};
+use snapshots::Writing;
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+pub struct Persistence {
+    board: Arc<Board>,
+    keyspace: Addr<Keyspace>,
+    supervisor: Addr<Supervisor>,
+    disk: disk::Shared,
+    /// The append-only file, while it is on.
+    log: Option<Log>,
+    /// Replies that wait for the next sync.
+    held: Vec<Held>,
+    /// Number of the last commit that has come.
+    number: u64,
+    /// A [`log::Write`] is under way to this actor itself.
+    writing_asked: bool,
+    last_sync: Instant,
+    /// What is written in the background.
+    writing: Option<Writing>,
+    /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.
+    next_rewrite: Instant,
+    /// Loading is over.
+    ready: bool,
+}
+
+const TICK: Duration = Duration::from_millis(100);
+/// After a failed save in the background the next one waits so long, seconds.
+const SAVE_RETRY_SECONDS: i64 = 5;
+
+impl Persistence {
+    pub fn new(
+        board: Arc<Board>,
+        keyspace: Addr<Keyspace>,
+        supervisor: Addr<Supervisor>,
+        disk: disk::Shared,
+    ) -> Persistence {
+        let now = Instant::now();
+        Persistence {
+            board,
+            keyspace,
+            supervisor,
+            disk,
+            log: None,
+            held: Vec::new(),
+            number: 0,
+            writing_asked: false,
+            last_sync: now,
+            writing: None,
+            next_rewrite: now,
+            ready: false,
+        }
+    }
+    fn config(&self) -> Arc<Config> {
+        self.board.config.load_full()
+    }
+    /// What is done without being asked for.
+    fn tick(&mut self) {
+        if !self.ready {
+            return;
+        }
+        self.retry_log();
+        self.sync_on_time();
+        if self.board.archive.activity() == Activity::None {
+            self.begin_what_is_due();
+        }
+        self.post_log();
+    }
+    fn begin_what_is_due(&mut self) {
+        let (config, archive, now_s) = (self.config(), &self.board.archive, now_ms() / 1000);
+        let begin = |activity: Activity| {
+            if archive.claim(activity, now_s) {
+                self.keyspace.do_send(Begin(activity));
+            }
+        };
+        if config.appendonly && self.log.is_none() {
+            // It was switched on, and there must be a base first.
+            if Instant::now() >= self.next_rewrite {
+                begin(Activity::Rewrite);
+            }
+        } else if self.rewrite_is_due(&config) {
+            begin(Activity::Rewrite);
+        } else if self.save_is_due(&config, now_s) {
+            begin(Activity::Save);
+        }
+    }
+    fn save_is_due(&self, config: &Config, now_s: i64) -> bool {
+        let archive = &self.board.archive;
+        let waits = archive.last_save_failed.load(Relaxed)
+            && now_s - archive.last_save_tried_s.load(Relaxed) <= SAVE_RETRY_SECONDS;
+        if waits {
+            return false;
+        }
+        if archive.save_scheduled.swap(false, Relaxed) {
+            return true;
+        }
+        let changes = self.board.vitals.changes.load(Relaxed);
+        let seconds = now_s - archive.last_save_s.load(Relaxed);
+        let reached = config
+            .save
+            .0
+            .iter()
+            .find(|point| changes >= point.changes as u64 && seconds > point.seconds as i64 && changes > 0);
+        if let Some(point) = reached {
+            tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+        }
+        reached.is_some()
+    }
+    fn rewrite_is_due(&self, config: &Config) -> bool {
+        let archive = &self.board.archive;
+        if archive.rewrite_scheduled.swap(false, Relaxed) {
+            return true;
+        }
+        if self.log.is_none() || config.auto_aof_rewrite_percentage == 0 || Instant::now() < self.next_rewrite {
+            return false;
+        }
+        let (bytes, base) = (archive.log_bytes.load(Relaxed), archive.log_base_bytes.load(Relaxed).max(1));
+        let growth = (bytes * 100 / base) as i64 - 100;
+        let due = bytes > config.auto_aof_rewrite_min_size && growth >= config.auto_aof_rewrite_percentage as i64;
+        if due {
+            tracing::info!("Starting automatic rewriting of AOF on {growth}% growth");
+        }
+        due
+    }
+    /// `appendfsync always`, for commands that go to an increment of the manifest.
+    fn syncs_always(&self) -> bool {
+        self.board.config.load().appendfsync == AppendFsync::Always
+            && self.log.as_ref().is_some_and(|log| !log.beginning)
+    }
+}
+
+impl Actor for Persistence {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Commits come in bursts, and none may be lost: the mailbox has no bound of its own.
+        ctx.set_mailbox_capacity(0);
+        ctx.run_interval(TICK, |persistence, _| persistence.tick());
+    }
+}
+
+impl Handler<Reconsider> for Persistence {
+    type Result = ();
+    fn handle(&mut self, _: Reconsider, _: &mut Self::Context) {
+        if !self.ready {
+            return;
+        }
+        let config = self.config();
+        match (config.appendonly, self.log.is_some()) {
+            (false, true) => self.stop_log(),
+            (true, false) => self.next_rewrite = Instant::now(),
+            _ => {}
+        }
+        self.announce_log();
+    }
+}

@@ -1,0 +1,124 @@
+//! What is known of the files: how saving, logging and loading go. INFO shows it, and commands are refused by it.
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
+
+/// What is written in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Activity {
+    None = 0,
+    /// BGSAVE
+    Save = 1,
+    /// BGREWRITEAOF
+    Rewrite = 2,
+}
+
+/// Writer: Persistence; but who begins an [`Activity`] claims it here, so that there is one at a time.
+#[derive(Debug)]
+pub struct Archive {
+    pub loading: Loading,
+    activity: AtomicU8,
+    /// Seconds since 1970.
+    pub activity_began_s: AtomicI64,
+    /// To begin when nothing else is being written.
+    pub save_scheduled: AtomicBool,
+    pub rewrite_scheduled: AtomicBool,
+    /// Keys of the activity under way: all, and those told.
+    pub keys_total: AtomicU64,
+    pub keys_told: AtomicU64,
+
+    /// Seconds since 1970; the start counts as one.
+    pub last_save_s: AtomicI64,
+    pub last_save_failed: AtomicBool,
+    /// When the last save in the background began, seconds since 1970.
+    pub last_save_tried_s: AtomicI64,
+    /// How long it took; -1: there was none.
+    pub last_background_save_seconds: AtomicI64,
+    pub saves: AtomicU64,
+
+    /// Commands are being logged.
+    pub log_on: AtomicBool,
+    pub log_bytes: AtomicU64,
+    pub log_base_bytes: AtomicU64,
+    /// Not written yet.
+    pub log_pending_bytes: AtomicU64,
+    /// Handed over by the Keyspace, and not taken by Persistence yet; both write it.
+    pub log_underway_bytes: AtomicU64,
+    pub log_unsynced: AtomicBool,
+    pub log_delayed_syncs: AtomicU64,
+    /// Of the last write or sync; 0: it went well.
+    pub log_error: AtomicI32,
+    pub last_rewrite_failed: AtomicBool,
+    pub last_rewrite_seconds: AtomicI64,
+    pub rewrites: AtomicU64,
+    pub rewrite_failures_in_a_row: AtomicU64,
+}
+
+/// How far loading has come.
+#[derive(Debug, Default)]
+pub struct Loading {
+    pub active: AtomicBool,
+    /// Seconds since 1970.
+    pub began_s: AtomicI64,
+    pub bytes_total: AtomicU64,
+    pub bytes_loaded: AtomicU64,
+    /// Of the last snapshot that was loaded.
+    pub keys_loaded: AtomicU64,
+    pub keys_expired: AtomicU64,
+}
+
+impl Archive {
+    pub fn new(now_s: i64) -> Archive {
+        Archive {
+            loading: Loading::default(),
+            activity: AtomicU8::new(0),
+            activity_began_s: AtomicI64::new(0),
+            save_scheduled: AtomicBool::new(false),
+            rewrite_scheduled: AtomicBool::new(false),
+            keys_total: AtomicU64::new(0),
+            keys_told: AtomicU64::new(0),
+            last_save_s: AtomicI64::new(now_s),
+            last_save_failed: AtomicBool::new(false),
+            last_save_tried_s: AtomicI64::new(0),
+            last_background_save_seconds: AtomicI64::new(-1),
+            saves: AtomicU64::new(0),
+            log_on: AtomicBool::new(false),
+            log_bytes: AtomicU64::new(0),
+            log_base_bytes: AtomicU64::new(0),
+            log_pending_bytes: AtomicU64::new(0),
+            log_underway_bytes: AtomicU64::new(0),
+            log_unsynced: AtomicBool::new(false),
+            log_delayed_syncs: AtomicU64::new(0),
+            log_error: AtomicI32::new(0),
+            last_rewrite_failed: AtomicBool::new(false),
+            last_rewrite_seconds: AtomicI64::new(-1),
+            rewrites: AtomicU64::new(0),
+            rewrite_failures_in_a_row: AtomicU64::new(0),
+        }
+    }
+    pub fn activity(&self) -> Activity {
+        match self.activity.load(SeqCst) {
+            0 => Activity::None,
+            1 => Activity::Save,
+            _ => Activity::Rewrite,
+        }
+    }
+    /// Begins something in the background; false if something is under way.
+    pub fn claim(&self, activity: Activity, now_s: i64) -> bool {
+        let claimed = self.activity.compare_exchange(0, activity as u8, SeqCst, SeqCst).is_ok();
+        if claimed {
+            self.activity_began_s.store(now_s, Relaxed);
+        }
+        claimed
+    }
+    pub fn release(&self) {
+        self.activity.store(0, SeqCst);
+        self.keys_total.store(0, Relaxed);
+        self.keys_told.store(0, Relaxed);
+    }
+    pub fn is_loading(&self) -> bool {
+        self.loading.active.load(Relaxed)
+    }
+}

@@ -1,0 +1,163 @@
+//! Data from files come back: how a Stage takes in what was read from disk.
+//!
+//! A snapshot's entries are decoded here, where they will live, because memory is best freed by the thread that
+//! allocated it. A log's commands run as any others do, at the beginning of time: nothing expires by itself then, every
+//! deletion is in the log.
+use super::{
+    Caller,
+    args::Context,
+    error::bytes_of_text,
+    registry::{self, Registry},
+    stage::Stage,
+};
+use crate::{
+    formats::{aof, rdb},
+    resp::{Reply, Request},
+    store::Restored,
+};
+use std::fmt;
+
+/// What is loaded, in the order of the file.
+pub enum Piece {
+    Snapshot(rdb::Item),
+    Command(aof::Command),
+}
+
+/// Why it cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub offset: u64,
+    pub reason: String,
+}
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} (at offset {})", self.reason, self.offset)
+    }
+}
+
+/// How far loading one file has come.
+#[derive(Debug, Default)]
+pub struct Loader {
+    db: usize,
+    /// Entries taken in, and those left out because they had expired.
+    pub loaded: u64,
+    pub expired: u64,
+    /// Left out because they were empty: a defect of old versions.
+    pub emptied: u64,
+    /// What is in the file stays, though its time has come: it is the base of a log, which tells of deletions.
+    pub keeps_expired: bool,
+    /// Keys that are there already are kept as they are, or replaced; else they are a fault.
+    pub on_duplicate: OnDuplicate,
+}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    #[default]
+    Refuse,
+    Replace,
+}
+
+impl Stage {
+    /// Takes in one piece of a file.
+    ///
+    /// # Errors
+    /// If it makes no sense.
+    pub fn load(&mut self, loader: &mut Loader, piece: Piece) -> Result<(), Fault> {
+        match piece {
+            Piece::Snapshot(item) => self.load_item(loader, item),
+            Piece::Command(command) => {
+                let fault = |reason| Fault { offset: command.offset, reason };
+                self.replay(loader, &command.request).map_err(fault)
+            }
+        }
+    }
+    fn load_item(&mut self, loader: &mut Loader, item: rdb::Item) -> Result<(), Fault> {
+        match item {
+            rdb::Item::SelectDb(db) => {
+                let known = usize::try_from(db).ok().filter(|db| *db < self.store.databases().len());
+                loader.db = known.ok_or_else(|| Fault {
+                    offset: 0,
+                    reason: format!(
+                        "Data file was created with a server that has database {db}, and there are only {} here",
+                        self.store.databases().len()
+                    ),
+                })?;
+            }
+            rdb::Item::ResizeDb { keys, .. } => self.store.reserve(loader.db, keys as usize),
+            rdb::Item::Record(record) => return self.load_record(loader, record),
+            rdb::Item::ModuleAux { module } => {
+                return Err(Fault {
+                    offset: 0,
+                    reason: format!("The file holds data of the module '{module}', and there are no modules here"),
+                });
+            }
+            rdb::Item::Function(_) => tracing::warn!("A library of functions is left out: there are none here yet"),
+            rdb::Item::Version(_)
+            | rdb::Item::Aux { .. }
+            | rdb::Item::SlotInfo { .. }
+            | rdb::Item::End(_) => {}
+        }
+        Ok(())
+    }
+    fn load_record(&mut self, loader: &mut Loader, record: rdb::Record) -> Result<(), Fault> {
+        let fault = |damage: rdb::Damage| Fault { offset: damage.offset, reason: damage.reason.into_owned() };
+        let now_ms = self.store.now_ms();
+        if !loader.keeps_expired && record.deadline.is_some_and(|deadline| deadline <= now_ms) {
+            loader.expired += 1;
+            return Ok(());
+        }
+        let fields_due_by = if loader.keeps_expired { i64::MIN } else { now_ms };
+        let value = rdb::decode(record.kind, &record.payload, &self.store.limits, fields_due_by)
+            .map_err(|damage| fault(damage.behind(record.payload_offset)))?;
+        let restored = Restored {
+            key: &record.key,
+            deadline: record.deadline,
+            idle_seconds: record.idle_seconds,
+            frequency: record.frequency,
+            replace: loader.on_duplicate == OnDuplicate::Replace,
+        };
+        match value {
+            rdb::Decoded::Empty => loader.emptied += 1,
+            value if self.store.restore(loader.db, restored, value.into()) => loader.loaded += 1,
+            _ => {
+                return Err(Fault {
+                    offset: record.payload_offset,
+                    reason: format!("The file has the key '{}' twice", record.key.escape_ascii()),
+                });
+            }
+        }
+        Ok(())
+    }
+    /// Runs a command of the log.
+    fn replay(&mut self, loader: &mut Loader, request: &Request) -> Result<(), String> {
+        let name = request.get(0).unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"MULTI") || name.eq_ignore_ascii_case(b"EXEC") {
+            // Whether a transaction is whole was seen when it was read.
+            return Ok(());
+        }
+        if name.eq_ignore_ascii_case(b"SELECT") {
+            let db = request.get(1).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+            loader.db = db
+                .filter(|db| *db < self.store.databases().len())
+                .ok_or_else(|| "The log selects a database that is not there".to_string())?;
+            return Ok(());
+        }
+        let context = Context {
+            databases: self.store.databases().len(),
+            db: loader.db,
+            string_bytes_max: usize::MAX >> 1,
+            now_ms: self.store.now_ms(),
+        };
+        let told = |error: super::error::CommandError| {
+            let text = error.text();
+            format!("{}: {}", name.escape_ascii(), String::from_utf8_lossy(&bytes_of_text(&text)))
+        };
+        let node = Registry::get()
+            .resolve(request)
+            .map_err(|_| format!("Unknown command '{}' reading the append only file", name.escape_ascii()))?;
+        let mut task = registry::parse(node, request, context).map_err(told)?;
+        let mut reply = Reply::default();
+        let caller = Caller { db: loader.db, ..Caller::default() };
+        self.perform(node, &mut task, request, caller, &mut reply);
+        Ok(())
+    }
+}

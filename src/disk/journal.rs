@@ -1,0 +1,126 @@
+//! The append-only file while it is written: the increment at hand, and what the disk has not taken yet.
+use super::{DiskFile, Shared};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+pub struct Journal {
+    disk: Shared,
+    folder: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// Bytes that the file holds and that `pending` does not: all of them whole commands.
+    settled: u64,
+    /// What follows them. The first `written` bytes of it are in the file, but are kept until they are synced.
+    pending: Vec<u8>,
+    written: usize,
+    /// Something was written since the last sync.
+    unsynced: bool,
+    /// Keep what is written until it is synced. If a sync fails, the kernel may have dropped what it could not write, and
+    /// says so only once: then it is written again.
+    pub keeps: bool,
+}
+
+/// Room that is kept for the next commands, bytes.
+const ROOM_BYTES: usize = 1024 * 1024;
+
+impl Journal {
+    /// Opens an increment, to be written behind what is in it.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn open(disk: Shared, folder: &Path, name: &OsStr) -> io::Result<Journal> {
+        let (file, settled) = disk.append(&folder.join(name))?;
+        disk.sync_folder(folder)?;
+        Ok(Journal {
+            disk,
+            folder: folder.into(),
+            file,
+            settled,
+            pending: Vec::new(),
+            written: 0,
+            unsynced: false,
+            keeps: false,
+        })
+    }
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        self.settled + self.written as u64
+    }
+    /// Bytes that the disk has not taken.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len() - self.written
+    }
+    /// Something was written, and not synced since.
+    pub fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+    pub fn push(&mut self, commands: &[u8]) {
+        self.pending.extend_from_slice(commands)
+    }
+    /// Writes what is pending.
+    ///
+    /// # Errors
+    /// Whatever the disk says. Nothing is lost: what it did not take is tried again with the next call. If it took a
+    /// part, that is cut off again, if that can be done: who reads the file should find whole commands.
+    pub fn write(&mut self) -> io::Result<()> {
+        let before = self.written;
+        let result = loop {
+            if self.written == self.pending.len() {
+                break Ok(());
+            }
+            match self.file.write(&self.pending[self.written..]) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.unsynced |= self.written > before;
+        let to_be_cut = result.is_err() && self.written > before;
+        if to_be_cut && self.file.truncate(self.settled + before as u64).is_ok() {
+            self.written = before;
+        }
+        if !self.keeps {
+            self.forget_written();
+        }
+        result
+    }
+    fn forget_written(&mut self) {
+        self.settled += self.written as u64;
+        self.pending.drain(..std::mem::take(&mut self.written));
+        if self.pending.is_empty() && self.pending.capacity() > ROOM_BYTES {
+            self.pending = Vec::new();
+        }
+    }
+    /// Brings what was written to the medium.
+    ///
+    /// # Errors
+    /// Whatever the disk says. What was kept will be written anew.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.unsynced {
+            if let Err(error) = self.file.sync() {
+                if self.keeps && self.file.truncate(self.settled).is_ok() {
+                    self.written = 0;
+                }
+                return Err(error);
+            }
+            self.unsynced = false;
+        }
+        self.forget_written();
+        Ok(())
+    }
+    /// From now on commands go to another increment. All that was pushed is in this one, and synced.
+    ///
+    /// # Errors
+    /// Whatever the disk says; then everything is as it was.
+    pub fn rotate(&mut self, name: &OsStr) -> io::Result<()> {
+        self.write()?;
+        self.sync()?;
+        let (file, settled) = self.disk.append(&self.folder.join(name))?;
+        self.disk.sync_folder(&self.folder)?;
+        (self.file, self.settled) = (file, settled);
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! A file that becomes what it is to be only when it is whole: a snapshot, or the base of an append-only file.
+use super::{DiskFile, Shared, write_all};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// With `rdb-save-incremental-fsync` it is synced each time it has grown by so much, bytes: else the last sync would
+/// have everything to write, and hold up others who write.
+const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+pub struct Output {
+    disk: Shared,
+    file: Box<dyn DiskFile>,
+    temporary: PathBuf,
+    incremental_sync: bool,
+    unsynced: usize,
+    pub bytes: u64,
+    /// It is where it belongs.
+    finished: bool,
+}
+impl Output {
+    /// # Errors
+    /// If no file can be made at `temporary`.
+    pub fn create(disk: Shared, temporary: PathBuf, incremental_sync: bool) -> io::Result<Output> {
+        let file = disk.create(&temporary)?;
+        Ok(Output { disk, file, temporary, incremental_sync, unsynced: 0, bytes: 0, finished: false })
+    }
+    /// # Errors
+    /// Whatever the disk says. The output is of no use then, and goes when it is dropped.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        write_all(&mut *self.file, bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.unsynced += bytes.len();
+        if self.incremental_sync && self.unsynced >= SYNC_BYTES {
+            self.unsynced = 0;
+            self.file.sync()?;
+        }
+        Ok(())
+    }
+    /// Everything is written: syncs it and gives it its name, in the place of what had it.
+    ///
+    /// # Errors
+    /// Whatever the disk says; what had the name is as it was then.
+    pub fn finish(mut self, path: &Path) -> io::Result<()> {
+        self.file.sync()?;
+        self.disk.rename(&self.temporary, path)?;
+        self.finished = true;
+        self.disk.sync_folder(path.parent().unwrap_or(Path::new("")))
+    }
+}
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.finished {
+            // It is of no use to anybody; if it cannot be removed, the next start does.
+            let _ = self.disk.remove(&self.temporary);
+        }
+    }
+}
