@@ -8,6 +8,7 @@
 //! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
 //! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
+//! * [`formats`]: what data looks like in files.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
@@ -26,6 +27,7 @@ pub mod commands;
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod formats;
 pub mod log;
 pub mod resp;
 pub mod server;

@@ -88,9 +88,12 @@ mod tests {
 
     fn bit_by_bit(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0, |sum, &byte| {
-            (0..8).fold(sum ^ u64::from(byte), |sum, _| {
-                if sum & 1 == 1 { sum >> 1 ^ POLYNOMIAL } else { sum >> 1 }
-            })
+            (0..8).fold(
+                sum ^ u64::from(byte),
+                |sum, _| {
+                    if sum & 1 == 1 { sum >> 1 ^ POLYNOMIAL } else { sum >> 1 }
+                },
+            )
         })
     }
 

@@ -52,6 +52,22 @@ impl AccessClock {
         let periods = idle_minutes.checked_div(decay_minutes).unwrap_or(0);
         (clock & 0xff).saturating_sub(periods)
     }
+    /// The clock of an entry that was not used for so many seconds; as of one that is born now, under LFU.
+    pub fn idle_for(self, seconds: u64) -> u32 {
+        match self.policy {
+            AccessPolicy::Recency => {
+                self.seconds().wrapping_sub(seconds.min(LRU_MASK.into()) as u32) & LRU_MASK
+            }
+            AccessPolicy::Frequency { .. } => self.birth(),
+        }
+    }
+    /// The clock of an entry with this LFU counter; as of one that is born now, under LRU.
+    pub fn with_frequency(self, counter: u8) -> u32 {
+        match self.policy {
+            AccessPolicy::Recency => self.birth(),
+            AccessPolicy::Frequency { .. } => self.minutes() << 8 | u32::from(counter),
+        }
+    }
     /// Seconds since an entry was used, under LRU.
     pub fn idle_seconds(self, clock: u32) -> u32 {
         self.seconds().wrapping_sub(clock) & LRU_MASK

@@ -4,7 +4,8 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{
-    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef, View,
+    Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef,
+    View,
     entry::{Armed, EntryMut},
     values::{Object, Stored, Value},
 };
@@ -406,6 +407,23 @@ impl Changes<'_> {
         let hash = self.store.database(self.db).hash(key);
         let clock = self.store.access_clock().birth();
         self.put(self.db, hash, key, Entry::object(key, object, deadline, clock));
+    }
+    /// Puts what was saved at a key that is not there, with its deadline (ms since 1970) and access clock (as one that is
+    /// born now, if none is given). Whoever does this states the event. False if the key is there, due or not: then
+    /// nothing has changed.
+    pub fn load(&mut self, key: &[u8], content: Content, deadline: Option<i64>, clock: Option<u32>) -> bool {
+        let hash = self.store.database(self.db).hash(key);
+        if self.store.database(self.db).raw(hash, key).is_some() {
+            return false;
+        }
+        let clock = clock.unwrap_or_else(|| self.store.access_clock().birth());
+        let entry = match content {
+            Content::Integer(integer) => Entry::string(key, Text::Integer(integer), deadline, clock),
+            Content::Text(bytes) => Entry::string(key, Text::smallest(&bytes), deadline, clock),
+            Content::Object(object) => Entry::object(key, object, deadline, clock),
+        };
+        self.put(self.db, hash, key, entry);
+        true
     }
     /// Deletes a key whose value the command has emptied, and tells that too.
     pub fn remove_emptied(&mut self, key: &[u8]) {

@@ -18,7 +18,8 @@ pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
 pub use values::{
-    End, Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set,
+    Content, End, Field, Hash, HashBuilder, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value,
+    sorted_set,
 };
 pub use view::View;
 

@@ -1,0 +1,4 @@
+//! What data looks like outside: files and payloads, to the byte.
+//!
+//! Nothing here knows a command or an actor, nor opens a file: bytes go in and values come out, and back.
+pub mod rdb;
