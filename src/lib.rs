@@ -8,6 +8,7 @@
 //! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
 //! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
+//! * [`formats`]: what data looks like in files.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
 //! * [`formats`]: what stands on disk, as bytes: the append-only file. [`cli`]: tools that are no server.

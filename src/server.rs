@@ -1,6 +1,7 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
 //! * control: Supervisor, Listeners, Expiry. They must answer while data is busy.
+//! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections and their Courier run beside it, so that a request costs
 //!   no wake of another thread; with more, each I/O arbiter has its own.
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
         keyspace::Keyspace,
         listener::{CannotListen, Listening, Ushers, files},
         now_ms,
+        persistence::{Persistence, messages::Start},
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
@@ -19,7 +21,7 @@ use crate::{
         spec::CATEGORY_NAMES,
     },
     config::{Config, Loaded, Renaming},
-    log,
+    disk, log,
 };
 use actix::prelude::*;
 use std::{fs, process::ExitCode, sync::Arc};
@@ -69,7 +71,10 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
     }
     write_pid_file(&config);
+    let has_data = config.appendonly || std::path::Path::new(&config.dbfilename).exists();
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
+    // From the first client on: none may see that there is nothing yet.
+    board.archive.loading.active.store(has_data, std::sync::atomic::Ordering::Relaxed);
     let system = System::new();
     system.block_on(async { raise_curtain(board, tcp, unix) });
     let code = system.run_with_code().map_err(|error| Fatal(format!("The event loop failed: {error}")))?;
@@ -127,16 +132,30 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let io_threads = board.config.load().io_threads;
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
-    let data = Arbiter::new();
-    let keyspace = {
-        let (board, expiry) = (board.clone(), expiry.clone());
-        Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry)
+    let (data, files) = (Arbiter::new(), Arbiter::new());
+    // Keyspace and Persistence know each other: the one is told the other's address when both have one.
+    let (introduce, introduced) = std::sync::mpsc::sync_channel(1);
+    let persistence = {
+        let (board, supervisor) = (board.clone(), supervisor.clone());
+        Persistence::start_in_arbiter(&files.handle(), move |_| {
+            let keyspace =
+                introduced.recv().unwrap_or_else(|_| unreachable!("the cast stands or falls together"));
+            Persistence::new(board, keyspace, supervisor, Arc::new(disk::Real))
         })
     };
+    let keyspace = {
+        let (board, expiry) = (board.clone(), expiry.clone());
+        let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
+        Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry, persistence, supervisor)
+        })
+    };
+    // Nobody is there yet who could have closed it.
+    let _ = introduce.send(keyspace.clone());
     let own: Vec<Arbiter> =
         if io_threads > 1 { (0..io_threads).map(|_| Arbiter::new()).collect() } else { vec![] };
     name_thread(&data, "data".into());
+    name_thread(&files, "files".into());
     own.iter().enumerate().for_each(|(n, arbiter)| name_thread(arbiter, format!("io-{n}")));
     let places = if own.is_empty() { vec![data.handle()] } else { own.iter().map(Arbiter::handle).collect() };
     let couriers = places.iter().map(|place| {
@@ -145,7 +164,8 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     });
     let ushers = Ushers::new(couriers.collect());
     expiry.do_send(Serve(keyspace.clone()));
-    supervisor.do_send(Open { keyspace, ushers, tcp, unix });
+    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), ushers, tcp, unix });
+    persistence.do_send(Start);
     watch_signals(supervisor);
 }
 

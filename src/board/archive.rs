@@ -118,6 +118,12 @@ impl Archive {
         self.keys_total.store(0, Relaxed);
         self.keys_told.store(0, Relaxed);
     }
+    /// Something could not be written lately.
+    #[inline]
+    pub fn is_ailing(&self) -> bool {
+        self.log_error.load(Relaxed) != 0 || self.last_save_failed.load(Relaxed)
+    }
+    #[inline]
     pub fn is_loading(&self) -> bool {
         self.loading.active.load(Relaxed)
     }

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     formats::{aof, rdb},
     resp::{Reply, Request},
-    store::Restored,
+    store::Content,
 };
+use bytes::Bytes;
 use std::fmt;
 
 /// What is loaded, in the order of the file.
@@ -38,7 +39,8 @@ impl fmt::Display for Fault {
 /// How far loading one file has come.
 #[derive(Debug, Default)]
 pub struct Loader {
-    db: usize,
+    /// What is loaded belongs to this database.
+    pub db: usize,
     /// Entries taken in, and those left out because they had expired.
     pub loaded: u64,
     pub expired: u64,
@@ -87,10 +89,14 @@ impl Stage {
             rdb::Item::ModuleAux { module } => {
                 return Err(Fault {
                     offset: 0,
-                    reason: format!("The file holds data of the module '{module}', and there are no modules here"),
+                    reason: format!(
+                        "The file holds data of the module '{module}', and there are no modules here"
+                    ),
                 });
             }
-            rdb::Item::Function(_) => tracing::warn!("A library of functions is left out: there are none here yet"),
+            rdb::Item::Function(_) => {
+                tracing::warn!("A library of functions is left out: there are none here yet")
+            }
             rdb::Item::Version(_)
             | rdb::Item::Aux { .. }
             | rdb::Item::SlotInfo { .. }
@@ -105,26 +111,31 @@ impl Stage {
             loader.expired += 1;
             return Ok(());
         }
-        let fields_due_by = if loader.keeps_expired { i64::MIN } else { now_ms };
-        let value = rdb::decode(record.kind, &record.payload, &self.store.limits, fields_due_by)
-            .map_err(|damage| fault(damage.behind(record.payload_offset)))?;
-        let restored = Restored {
-            key: &record.key,
-            deadline: record.deadline,
-            idle_seconds: record.idle_seconds,
-            frequency: record.frequency,
-            replace: loader.on_duplicate == OnDuplicate::Replace,
-        };
-        match value {
-            rdb::Decoded::Empty => loader.emptied += 1,
-            value if self.store.restore(loader.db, restored, value.into()) => loader.loaded += 1,
-            _ => {
-                return Err(Fault {
-                    offset: record.payload_offset,
-                    reason: format!("The file has the key '{}' twice", record.key.escape_ascii()),
-                });
+        let content = match rdb::decode(record.kind, &record.payload, &self.store.limits)
+            .map_err(|damage| fault(damage.behind(record.payload_offset)))?
+        {
+            rdb::Decoded::Empty => {
+                loader.emptied += 1;
+                return Ok(());
             }
+            // It would hold the whole chunk that was read.
+            rdb::Decoded::Value(Content::Text(bytes)) => Content::Text(Bytes::copy_from_slice(&bytes)),
+            rdb::Decoded::Value(content) => content,
+        };
+        let clock = self.store.access_clock();
+        let used = match (record.idle_seconds, record.frequency) {
+            (Some(seconds), _) => Some(clock.idle_for(seconds)),
+            (None, frequency) => frequency.map(|counter| clock.with_frequency(counter)),
+        };
+        let mut changes = self.changes(Caller { db: loader.db, ..Caller::default() });
+        if loader.on_duplicate == OnDuplicate::Replace {
+            changes.remove(&record.key);
         }
+        if !changes.load(&record.key, content, record.deadline, used) {
+            let reason = format!("The file has the key '{}' twice", record.key.escape_ascii());
+            return Err(Fault { offset: record.payload_offset, reason });
+        }
+        loader.loaded += 1;
         Ok(())
     }
     /// Runs a command of the log.

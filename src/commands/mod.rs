@@ -6,6 +6,7 @@ pub mod args;
 mod command;
 pub mod help;
 pub mod key_positions;
+pub mod loading;
 pub(crate) mod redis_names;
 pub mod registry;
 pub mod session;
@@ -34,7 +35,7 @@ mod testing;
 /// Errors stand below commands, because the store and the reply writer speak of them, too.
 pub use crate::error;
 pub use command::*;
-pub use server::value_digest;
+pub use server::{saving::may_write, value_digest};
 
 /// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.
 pub const REDIS_VERSION: &str = "7.4.1";

@@ -67,14 +67,7 @@ impl Stage {
     pub fn begin(&mut self, now_ms: i64) {
         self.store.set_now_ms(now_ms);
         let config = self.board.config.load();
-        self.store.set_access_policy(if config.maxmemory_policy.is_lfu() {
-            AccessPolicy::Frequency {
-                log_factor: config.lfu_log_factor,
-                decay_minutes: config.lfu_decay_time_minutes,
-            }
-        } else {
-            AccessPolicy::Recency
-        });
+        self.store.set_access_policy(AccessPolicy::of(&config));
         let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
         self.store.limits =
             EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config, hash_seed) };
@@ -109,12 +102,20 @@ impl Stage {
         let expired = self.store.take_expired_seen();
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
+        self.record.settle();
         if outcome == Ok(Progress::Waits) {
             return Progress::Waits;
         }
         self.in_a_row.calls += 1;
         self.in_a_row.failed += outcome.is_err() as u64;
         Progress::Done
+    }
+
+    /// What a command asked for beside its reply has failed: that is its reply.
+    pub fn replace_reply(&self, reply: &mut Reply, position: usize, error: &CommandError) {
+        reply.truncate(position);
+        reply.error(error);
+        count_error(&self.board, error);
     }
 
     fn run(

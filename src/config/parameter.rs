@@ -74,6 +74,8 @@ pub enum Apply {
     MaxClients,
     /// Change the working directory.
     Directory,
+    /// Log commands, or no longer; release replies by another rule.
+    Persistence,
 }
 
 type Take = fn(&mut Config, &[&str], &Kind) -> Result<(), String>;

@@ -18,7 +18,6 @@ const LONG: i128 = i64::MAX as i128;
 const ULONG: i128 = u64::MAX as i128;
 const MIB: i128 = 1 << 20;
 
-const PERSISTENCE: &str = "persistence";
 const REPLICATION: &str = "replication";
 const EVICTION: &str = "eviction";
 const CLUSTER: &str = "cluster mode";
@@ -124,8 +123,8 @@ parameters! {
     "locale-collate" => locale_collate: String = "", text().no_effect("strings compare by bytes");
     "ignore-warnings" => ignore_warnings: String = "", text().no_effect("there are no such warnings");
     "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT).later(REPLICATION);
-    "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
-    "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOptions = "default", row(Kind::Flags).later(PERSISTENCE);
+    "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags);
+    "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOptions = "default", row(Kind::Flags);
     "hz" => hz: u32 = "10", integer(0, INT).settle(hz_within_reason).no_effect(NO_HEARTBEAT);
     "dynamic-hz" => dynamic_hz: bool = "yes", yes_no().no_effect(NO_HEARTBEAT);
     "activerehashing" => activerehashing: bool = "yes", yes_no().no_effect("the table grows without a second one");
@@ -205,33 +204,33 @@ parameters! {
 
     // Persistence
     "dir" => dir: Directory = "", text().protected().denied_while_loading().apply(Apply::Directory);
-    "save" => save: SavePoints = "3600 1 300 100 60 10000", words().accumulates().later(PERSISTENCE);
+    "save" => save: SavePoints = "3600 1 300 100 60 10000", words().accumulates();
     "dbfilename" => dbfilename: String = "dump.rdb",
-        text().protected().settle(dbfilename_is_a_name).later(PERSISTENCE);
-    "rdbchecksum" => rdbchecksum: bool = "yes", yes_no().immutable().later(PERSISTENCE);
-    "rdbcompression" => rdbcompression: bool = "yes", yes_no().later(PERSISTENCE);
-    "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(PERSISTENCE);
-    "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
+        text().protected().settle(dbfilename_is_a_name);
+    "rdbchecksum" => rdbchecksum: bool = "yes", yes_no().immutable();
+    "rdbcompression" => rdbcompression: bool = "yes", yes_no();
+    "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(REPLICATION);
+    "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no();
     "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0",
         integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
     "key-load-delay" => key_load_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
     "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = "2097152",
         integer(1024, INT).hidden().no_effect("loading does not hold up connections");
-    "stop-writes-on-bgsave-error" => stop_writes_on_bgsave_error: bool = "yes", yes_no().later(PERSISTENCE);
-    "appendonly" => appendonly: bool = "no", yes_no().denied_while_loading().later(PERSISTENCE);
+    "stop-writes-on-bgsave-error" => stop_writes_on_bgsave_error: bool = "yes", yes_no();
+    "appendonly" => appendonly: bool = "no", yes_no().denied_while_loading().apply(Apply::Persistence);
     "appendfilename" => appendfilename: String = "appendonly.aof",
-        text().immutable().settle(appendfilename_is_a_name).later(PERSISTENCE);
+        text().immutable().settle(appendfilename_is_a_name);
     "appenddirname" => appenddirname: String = "appendonlydir",
-        text().immutable().settle(appenddirname_is_a_name).later(PERSISTENCE);
-    "appendfsync" => appendfsync: AppendFsync = "everysec", choice().later(PERSISTENCE);
-    "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = "no", yes_no().later(PERSISTENCE);
-    "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = "100", integer(0, INT).later(PERSISTENCE);
-    "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = "67108864", memory(0, LONG).later(PERSISTENCE);
-    "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
-    "aof-load-truncated" => aof_load_truncated: bool = "yes", yes_no().later(PERSISTENCE);
-    "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = "yes", yes_no().later(PERSISTENCE);
-    "aof-timestamp-enabled" => aof_timestamp_enabled: bool = "no", yes_no().later(PERSISTENCE);
-    "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden().later(PERSISTENCE);
+        text().immutable().settle(appenddirname_is_a_name);
+    "appendfsync" => appendfsync: AppendFsync = "everysec", choice().apply(Apply::Persistence);
+    "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = "no", yes_no();
+    "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = "100", integer(0, INT);
+    "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = "67108864", memory(0, LONG);
+    "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = "yes", yes_no();
+    "aof-load-truncated" => aof_load_truncated: bool = "yes", yes_no();
+    "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = "yes", yes_no();
+    "aof-timestamp-enabled" => aof_timestamp_enabled: bool = "no", yes_no();
+    "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden();
 
     // Replication
     "replicaof" => replicaof: Option<Master> = "", words().alias("slaveof").immutable().later(REPLICATION);

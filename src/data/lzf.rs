@@ -17,31 +17,76 @@ const REFERENCE_BYTES_MIN: usize = 3;
 const REFERENCE_BYTES_MAX: usize = 264;
 const HASH_BITS: u32 = 13;
 
+/// Compresses one input after the other. It keeps its table between them: to clear it would take longer than to
+/// compress a short string.
+pub struct Compressor {
+    /// Where three bytes of each hash were seen last, counted from `origin`; of an input before, or not at all, if that
+    /// is not above it.
+    seen: Box<[u32]>,
+    origin: u32,
+}
+
+impl Default for Compressor {
+    fn default() -> Compressor {
+        Compressor::new()
+    }
+}
+
+impl Compressor {
+    pub fn new() -> Compressor {
+        Compressor { seen: vec![0; 1 << HASH_BITS].into(), origin: 0 }
+    }
+
+    /// Appends the compressed input, in at most `bytes_max` bytes. If that does not suffice, the output stays as it is,
+    /// and it is false.
+    pub fn compress_into(&mut self, input: &[u8], bytes_max: usize, output: &mut Vec<u8>) -> bool {
+        let start = output.len();
+        let fits = self.try_compress(input, bytes_max, output);
+        // What lies beyond 4 GiB is not found again, that is all.
+        match u32::try_from(input.len()).ok().and_then(|len| self.origin.checked_add(len)) {
+            Some(origin) => self.origin = origin,
+            None => *self = Compressor::new(),
+        }
+        if !fits {
+            output.truncate(start);
+        }
+        fits
+    }
+
+    fn try_compress(&mut self, input: &[u8], bytes_max: usize, output: &mut Vec<u8>) -> bool {
+        let end_max = output.len() + bytes_max;
+        let origin = self.origin as usize;
+        let (mut at, mut literals_at) = (0, 0);
+        while let Some(three) = input.get(at..at + REFERENCE_BYTES_MIN) {
+            let slot = &mut self.seen[hash(three)];
+            let before = (*slot as usize).checked_sub(origin + 1);
+            *slot = u32::try_from(origin + at + 1).unwrap_or(0);
+            let length = before.map_or(0, |before| match_len(input, before, at));
+            if length < REFERENCE_BYTES_MIN {
+                at += 1;
+                continue;
+            }
+            write_literals(&input[literals_at..at], output);
+            write_reference(at - before.unwrap_or(at), length, output);
+            if output.len() > end_max {
+                return false;
+            }
+            at += length;
+            literals_at = at;
+        }
+        let rest = input.len() - literals_at;
+        if output.len() + rest + rest.div_ceil(LITERALS_MAX) > end_max {
+            return false;
+        }
+        write_literals(&input[literals_at..], output);
+        true
+    }
+}
+
 /// Compresses to at most `bytes_max` bytes; none if that does not suffice.
 pub fn compress(input: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
     let mut output = Vec::with_capacity(bytes_max.min(input.len()));
-    // Positions are one too large, so that 0 is none. What lies beyond 4 GiB is not found again, that is all.
-    let mut seen = vec![0_u32; 1 << HASH_BITS];
-    let (mut at, mut literals_at) = (0, 0);
-    while let Some(three) = input.get(at..at + REFERENCE_BYTES_MIN) {
-        let slot = &mut seen[hash(three)];
-        let before = (*slot as usize).checked_sub(1);
-        *slot = u32::try_from(at + 1).unwrap_or(0);
-        let length = before.map_or(0, |before| match_len(input, before, at));
-        if length < REFERENCE_BYTES_MIN {
-            at += 1;
-            continue;
-        }
-        write_literals(&input[literals_at..at], &mut output);
-        write_reference(at - before.unwrap_or(at), length, &mut output);
-        if output.len() > bytes_max {
-            return None;
-        }
-        at += length;
-        literals_at = at;
-    }
-    write_literals(&input[literals_at..], &mut output);
-    (output.len() <= bytes_max).then_some(output)
+    Compressor::new().compress_into(input, bytes_max, &mut output).then_some(output)
 }
 
 fn hash(three: &[u8]) -> usize {
@@ -164,6 +209,26 @@ mod tests {
             assert_eq!(decompress(bytes, len), Err(Corrupt), "{bytes:?}");
         }
         assert_eq!(decompress(&[0, 1], usize::MAX), Err(Corrupt));
+    }
+
+    #[test]
+    fn one_input_is_not_taken_for_another() {
+        let mut compressor = Compressor::new();
+        for near_the_end in [false, true] {
+            if near_the_end {
+                compressor.origin = u32::MAX - 25;
+            }
+            for input in ["abcabcabcabc", "abcdefghijkl", "ijklmnopabcd", "aaaaaaaaaaaaaaaaaaaa"] {
+                let mut output = b"before".to_vec();
+                assert!(compressor.compress_into(input.as_bytes(), 30, &mut output));
+                assert_eq!(&output[..6], b"before");
+                assert_eq!(decompress(&output[6..], input.len()).as_deref(), Ok(input.as_bytes()));
+                assert_eq!(&output[6..], compress(input.as_bytes(), 30).unwrap());
+                output.truncate(6);
+                assert!(!compressor.compress_into(input.as_bytes(), 3, &mut output));
+                assert_eq!(output, b"before");
+            }
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! structure needs of the world is an argument. So each can be tested against a simple model.
 
 pub mod bits;
+pub mod crc64;
 pub mod geohash;
 pub mod glob;
 pub mod hyperloglog;

@@ -4,9 +4,11 @@
 //! Paths are relative to the working directory, which is `dir`.
 mod journal;
 mod output;
+mod reading;
 
 pub use journal::Journal;
 pub use output::Output;
+pub use reading::{Sink, Trouble, read_log, read_snapshot};
 
 use std::{
     fs,

@@ -1,3 +1,6 @@
-//! What stands on disk: how data becomes files, and files data again. Nothing here opens a file: bytes come in and go
-//! out, so that whoever owns the disk decides when it is read and written.
+//! What data looks like outside: files and payloads, to the byte.
+//!
+//! Nothing here knows a command or an actor, nor opens a file: bytes go in and values come out, and back. Who owns the
+//! disk decides when it is read and written.
 pub mod aof;
+pub mod rdb;

@@ -4,6 +4,8 @@
 //! 8-bit logarithmic counter (Morris counting), which grows with a probability that falls as it grows and loses
 //! one for every `lfu-decay-time` minutes without use. Both wrap; ages are differences modulo the clock's width.
 
+use crate::config::Config;
+
 /// A new key's LFU counter: not zero, so that it has a chance to be used before it is evicted.
 const COUNTER_INITIAL: u32 = 5;
 const LRU_MASK: u32 = (1 << 24) - 1;
@@ -12,6 +14,18 @@ const LRU_MASK: u32 = (1 << 24) - 1;
 pub enum AccessPolicy {
     Recency,
     Frequency { log_factor: u32, decay_minutes: u32 },
+}
+
+impl AccessPolicy {
+    pub fn of(config: &Config) -> AccessPolicy {
+        match config.maxmemory_policy.is_lfu() {
+            true => AccessPolicy::Frequency {
+                log_factor: config.lfu_log_factor,
+                decay_minutes: config.lfu_decay_time_minutes,
+            },
+            false => AccessPolicy::Recency,
+        }
+    }
 }
 
 /// The clock's reading for one moment, and how to advance an entry's.
@@ -51,6 +65,22 @@ impl AccessClock {
         let idle_minutes = self.minutes().wrapping_sub(clock >> 8) & 0xffff;
         let periods = idle_minutes.checked_div(decay_minutes).unwrap_or(0);
         (clock & 0xff).saturating_sub(periods)
+    }
+    /// The clock of an entry that was not used for so many seconds; as of one that is born now, under LFU.
+    pub fn idle_for(self, seconds: u64) -> u32 {
+        match self.policy {
+            AccessPolicy::Recency => {
+                self.seconds().wrapping_sub(seconds.min(LRU_MASK.into()) as u32) & LRU_MASK
+            }
+            AccessPolicy::Frequency { .. } => self.birth(),
+        }
+    }
+    /// The clock of an entry with this LFU counter; as of one that is born now, under LRU.
+    pub fn with_frequency(self, counter: u8) -> u32 {
+        match self.policy {
+            AccessPolicy::Recency => self.birth(),
+            AccessPolicy::Frequency { .. } => self.minutes() << 8 | u32::from(counter),
+        }
     }
     /// Seconds since an entry was used, under LRU.
     pub fn idle_seconds(self, clock: u32) -> u32 {

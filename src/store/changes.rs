@@ -4,7 +4,8 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::{
-    Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef, View,
+    Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef,
+    View,
     entry::{Armed, EntryMut},
     values::{Object, Stored, Value},
 };
@@ -77,7 +78,13 @@ pub struct Record {
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
     effects: Vec<u8>,
     effects_db: Option<usize>,
+    /// Where the effects of the command at hand begin, and how many there are.
+    first_effect: usize,
+    own_effects: usize,
 }
+
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 impl Record {
     pub fn new(wants: Wants) -> Record {
@@ -93,12 +100,21 @@ impl Record {
             let index = db.to_string();
             encode_command(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
         }
+        if self.own_effects == 0 {
+            self.first_effect = self.effects.len();
+        }
+        self.own_effects += 1;
         encode_command(&mut self.effects, args);
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.effects_db = None;
         std::mem::take(&mut self.effects)
+    }
+    /// Puts effects back that were taken and not told.
+    pub fn put_back(&mut self, effects: Vec<u8>) {
+        self.effects_db = None;
+        self.effects = effects;
     }
     /// How much is written since the last call of [`Record::take_effects`].
     pub fn effects_bytes(&self) -> usize {
@@ -112,6 +128,15 @@ impl Record {
     pub fn begin(&mut self) {
         self.changes += std::mem::take(&mut self.dirty);
         self.effect = Effect::Verbatim;
+        self.own_effects = 0;
+    }
+    /// The command is done. If it had several effects, a crash must leave all of them or none.
+    pub fn settle(&mut self) {
+        if self.own_effects > 1 {
+            self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
+            self.effects.extend_from_slice(EXEC);
+        }
+        self.own_effects = 0;
     }
 }
 
@@ -398,6 +423,23 @@ impl Changes<'_> {
         let hash = self.store.database(self.db).hash(key);
         let clock = self.store.access_clock().birth();
         self.put(self.db, hash, key, Entry::object(key, object, deadline, clock));
+    }
+    /// Puts what was saved at a key that is not there, with its deadline (ms since 1970) and access clock (as one that is
+    /// born now, if none is given). Whoever does this states the event. False if the key is there, due or not: then
+    /// nothing has changed.
+    pub fn load(&mut self, key: &[u8], content: Content, deadline: Option<i64>, clock: Option<u32>) -> bool {
+        let hash = self.store.database(self.db).hash(key);
+        if self.store.database(self.db).raw(hash, key).is_some() {
+            return false;
+        }
+        let clock = clock.unwrap_or_else(|| self.store.access_clock().birth());
+        let entry = match content {
+            Content::Integer(integer) => Entry::string(key, Text::Integer(integer), deadline, clock),
+            Content::Text(bytes) => Entry::string(key, Text::smallest(&bytes), deadline, clock),
+            Content::Object(object) => Entry::object(key, object, deadline, clock),
+        };
+        self.put(self.db, hash, key, entry);
+        true
     }
     /// Deletes a key whose value the command has emptied, and tells that too.
     pub fn remove_emptied(&mut self, key: &[u8]) {

@@ -96,6 +96,10 @@ impl Database {
         self.table.prefetch_entry(hash)
     }
 
+    /// Prepares an empty database for so many keys.
+    pub(super) fn reserve(&mut self, keys: usize) {
+        self.table.reserve(keys)
+    }
     /// Puts an entry in the place of the one with its key, or adds it.
     pub(super) fn put(&mut self, hash: u64, key: &[u8], entry: Entry) -> Option<Entry> {
         self.note_deadline(None, entry.get().deadline());

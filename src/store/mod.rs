@@ -20,7 +20,8 @@ use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
-    End, Field, Hash, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value, sorted_set,
+    Content, End, Field, Hash, HashBuilder, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value,
+    sorted_set,
 };
 pub use view::View;
 
@@ -152,6 +153,8 @@ pub struct Store {
     hasher: ahash::RandomState,
     /// Time of the message that is being handled, ms since 1970.
     now_ms: i64,
+    /// When keys are used, ms since 1970, if that is not `now_ms`: a log is replayed at the beginning of time, but now.
+    pub used_at_ms: Option<i64>,
     rng: RefCell<fastrand::Rng>,
     access: AccessPolicy,
     /// Set at the beginning of every batch.
@@ -187,6 +190,7 @@ impl Store {
             databases: (0..databases).map(|id| Database::new(id as u16, id as u64, hasher.clone())).collect(),
             hasher,
             now_ms: 0,
+            used_at_ms: None,
             rng: RefCell::new(rng),
             access: AccessPolicy::Recency,
             limits,
@@ -216,11 +220,15 @@ impl Store {
     pub fn set_now_ms(&mut self, now_ms: i64) {
         self.now_ms = now_ms
     }
+    /// Prepares a database that is empty for so many keys.
+    pub fn reserve(&mut self, db: usize, keys: usize) {
+        self.databases[db].reserve(keys)
+    }
     pub fn set_access_policy(&mut self, policy: AccessPolicy) {
         self.access = policy
     }
     pub fn access_clock(&self) -> AccessClock {
-        AccessClock::new(self.access, self.now_ms)
+        AccessClock::new(self.access, self.used_at_ms.unwrap_or(self.now_ms))
     }
     /// Uniform over all of u64.
     pub fn random(&self) -> u64 {

@@ -75,6 +75,9 @@ impl Machine {
             let Ok(Decoded::Request(request)) = decoder.decode(&mut buffer, limits, false) else {
                 panic!("the effects are not whole requests");
             };
+            if matches!(request.get(0), Some(b"MULTI" | b"EXEC")) {
+                continue;
+            }
             if request.get(0) == Some(b"SELECT") {
                 db = String::from_utf8_lossy(request.get(1).unwrap()).parse().unwrap();
             } else if let Some(error) = self.perform(&request, db, BEGINNING_MS) {

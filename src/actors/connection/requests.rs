@@ -7,9 +7,10 @@ use crate::{
         supervisor::Ask,
     },
     commands::{
-        Task,
+        Access, Task,
         args::Context,
         error::CommandError,
+        may_write,
         registry::{self, Node, Registry},
         spec,
         stage::count_error,
@@ -231,7 +232,19 @@ impl Connection {
             self.desk.tally.rejected(node.index);
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
+        self.may_run(node).inspect_err(|_| self.desk.tally.rejected(node.index))?;
         Ok(node)
+    }
+    /// What the state of the data and of the disk allows.
+    fn may_run(&self, node: &Node) -> Result<(), CommandError> {
+        let board = &self.desk.board;
+        if board.archive.is_loading() && node.spec().flags & spec::LOADING == 0 {
+            return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+        }
+        if board.archive.is_ailing() && (node.entry.access == Access::Write || node.full_name == "ping") {
+            may_write(board)?;
+        }
+        Ok(())
     }
     /// An HTTP request is somebody's browser, tricked into talking to us: nothing behind its first line is for us.
     fn suspect(&mut self, request: &Request) {

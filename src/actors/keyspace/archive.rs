@@ -4,9 +4,14 @@ use crate::{
     actors::{
         now_ms,
         persistence::messages::{Begun, SaveNow, Settle, Told},
+        supervisor::PutAwayDone,
     },
     board::Activity,
-    commands::{Errand, error::CommandError, loading::{self, Fault, Loader}},
+    commands::{
+        Caller, Errand, Save,
+        error::CommandError,
+        loading::{Fault, Loader, OnDuplicate, Piece},
+    },
     disk,
     formats::{aof, rdb},
     store::{PieceSize, Scribe, SnapshotId},
@@ -52,7 +57,7 @@ pub struct TellAll {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Load {
-    pub pieces: Vec<loading::Piece>,
+    pub pieces: Vec<Piece>,
     pub done: SyncSender<Result<(), Fault>>,
 }
 
@@ -64,10 +69,11 @@ const LARGE_PIECE: PieceSize = PieceSize { bytes: 1024 * 1024, entries: 100_000 
 const PIECES_AHEAD: usize = 4;
 
 impl Keyspace {
-    fn scribe(&self, of: Activity) -> Box<dyn Scribe> {
+    fn scribe(&self, of: Activity, with_everything: bool) -> Box<dyn Scribe> {
         let config = self.stage.board.config.load();
         match of {
             Activity::Rewrite if !config.aof_use_rdb_preamble => Box::new(aof::CommandScribe::default()),
+            _ if with_everything => Box::new(rdb::FileScribe::of_everything(&config)),
             _ => Box::new(rdb::FileScribe::new(&config, of == Activity::Rewrite)),
         }
     }
@@ -75,7 +81,7 @@ impl Keyspace {
     pub(super) fn begin(&mut self, of: Activity, ctx: &mut Context<Self>) {
         self.commit(ctx);
         self.post();
-        let scribe = self.scribe(of);
+        let scribe = self.scribe(of, false);
         let Some(id) = self.stage.store.begin_snapshot(scribe) else {
             tracing::warn!("Too many snapshots are under way: one more cannot begin");
             return self.stage.board.archive.release();
@@ -96,15 +102,14 @@ impl Keyspace {
     pub(super) fn run_errand(&mut self, errand: Errand, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         match errand {
             Errand::Begin(of) => self.begin(of, ctx),
-            Errand::Save => self.save().map_err(|_| CommandError::fixed("ERR"))?,
-            Errand::Reload { save, flush } => self.reload(save, flush)?,
+            Errand::Save => self.save(false).map_err(|_| CommandError::fixed("ERR"))?,
+            Errand::Reload { save, flush, merge } => self.reload(save, flush, merge)?,
             Errand::LoadLog => self.load_log(ctx)?,
         }
         Ok(())
     }
     /// Tells all there is to `pieces`, until nobody takes them.
-    fn tell_all(&mut self, of: Activity, pieces: &SyncSender<Vec<u8>>) {
-        let scribe = self.scribe(of);
+    fn tell_all(&mut self, scribe: Box<dyn Scribe>, pieces: &SyncSender<Vec<u8>>) {
         let store = &mut self.stage.store;
         let Some(id) = store.begin_snapshot(scribe) else { return };
         while let Some(piece) = store.next_piece(id, LARGE_PIECE) {
@@ -116,13 +121,14 @@ impl Keyspace {
         }
     }
     /// SAVE: everybody waits.
-    fn save(&mut self) -> io::Result<()> {
+    fn save(&mut self, with_everything: bool) -> io::Result<()> {
         self.post();
         let (pieces, taken) = sync_channel(PIECES_AHEAD);
         let (done, answer) = sync_channel(1);
         let changes = self.stage.board.vitals.changes.load(Relaxed);
         self.persistence.do_send(SaveNow { pieces: taken, changes, done });
-        self.tell_all(Activity::Save, &pieces);
+        let scribe = self.scribe(Activity::Save, with_everything);
+        self.tell_all(scribe, &pieces);
         drop(pieces);
         answer.recv().unwrap_or_else(|_| Err(io::Error::other("nobody writes files any more")))
     }
@@ -168,6 +174,181 @@ impl Handler<CleanUp> for Keyspace {
 impl Handler<TellAll> for Keyspace {
     type Result = ();
     fn handle(&mut self, TellAll { of, pieces }: TellAll, _: &mut Self::Context) {
-        self.tell_all(of, &pieces);
+        let scribe = self.scribe(of, false);
+        self.tell_all(scribe, &pieces);
+    }
+}
+
+/// From the Supervisor: the server is to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PutAway {
+    pub save: Save,
+    /// End even if that fails.
+    pub force: bool,
+}
+
+impl Handler<PutAway> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, PutAway { save, force }: PutAway, ctx: &mut Self::Context) {
+        let result = self.put_away(save, ctx);
+        let result = if force { Ok(()) } else { result };
+        self.supervisor.do_send(PutAwayDone(result.map_err(|error| error.to_string())));
+    }
+}
+
+impl Keyspace {
+    /// Brings to disk what the configuration says, or what is asked for.
+    fn put_away(&mut self, save: Save, ctx: &mut Context<Self>) -> io::Result<()> {
+        let board = self.stage.board.clone();
+        if board.archive.is_loading() {
+            // A part of the data must not take the place of all.
+            return Ok(());
+        }
+        let wanted = match save {
+            Save::Yes => true,
+            Save::No => false,
+            Save::AsConfigured => !board.config.load().save.0.is_empty(),
+        };
+        self.commit(ctx);
+        let saved = if wanted {
+            tracing::info!("Saving the final RDB snapshot before exiting.");
+            self.save(false)
+        } else {
+            Ok(())
+        };
+        let (done, answer) = sync_channel(1);
+        self.persistence.do_send(Settle { for_good: saved.is_ok(), done });
+        let settled = answer.recv().unwrap_or(Ok(()));
+        saved.and(settled)
+    }
+}
+
+/// From Persistence: a file is going to be loaded.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct BeginLoading(pub Loader);
+
+/// From Persistence, which waits for the answer: the file is loaded.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndLoading {
+    pub done: SyncSender<Loader>,
+}
+
+impl Handler<BeginLoading> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, BeginLoading(loader): BeginLoading, _: &mut Self::Context) {
+        self.loader = loader;
+    }
+}
+
+impl Handler<Load> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Load { pieces, done }: Load, _: &mut Self::Context) {
+        let result = self.load(pieces);
+        // Who asked waits for it, or has given up.
+        let _ = done.send(result);
+    }
+}
+
+impl Handler<EndLoading> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, EndLoading { done }: EndLoading, ctx: &mut Self::Context) {
+        self.end_loading();
+        self.note_changes(ctx);
+        let _ = done.send(std::mem::take(&mut self.loader));
+    }
+}
+
+/// Where replayed commands run: nothing expires by itself at the beginning of time.
+const BEGINNING_MS: i64 = 0;
+
+impl Keyspace {
+    fn load(&mut self, pieces: Vec<Piece>) -> Result<(), Fault> {
+        let now_ms = now_ms();
+        let mut loader = std::mem::take(&mut self.loader);
+        let mut is_log = None;
+        let result = pieces.into_iter().try_for_each(|piece| {
+            let of_log = matches!(piece, Piece::Command(_));
+            if is_log.replace(of_log) != Some(of_log) {
+                self.stage.begin(if of_log { BEGINNING_MS } else { now_ms });
+                self.stage.store.used_at_ms = of_log.then_some(now_ms);
+            }
+            self.stage.load(&mut loader, piece)
+        });
+        self.loader = loader;
+        self.stage.begin(now_ms);
+        self.stage.store.used_at_ms = None;
+        result
+    }
+    /// What was loaded is no change, and was asked for by nobody.
+    fn end_loading(&mut self) {
+        self.stage.record.take_effects();
+        self.stage.record.take_changes();
+        self.stage.settle_times();
+        self.post();
+    }
+    /// DEBUG RELOAD: what is saved now comes back, and nothing else.
+    fn reload(&mut self, save: bool, flush: bool, merge: bool) -> Result<(), CommandError> {
+        let failed = |reason: String| {
+            tracing::warn!("DEBUG RELOAD: {reason}");
+            CommandError::fixed("ERR Error trying to load the RDB dump, check server logs")
+        };
+        if save {
+            self.save(true).map_err(|error| failed(error.to_string()))?;
+        }
+        let path = std::path::PathBuf::from(&self.stage.board.config.load().dbfilename);
+        let on_duplicate = if merge { OnDuplicate::Replace } else { OnDuplicate::Refuse };
+        self.read_anew(flush, Loader { on_duplicate, ..Loader::default() }, |sink| {
+            disk::read_snapshot(&disk::Real, &path, true, sink)
+        })
+        .map_err(|trouble| failed(trouble.to_string()))
+    }
+    /// DEBUG LOADAOF: what the log says comes back.
+    fn load_log(&mut self, ctx: &mut Context<Self>) -> Result<(), CommandError> {
+        let failed = |reason: String| {
+            tracing::warn!("DEBUG LOADAOF: {reason}");
+            CommandError::fixed("ERR Error trying to load the AOF files, check server logs")
+        };
+        self.commit(ctx);
+        let (done, answer) = sync_channel(1);
+        self.persistence.do_send(Settle { for_good: false, done });
+        answer.recv().unwrap_or(Ok(())).map_err(|error| failed(error.to_string()))?;
+        let config = self.stage.board.config.load_full();
+        let folder = std::path::Path::new(&config.appenddirname);
+        let names = aof::Names(&config.appendfilename);
+        let text = std::fs::read(folder.join(names.manifest())).map_err(|error| failed(error.to_string()))?;
+        let manifest = aof::Manifest::parse(&text).map_err(|error| failed(error.to_string()))?;
+        for (index, part) in manifest.parts().enumerate() {
+            let loader = Loader { keeps_expired: true, ..Loader::default() };
+            self.read_anew(index == 0, loader, |sink| {
+                disk::read_log(&disk::Real, &folder.join(&part.name), true, sink)
+            })
+            .map_err(|trouble| failed(trouble.to_string()))?;
+        }
+        Ok(())
+    }
+    /// Takes a file in while everybody waits; nobody is told of it.
+    fn read_anew(
+        &mut self,
+        flush: bool,
+        loader: Loader,
+        read: impl FnOnce(disk::Sink) -> Result<(), disk::Trouble>,
+    ) -> Result<(), disk::Trouble> {
+        self.post();
+        let wanted = std::mem::take(&mut self.stage.record.wants);
+        let pending = self.stage.record.take_effects();
+        if flush {
+            for db in 0..self.stage.store.databases().len() {
+                self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
+            }
+        }
+        self.loader = loader;
+        let result = read(&mut |pieces, _| self.load(pieces));
+        self.end_loading();
+        self.stage.record.wants = wanted;
+        self.stage.record.put_back(pending);
+        result
     }
 }

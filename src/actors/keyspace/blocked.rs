@@ -102,9 +102,15 @@ impl Keyspace {
             if seat.muted {
                 reply.truncate(0);
             }
-            let end = End { line: seat.line, at: reply.position(), settles: seat.rest.is_empty() };
-            let (bytes, grafts) = reply.into_parts();
-            seat.reply_to.do_send(Replies { bytes, grafts, ends: vec![end], spent: None });
+            let settles = seat.rest.is_empty();
+            // It was served by a write, and wrote perhaps itself.
+            if self.waits_for_disk(waiter.node, &waiter.request, 0) {
+                self.hold_replies(reply, seat.line, settles, seat.reply_to.clone());
+            } else {
+                let end = End { line: seat.line, at: reply.position(), settles };
+                let (bytes, grafts) = reply.into_parts();
+                seat.reply_to.do_send(Replies { bytes, grafts, ends: vec![end], spent: None });
+            }
             if !seat.rest.is_empty() {
                 ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
             }

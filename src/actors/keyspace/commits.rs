@@ -16,7 +16,6 @@ use actix::prelude::*;
 use futures::channel::oneshot;
 use std::{
     collections::{HashSet, VecDeque},
-    hash::BuildHasher,
     sync::atomic::Ordering::Relaxed,
 };
 
@@ -80,7 +79,8 @@ impl Commits {
             return false;
         }
         let keys = keys_asked_for(node, request).unwrap_or_default();
-        let hashes = keys.iter().filter_map(|key| request.get(key.index)).map(|key| self.hasher.hash_one(key));
+        let hashes =
+            keys.iter().filter_map(|key| request.get(key.index)).map(|key| self.hasher.hash_one(key));
         if wrote {
             match keys.is_empty() {
                 true => self.open.all = true,

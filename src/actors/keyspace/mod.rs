@@ -3,7 +3,9 @@
 //! It takes batches from Couriers and runs their steps in order through the [`Stage`], a plain deterministic machine.
 //! What a batch changed is told to the others once per drain of the mailbox: the first thing that falls in posts a
 //! [`Flush`] to the actor itself, which arrives after all messages that were already waiting.
+mod archive;
 mod blocked;
+mod commits;
 mod dropper;
 mod held;
 
@@ -12,11 +14,14 @@ use crate::{
         courier::messages::{Batch, End, LineId, Replies, Run, Step},
         expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
         now_ms,
+        persistence::Persistence,
+        supervisor::Supervisor,
     },
     board::{Board, PauseScope},
     commands::{
         Access, Caller, Progress,
-        spec::{Begin, KeySpec, MAY_REPLICATE},
+        loading::Loader,
+        spec::{self, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
     data::wheel::Item,
@@ -24,8 +29,11 @@ use crate::{
     store::{DueKey, SurveyPlace, Wants, WheelEntry},
 };
 use actix::prelude::*;
+pub use archive::{Abandon, Begin, BeginLoading, EndLoading, Load, Next, PutAway, TellAll};
 use blocked::Blocked;
 pub use blocked::{Gone, TimesUp};
+use commits::Commits;
+pub use commits::{LogMode, Synced};
 use dropper::Dropper;
 use held::Held;
 use std::sync::{
@@ -74,6 +82,11 @@ pub struct PauseOver;
 pub struct Keyspace {
     stage: Stage,
     expiry: Addr<Expiry>,
+    persistence: Addr<Persistence>,
+    supervisor: Addr<Supervisor>,
+    commits: Commits,
+    /// How far loading has come.
+    loader: Loader,
     dropper: Dropper,
     flushing: bool,
     held: Held,
@@ -89,12 +102,23 @@ pub struct Keyspace {
 const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
-    pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, expiry: Addr<Expiry>) -> Keyspace {
+    pub fn new(
+        address: Addr<Keyspace>,
+        board: Arc<Board>,
+        seed: u64,
+        expiry: Addr<Expiry>,
+        persistence: Addr<Persistence>,
+        supervisor: Addr<Supervisor>,
+    ) -> Keyspace {
         Keyspace {
             dropper: Dropper::start(board.clone(), address),
-            // Nobody listens to effects, events or touched keys yet: the Persistence and PubSub actors will.
+            // Effects are wanted when there is a log. Nobody listens to events or touched keys yet: the PubSub actor will.
             stage: Stage::new(board, seed, Wants::default()),
             expiry,
+            persistence,
+            supervisor,
+            commits: Commits::default(),
+            loader: Loader::default(),
             flushing: false,
             held: Held::default(),
             blocked: Blocked::default(),
@@ -121,7 +145,7 @@ impl Keyspace {
         self.hashes.clear();
         for step in steps {
             let Step::Run(run) = step else { continue };
-            if let Some(KeySpec { begin: Begin::Index(index), .. }) = run.node.spec().keys.first()
+            if let Some(KeySpec { begin: spec::Begin::Index(index), .. }) = run.node.spec().keys.first()
                 && let Some(key) = run.request.get(*index as usize)
             {
                 let database = self.stage.store.database(run.db);
@@ -136,14 +160,19 @@ impl Keyspace {
     }
     /// Tells the others what changed, at the end of the drain.
     fn note_changes(&mut self, ctx: &mut Context<Self>) {
-        let store = &self.stage.store;
-        if !self.flushing && (store.has_deadlines() || store.has_garbage() || self.blocked.has_alarms()) {
-            self.flushing = true;
-            ctx.notify(Flush);
+        let Stage { store, record, .. } = &self.stage;
+        if store.has_deadlines()
+            || store.has_garbage()
+            || record.effects_bytes() > 0
+            || self.blocked.has_alarms()
+            || self.commits.is_open()
+        {
+            self.ask_for_flush(ctx);
         }
     }
-    fn flush(&mut self) {
+    fn flush(&mut self, ctx: &mut Context<Self>) {
         self.flushing = false;
+        self.commit(ctx);
         let deadlines = self.stage.store.take_deadlines();
         if !deadlines.is_empty() {
             self.expiry.do_send(Deadlines(deadlines));
@@ -151,6 +180,10 @@ impl Keyspace {
         if self.blocked.has_alarms() {
             self.expiry.do_send(self.blocked.take_alarms());
         }
+        self.post_dropped();
+    }
+    /// Hands over what is to be freed elsewhere.
+    fn post_dropped(&mut self) {
         let garbage = self.stage.store.take_garbage();
         if !garbage.is_empty() {
             self.dropper.drop_elsewhere(garbage);
@@ -202,7 +235,7 @@ impl Handler<Execute> for Keyspace {
             let start = reply.position();
             let mut own = steps.by_ref().take(turn.end - done);
             done = turn.end;
-            let mut settles = true;
+            let (mut settles, mut waits_for_disk) = (true, false);
             while let Some(step) = own.next() {
                 let run = match step {
                     Step::Say(range) => {
@@ -213,7 +246,14 @@ impl Handler<Execute> for Keyspace {
                 };
                 let client = turn.line.client;
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
+                let (position, effects) = (reply.position(), self.stage.record.effects_bytes());
                 let progress = Keyspace::perform(&mut self.stage, run, caller, &mut reply);
+                if let Some(errand) = self.stage.errand.take()
+                    && let Err(error) = self.run_errand(errand, ctx)
+                {
+                    self.stage.replace_reply(&mut reply, position, &error);
+                }
+                waits_for_disk |= self.waits_for_disk(run.node, &run.request, effects);
                 if progress == Progress::Waits {
                     let Step::Run(run) = step.take() else { continue };
                     let mut rest = Batch::default();
@@ -233,6 +273,8 @@ impl Handler<Execute> for Keyspace {
                 self.stage.settle_times();
                 self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
+            } else if waits_for_disk {
+                self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
             } else {
                 ends.push(End { line: turn.line, at: reply.position(), settles });
             }
@@ -252,7 +294,9 @@ impl Handler<Due> for Keyspace {
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         // A paused server keeps its data as it is: what is due waits, and readers hide it.
-        let frozen = self.stage.board.pause.at(now_ms).is_some() || !self.stage.store.expires_actively;
+        let frozen = self.stage.board.pause.at(now_ms).is_some()
+            || !self.stage.store.expires_actively
+            || self.stage.board.archive.is_loading();
         if frozen {
             let later_ms = now_ms as u64 + 100;
             self.expiry.do_send(Done {
@@ -307,8 +351,8 @@ impl Handler<Sweep> for Keyspace {
 
 impl Handler<Flush> for Keyspace {
     type Result = ();
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
-        self.flush();
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        self.flush(ctx);
     }
 }
 

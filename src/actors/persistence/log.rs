@@ -1,7 +1,7 @@
 //! The append-only file while the server runs.
 use super::{
     Persistence,
-    messages::{Commit, Settle},
+    messages::{Commit, Drain, Settle},
 };
 use crate::{
     actors::{
@@ -80,9 +80,22 @@ impl Handler<Write> for Persistence {
     }
 }
 
+impl Handler<Drain> for Persistence {
+    type Result = ();
+    fn handle(&mut self, Drain { done }: Drain, _: &mut Self::Context) {
+        self.write_log();
+        // The Keyspace may be gone.
+        let _ = done.send(());
+    }
+}
+
 impl Handler<Settle> for Persistence {
     type Result = ();
-    fn handle(&mut self, Settle { done }: Settle, _: &mut Self::Context) {
+    fn handle(&mut self, Settle { for_good, done }: Settle, _: &mut Self::Context) {
+        if for_good {
+            self.give_up_writing();
+            self.ready = false;
+        }
         let result = self.settle();
         // Who asked may have given up waiting.
         let _ = done.send(result);
@@ -117,7 +130,9 @@ impl Persistence {
     fn complain(&self, error: &io::Error) {
         let code = error.raw_os_error().unwrap_or(nix::errno::Errno::EIO as i32);
         if self.board.archive.log_error.swap(code, Relaxed) != code {
-            tracing::warn!("Error writing to the AOF file: {error}. Writes are refused until it can be written.");
+            tracing::warn!(
+                "Error writing to the AOF file: {error}. Writes are refused until it can be written."
+            );
         }
     }
     fn rejoice(&self) {

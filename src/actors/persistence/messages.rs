@@ -57,7 +57,16 @@ pub struct SaveNow {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Settle {
+    /// The server ends: nothing is written any more.
+    pub for_good: bool,
     pub done: SyncSender<io::Result<()>>,
+}
+
+/// From the Keyspace: too much is on its way. It waits until all of it has been taken.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain {
+    pub done: futures::channel::oneshot::Sender<()>,
 }
 
 /// From the Supervisor: the configuration has changed.

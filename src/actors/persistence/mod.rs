@@ -49,6 +49,8 @@ pub struct Persistence {
     writing: Option<Writing>,
     /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.
     next_rewrite: Instant,
+    /// Keeps other servers away from the append-only file.
+    lock: Option<Arc<dyn Send + Sync>>,
     /// Loading is over.
     ready: bool,
 }
@@ -77,6 +79,7 @@ impl Persistence {
             last_sync: now,
             writing: None,
             next_rewrite: now,
+            lock: None,
             ready: false,
         }
     }
@@ -125,11 +128,10 @@ impl Persistence {
         }
         let changes = self.board.vitals.changes.load(Relaxed);
         let seconds = now_s - archive.last_save_s.load(Relaxed);
-        let reached = config
-            .save
-            .0
-            .iter()
-            .find(|point| changes >= point.changes as u64 && seconds > point.seconds as i64 && changes > 0);
+        let reached =
+            config.save.0.iter().find(|point| {
+                changes >= point.changes as u64 && seconds > point.seconds as i64 && changes > 0
+            });
         if let Some(point) = reached {
             tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
         }
@@ -140,12 +142,14 @@ impl Persistence {
         if archive.rewrite_scheduled.swap(false, Relaxed) {
             return true;
         }
-        if self.log.is_none() || config.auto_aof_rewrite_percentage == 0 || Instant::now() < self.next_rewrite {
+        if self.log.is_none() || config.auto_aof_rewrite_percentage == 0 || Instant::now() < self.next_rewrite
+        {
             return false;
         }
         let (bytes, base) = (archive.log_bytes.load(Relaxed), archive.log_base_bytes.load(Relaxed).max(1));
         let growth = (bytes * 100 / base) as i64 - 100;
-        let due = bytes > config.auto_aof_rewrite_min_size && growth >= config.auto_aof_rewrite_percentage as i64;
+        let due =
+            bytes > config.auto_aof_rewrite_min_size && growth >= config.auto_aof_rewrite_percentage as i64;
         if due {
             tracing::info!("Starting automatic rewriting of AOF on {growth}% growth");
         }

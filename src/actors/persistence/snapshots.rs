@@ -5,7 +5,10 @@ use super::{
     messages::{Begun, SaveNow, Told},
 };
 use crate::{
-    actors::{keyspace::{Abandon, Next}, now_ms},
+    actors::{
+        keyspace::{Abandon, Next},
+        now_ms,
+    },
     board::{Activity, Board},
     disk::Output,
     formats::{

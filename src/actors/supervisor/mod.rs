@@ -9,13 +9,14 @@ use crate::{
             Courier,
             messages::{End, LineId, Replies},
         },
-        keyspace::Keyspace,
+        keyspace::{Keyspace, PutAway},
         listener::{Closer, Listener, Listening, Stop, Ushers},
+        persistence::Persistence,
     },
     allocator,
     board::{Board, Tally},
     commands::{
-        Task,
+        Save, Shutdown, Task,
         error::CommandError,
         registry::{Node, Registry},
         stage::count_error,
@@ -47,11 +48,17 @@ pub struct Ask {
 #[rtype(result = "()")]
 pub struct Signalled(pub &'static str);
 
+/// From Persistence: what was on disk is loaded; if not well, the server cannot start.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Loaded(pub bool);
+
 /// The rest of the cast, given once it stands.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Open {
     pub keyspace: Addr<Keyspace>,
+    pub persistence: Addr<Persistence>,
     pub ushers: Arc<Ushers>,
     pub tcp: Vec<Listening>,
     pub unix: Option<Listening>,
@@ -61,11 +68,14 @@ pub struct Supervisor {
     board: Arc<Board>,
     tally: Arc<Tally>,
     keyspace: Option<Addr<Keyspace>>,
+    persistence: Option<Addr<Persistence>>,
     ushers: Option<Arc<Ushers>>,
     tcp: Vec<OpenListener>,
     unix: Option<OpenListener>,
     rates: Rates,
     set_log_level: fn(crate::config::LogLevel),
+    /// Clients that asked for the end, while data are put away.
+    patient: Vec<(LineId, Protocol, Addr<Courier>)>,
     ending: bool,
 }
 
@@ -91,11 +101,13 @@ impl Supervisor {
             tally: board.tallies.join(Registry::get().count()),
             board,
             keyspace: None,
+            persistence: None,
             ushers: None,
             tcp: Vec::new(),
             unix: None,
             rates: Rates::default(),
             set_log_level,
+            patient: Vec::new(),
             ending: false,
         }
     }
@@ -104,15 +116,20 @@ impl Supervisor {
         let closer = socket.closer().inspect_err(|error| tracing::error!("Cannot listen: {error}")).ok()?;
         Some(OpenListener { listener: Listener::new(socket, ushers, self.board.clone()).start(), closer })
     }
+    /// Has data brought to disk; what is to be done then comes as [`PutAwayDone`]. False if nobody is there to do it.
+    fn put_away(&mut self, how: Shutdown) -> bool {
+        match &self.keyspace {
+            Some(keyspace) => keyspace.do_send(PutAway { save: how.save, force: how.force }),
+            None => self.end(),
+        }
+        self.keyspace.is_some()
+    }
     /// Ends in order: no new clients, last replies out, files away, then the process.
     fn end(&mut self) {
         if std::mem::replace(&mut self.ending, true) {
             return;
         }
         let config = self.board.config.load_full();
-        if !config.save.0.is_empty() {
-            tracing::warn!("Data is not saved at the end: snapshots are not there yet");
-        }
         self.tcp.drain(..).chain(self.unix.take()).for_each(OpenListener::close);
         for courier in self.ushers.iter().flat_map(|ushers| &ushers.couriers) {
             courier.do_send(crate::actors::courier::messages::Close);
@@ -143,13 +160,24 @@ impl Handler<Open> for Supervisor {
     type Result = ();
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
         self.keyspace = Some(open.keyspace);
+        self.persistence = Some(open.persistence);
         self.ushers = Some(open.ushers);
-        let config = self.board.config.load_full();
         self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
         self.unix = open.unix.and_then(|socket| self.listen(socket));
         let vitals = &self.board.vitals;
         vitals.startup_memory_bytes.store(allocator::used_bytes(), Relaxed);
         tracing::info!("Server initialized");
+    }
+}
+
+impl Handler<Loaded> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, Loaded(well): Loaded, _: &mut Self::Context) {
+        if !well {
+            System::current().stop_with_code(1);
+            return;
+        }
+        let config = self.board.config.load_full();
         if !self.tcp.is_empty() {
             tracing::info!("Ready to accept connections tcp (port {})", config.port);
         }
@@ -165,11 +193,15 @@ impl Handler<Ask> for Supervisor {
         let Ask { node, task, line, protocol, muted, courier } = ask;
         let started = Instant::now();
         let mut reply = Reply::new(protocol);
-        let mut desk = office::AtDesk { supervisor: self, client: line.client };
+        let mut desk = office::AtDesk { supervisor: self, client: line.client, waits: false };
         let outcome = match task {
             Task::Control(mut task) => task.run_control(&mut desk, &mut reply),
             _ => Err(CommandError::fixed("ERR command not allowed here")),
         };
+        if desk.waits {
+            self.patient.push((line, protocol, courier));
+            return;
+        }
         if let Err(error) = &outcome {
             reply.truncate(0);
             reply.error(error);
@@ -189,7 +221,36 @@ impl Handler<Signalled> for Supervisor {
     type Result = ();
     fn handle(&mut self, Signalled(name): Signalled, _: &mut Self::Context) {
         tracing::warn!("Received {name} scheduling shutdown...");
-        self.end();
+        let config = self.board.config.load_full();
+        let options = if name == "SIGINT" { &config.shutdown_on_sigint } else { &config.shutdown_on_sigterm };
+        let save = match (options.save, options.nosave) {
+            (true, _) => Save::Yes,
+            (_, true) => Save::No,
+            _ => Save::AsConfigured,
+        };
+        self.put_away(Shutdown { save, now: options.now, force: options.force });
+    }
+}
+
+/// From the Keyspace: data are on disk, or cannot be brought there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PutAwayDone(pub Result<(), String>);
+
+impl Handler<PutAwayDone> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, PutAwayDone(result): PutAwayDone, _: &mut Self::Context) {
+        let Err(reason) = result else { return self.end() };
+        tracing::warn!("Error trying to save the DB, can't exit: {reason}");
+        let error = CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
+        for (line, protocol, courier) in self.patient.drain(..) {
+            let mut reply = Reply::new(protocol);
+            reply.error(&error);
+            count_error(&self.board, &error);
+            let (bytes, grafts) = reply.into_parts();
+            let ends = vec![End { line, at: bytes.len(), settles: true }];
+            courier.do_send(Replies { bytes, grafts, ends, spent: None });
+        }
     }
 }
 

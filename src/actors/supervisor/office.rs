@@ -5,9 +5,10 @@ use crate::{
         keyspace::PauseOver,
         listener::{CannotListen, Listening, files},
         now_ms,
+        persistence::messages::Reconsider,
     },
     board::PauseScope,
-    commands::{Office, Outcome, Save, Shutdown, error::CommandError},
+    commands::{Office, Outcome, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Rewriting, SetError},
 };
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub struct AtDesk<'a> {
     pub supervisor: &'a mut Supervisor,
     pub client: u64,
+    /// The reply comes later.
+    pub waits: bool,
 }
 
 impl Office for AtDesk<'_> {
@@ -28,7 +31,7 @@ impl Office for AtDesk<'_> {
         let pairs: Vec<(&str, &[u8])> =
             pairs.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
         let old = self.supervisor.board.config.load_full();
-        let now = Circumstances { client_is_local, loading: false };
+        let now = Circumstances { client_is_local, loading: self.supervisor.board.archive.is_loading() };
         let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
         self.supervisor.apply(&duties(&changed), new).map_err(|(name, reason)| {
             let argument = pairs.iter().map(|(given, _)| *given).find(|given| name.contains(given));
@@ -53,12 +56,8 @@ impl Office for AtDesk<'_> {
         Ok(())
     }
     fn shut_down(&mut self, how: Shutdown) -> Outcome {
-        if how.save == Save::Yes && !how.force {
-            tracing::warn!("SHUTDOWN SAVE refused: snapshots are not there yet, nothing can be saved");
-            return Err(CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
         tracing::warn!("User requested shutdown...");
-        self.supervisor.end();
+        self.waits = self.supervisor.put_away(how);
         Ok(())
     }
     fn abort_shut_down(&mut self) -> Outcome {
@@ -99,6 +98,11 @@ impl Supervisor {
             (self.set_log_level)(new.loglevel);
         }
         self.board.config.store(Arc::new(new));
+        if duties.contains(&Apply::Persistence)
+            && let Some(persistence) = &self.persistence
+        {
+            persistence.do_send(Reconsider);
+        }
         Ok(())
     }
     /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go

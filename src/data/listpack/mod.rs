@@ -13,6 +13,7 @@
 
 mod block;
 mod change;
+mod check;
 mod element;
 mod iter;
 pub(in crate::data) mod slice;

@@ -1,7 +1,7 @@
 //! Elements one behind the other, without a listpack's header and end: what listpacks and the nodes of lists share.
 
-use super::element::{backlen_len, encoding_len, is_backlen, read_backlen};
-use super::{Iter, Needle};
+use super::element::{END, backlen_len, encoding_len, is_backlen, read_backlen};
+use super::{COUNT_UNKNOWN, FRAME_BYTES, HEADER_BYTES, Iter, Needle};
 use crate::data::Corrupt;
 
 /// The position behind the element at `position`.
@@ -17,6 +17,22 @@ pub(in crate::data) fn before(bytes: &[u8], position: usize) -> usize {
     let encoding =
         read_backlen(bytes, position).expect("before a position that is not the first stands an element");
     position - encoding - backlen_len(encoding)
+}
+
+/// The elements of a whole listpack.
+pub(in crate::data) fn elements_of(listpack: &[u8]) -> &[u8] {
+    &listpack[HEADER_BYTES..listpack.len() - 1]
+}
+
+/// A whole listpack of these elements.
+pub(in crate::data) fn with_frame(elements: &[u8], count: usize) -> Vec<u8> {
+    let len = elements.len() + FRAME_BYTES;
+    let mut listpack = Vec::with_capacity(len);
+    listpack.extend_from_slice(&u32::try_from(len).expect("a node holds less than 4 GiB").to_le_bytes());
+    listpack.extend_from_slice(&u16::try_from(count).unwrap_or(COUNT_UNKNOWN).to_le_bytes());
+    listpack.extend_from_slice(elements);
+    listpack.push(END);
+    listpack
 }
 
 /// Counts the elements, of which each must be complete.

@@ -26,7 +26,7 @@ impl Quicklist {
     }
 
     #[cold]
-    fn push_node(&mut self, end: End, node: Node) {
+    pub(super) fn push_node(&mut self, end: End, node: Node) {
         let at = if end == End::Head { 0 } else { self.nodes.len() };
         self.insert_node(at, node);
     }

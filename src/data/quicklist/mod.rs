@@ -20,6 +20,7 @@ use std::ops::ControlFlow;
 
 pub use self::limit::NodeLimit;
 use self::node::Node;
+pub use self::node::NodeBytes;
 use self::run::Run;
 use super::listpack::{Element, Listpack};
 
@@ -108,6 +109,27 @@ impl Quicklist {
 
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// Files a node behind all others, as large as it is.
+    pub fn push_listpack(&mut self, listpack: &Listpack) {
+        let count = listpack.len();
+        if count > 0 {
+            self.len += count;
+            let run = Run::from_elements(listpack.elements(), count);
+            self.push_node(End::Tail, Node::Packed(run));
+        }
+    }
+
+    /// Files an element behind all others in a node of its own, however small it is.
+    pub fn push_plain(&mut self, element: &[u8]) {
+        self.len += 1;
+        self.push_node(End::Tail, Node::Plain(element.into()));
+    }
+
+    /// The bytes of nodes from one on, as [`Quicklist::push_listpack`] and [`Quicklist::push_plain`] take them.
+    pub fn node_bytes(&self, from: usize) -> impl Iterator<Item = NodeBytes<'_>> {
+        self.nodes.range(from.min(self.nodes.len())..).map(Node::to_bytes)
     }
 
     pub fn node_count(&self) -> usize {

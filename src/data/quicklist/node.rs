@@ -1,12 +1,13 @@
 //! A node of a list: some elements together, or a large one by itself.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::End;
 use super::run::Run;
 use crate::allocator::block_bytes;
-use crate::data::listpack::slice::position;
-use crate::data::listpack::{Element, FRAME_BYTES, Iter, Needle};
+use crate::data::listpack::slice::{elements_of, position, with_frame};
+use crate::data::listpack::{Element, Iter, Needle};
 use crate::data::lzf;
 
 #[derive(Clone)]
@@ -17,7 +18,8 @@ pub(super) enum Node {
     Compressed(Box<Compressed>),
 }
 
-/// A run or a plain element as it is kept far from both ends.
+/// A node as it is kept far from both ends: its listpack, header and end included so that a snapshot may hold the same
+/// bytes, or its plain element.
 #[derive(Clone)]
 pub(super) struct Compressed {
     bytes: Box<[u8]>,
@@ -25,6 +27,16 @@ pub(super) struct Compressed {
     len: usize,
     /// Elements; none for a plain one.
     count: Option<u32>,
+}
+
+/// The bytes of a node, as others hold them too.
+#[derive(Debug)]
+pub struct NodeBytes<'a> {
+    pub bytes: Cow<'a, [u8]>,
+    /// How many they are without compression, if they are compressed.
+    pub compressed_from: Option<usize>,
+    /// They are an element; or else a listpack.
+    pub is_plain: bool,
 }
 
 /// Below this, in bytes, a node is not worth compressing.
@@ -35,6 +47,10 @@ const SAVED_BYTES_MIN: usize = 8;
 impl Compressed {
     fn decompressed(&self) -> Vec<u8> {
         lzf::decompress(&self.bytes, self.len).expect("it was compressed by us, and has not changed since")
+    }
+    /// Of decompressed bytes, the elements.
+    fn elements<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.count.is_some() { elements_of(bytes) } else { bytes }
     }
 }
 
@@ -72,7 +88,7 @@ impl Node {
         match self {
             Node::Packed(run) => run.listpack_len(),
             Node::Plain(bytes) => bytes.len(),
-            Node::Compressed(compressed) => compressed.len + compressed.count.map_or(0, |_| FRAME_BYTES),
+            Node::Compressed(compressed) => compressed.len,
         }
     }
 
@@ -95,16 +111,26 @@ impl Node {
         }
     }
 
+    /// The node as a snapshot holds it.
+    pub(super) fn to_bytes(&self) -> NodeBytes<'_> {
+        let (bytes, compressed_from) = match self {
+            Node::Packed(run) => (with_frame(run.elements(), run.len()).into(), None),
+            Node::Plain(bytes) => ((&bytes[..]).into(), None),
+            Node::Compressed(compressed) => ((&compressed.bytes[..]).into(), Some(compressed.len)),
+        };
+        NodeBytes { bytes, compressed_from, is_plain: self.is_plain() }
+    }
+
     pub(super) fn compress(&mut self) {
         let (bytes, count) = match self {
-            Node::Packed(run) => (run.elements(), Some(run.len() as u32)),
-            Node::Plain(bytes) => (&bytes[..], None),
+            Node::Packed(run) => (Cow::from(with_frame(run.elements(), run.len())), Some(run.len() as u32)),
+            Node::Plain(bytes) => (Cow::from(&bytes[..]), None),
             Node::Compressed(_) => return,
         };
         if bytes.len() < COMPRESSED_FROM_BYTES {
             return;
         }
-        if let Some(compressed) = lzf::compress(bytes, bytes.len() - SAVED_BYTES_MIN) {
+        if let Some(compressed) = lzf::compress(&bytes, bytes.len() - SAVED_BYTES_MIN) {
             let len = bytes.len();
             let bytes = compressed.into_boxed_slice();
             *self = Node::Compressed(Box::new(Compressed { bytes, len, count }));
@@ -116,7 +142,7 @@ impl Node {
         if let Node::Compressed(compressed) = self {
             let bytes = compressed.decompressed();
             *self = match compressed.count {
-                Some(count) => Node::Packed(Run::from_elements(&bytes, count as usize)),
+                Some(count) => Node::Packed(Run::from_elements(compressed.elements(&bytes), count as usize)),
                 None => Node::Plain(bytes.into()),
             };
         }
@@ -147,7 +173,7 @@ impl Node {
             Node::Compressed(compressed) => {
                 let bytes = compressed.decompressed();
                 match compressed.count {
-                    Some(count) => walk(&bytes, count as usize, index, towards, visit),
+                    Some(count) => walk(elements_of(&bytes), count as usize, index, towards, visit),
                     None => visit(Element::Bytes(&bytes)),
                 }
             }

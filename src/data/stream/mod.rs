@@ -14,7 +14,7 @@ pub use group::{Consumer, ConsumerNumber, Group, Groups, Pending};
 pub use id::{ID_TEXT_BYTES_MAX, StreamId};
 pub use log::{AppendError, Backward, Forward, Log, NodeLimits, Threshold, Trim};
 pub use node::{Entry, Node};
-pub use nodes::Nodes;
+pub use nodes::{Nodes, Spot};
 
 #[derive(Clone, Debug, Default)]
 pub struct Stream {

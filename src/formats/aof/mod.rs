@@ -14,7 +14,7 @@ pub mod write;
 
 pub use manifest::{BaseFormat, Manifest, ManifestError, Names, Part};
 pub use rewrite::Rewrite;
-pub use scribe::CommandScribe;
 pub use scan::{Command, Damage, Item, Scanner, Unfinished};
+pub use scribe::CommandScribe;
 pub use start::{Found, Opening, Start};
 pub use write::Writer;

@@ -39,6 +39,22 @@ impl List {
         List(Form::Quick(Box::new(Quicklist::new(layout(limits)))))
     }
 
+    /// Files elements behind all others as a node, as large as it is; for a list that was made as a long one.
+    pub fn push_listpack(&mut self, listpack: &Listpack) {
+        match &mut self.0 {
+            Form::Quick(list) => list.push_listpack(listpack),
+            Form::Packed(mine) => *mine = std::mem::take(mine).merge(listpack.clone()),
+        }
+    }
+
+    /// Files an element behind all others in a node of its own; for a list that was made as a long one.
+    pub fn push_plain(&mut self, element: &[u8]) {
+        match &mut self.0 {
+            Form::Quick(list) => list.push_plain(element),
+            Form::Packed(listpack) => listpack.push(element),
+        }
+    }
+
     /// Makes a list that was made as a long one a listpack, if it is not too long for that.
     pub fn settle(&mut self, limits: &EncodingLimits) {
         if let Form::Quick(list) = &self.0

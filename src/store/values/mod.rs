@@ -8,13 +8,21 @@ mod set;
 pub mod sorted_set;
 mod stream;
 
-pub use hash::{Field, Hash};
+pub use hash::{Field, Hash, HashBuilder};
 pub use list::{End, List};
 pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use stream::Stream;
 
 use super::entry::Kind;
+use bytes::Bytes;
+
+/// A value of any type that is not stored yet.
+pub enum Content {
+    Integer(i64),
+    Text(Bytes),
+    Object(Object),
+}
 
 /// What all values have in common.
 pub trait Stored: Send + Sized + 'static {
@@ -148,3 +156,9 @@ macro_rules! values {
     };
 }
 values!(List, Set, SortedSet, Hash, Stream);
+
+impl<T: Value> From<T> for Object {
+    fn from(value: T) -> Object {
+        value.into_object()
+    }
+}

@@ -11,7 +11,7 @@ use super::{OPERATOR, spec};
 use crate::{
     board::Board,
     commands::{
-        Backstage, BackstageCommand, Command, Outcome,
+        Backstage, BackstageCommand, Command, Errand, Outcome,
         args::Args,
         error::{CommandError, shown_in_part, text_of_bytes},
         help::reply_help,
@@ -49,6 +49,8 @@ enum Action {
     TableStatisticsOfKey(Bytes),
     Populate(keys::Populate),
     RewriteConfiguration,
+    /// Something that concerns files.
+    Errand(Errand),
     Digest,
     DigestValues(Vec<Bytes>),
     /// The pattern against that many letters `a`.
@@ -134,6 +136,8 @@ impl Action {
             }
             (b"populate", 1..=3) => Action::Populate(keys::Populate::parse(args)?),
             (b"config-rewrite-force-all", 0) => Action::RewriteConfiguration,
+            (b"reload", _) => Action::Errand(reload(args)?),
+            (b"loadaof", 0) => Action::Errand(Errand::LoadLog),
             (b"digest", 0) => Action::Digest,
             (b"digest-value", _) => Action::DigestValues(args.rest()),
             (b"stringmatch-len", 2) => {
@@ -196,6 +200,10 @@ impl Action {
                 rewrite_configuration(backstage.board)?;
                 reply.ok();
             }
+            Action::Errand(errand) => {
+                *backstage.errand = Some(*errand);
+                reply.ok();
+            }
             Action::Digest => reply.status(&Digest::of_store(backstage.changes.store).to_hex()),
             Action::DigestValues(keys) => {
                 reply.array(keys.len());
@@ -226,6 +234,24 @@ fn rewrite_configuration(board: &Board) -> Outcome {
         .load()
         .rewrite_file(path, rewriting)
         .map_err(|error| CommandError::text_of(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}")))
+}
+/// `[MERGE] [NOFLUSH] [NOSAVE]`
+fn reload(args: &mut Args) -> Result<Errand, CommandError> {
+    let (mut save, mut flush, mut merge) = (true, true, false);
+    while !args.is_empty() {
+        if args.option("MERGE") {
+            merge = true;
+        } else if args.option("NOFLUSH") {
+            flush = false;
+        } else if args.option("NOSAVE") {
+            save = false;
+        } else {
+            return Err(CommandError::fixed(
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    Ok(Errand::Reload { save, flush, merge })
 }
 fn text(args: &mut Args) -> Result<String, CommandError> {
     Ok(String::from_utf8_lossy(args.word()?).into_owned())
@@ -281,6 +307,8 @@ const HELP: &[&str] = &[
     "    Show figures of the table in a key's value.",
     "LISTPACK <key>",
     "    Write to the log what is in a small value.",
+    "LOADAOF",
+    "    Empty the server, and load what the append-only file says.",
     "LOG <text>",
     "    Write this to the log.",
     "OBJECT <key>",
@@ -294,6 +322,9 @@ const HELP: &[&str] = &[
     "    Write to the log how a long list is held.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    From how many bytes on an element of a list has a node of its own; 0 for what the list's limit says.",
+    "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    "    Save, empty the server, and load what was saved. NOSAVE loads the file as it is; NOFLUSH leaves what is there,",
+    "    and MERGE lets keys of the file take the place of those that are there.",
     "REPLYBUFFER PEAK-RESET-TIME <ms|NEVER|RESET>, REPLYBUFFER RESIZING <0|1>",
     "    Accepted; there is nothing here that they would change.",
     "SDSLEN <key>",

@@ -3,6 +3,7 @@
 //! Names, order and formats are Redis'; a field whose value we cannot know is left out rather than made up. Some
 //! tools look fields up by their first occurrence as a substring: nothing before `loading:` may contain `loading`,
 //! and `used_memory:` precedes what derives from it.
+mod persistence;
 mod report;
 mod sections;
 mod statistics;
@@ -38,7 +39,7 @@ static SECTIONS: &[Section] = &[
     section("server", sections::server),
     section("clients", sections::clients),
     section("memory", sections::memory),
-    section("persistence", sections::persistence),
+    section("persistence", persistence::persistence),
     section("stats", statistics::stats),
     section("replication", sections::replication),
     section("cpu", sections::cpu),

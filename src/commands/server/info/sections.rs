@@ -154,34 +154,6 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
 }
 
-/// Nothing is loaded or saved yet, and the fields say so.
-pub fn persistence(scene: &Scene, report: &mut Report) {
-    let board = scene.backstage.board;
-    report.section("Persistence");
-    report.fields([("loading", 0), ("async_loading", 0)]);
-    report.fields([("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
-    report.field("current_fork_perc", "0.00");
-    report.fields([("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
-    let changes = board.vitals.changes.load(Relaxed) + scene.backstage.changes.record.changes;
-    report.field("rdb_changes_since_last_save", changes);
-    report.field("rdb_bgsave_in_progress", 0);
-    // As Redis has it, what was there at the start counts as saved.
-    report.field("rdb_last_save_time", board.started_at_ms / 1000);
-    report.field("rdb_last_bgsave_status", "ok");
-    report.fields([("rdb_last_bgsave_time_sec", -1), ("rdb_current_bgsave_time_sec", -1), ("rdb_saves", 0)]);
-    report.fields(
-        ["rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
-            .map(|name| (name, 0)),
-    );
-    report.fields([("aof_enabled", 0), ("aof_rewrite_in_progress", 0), ("aof_rewrite_scheduled", 0)]);
-    report.fields([("aof_last_rewrite_time_sec", -1), ("aof_current_rewrite_time_sec", -1)]);
-    report.field("aof_last_bgrewrite_status", "ok");
-    report.fields([("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
-    report.field("aof_last_write_status", "ok");
-    report.field("aof_last_cow_size", 0);
-    report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
-}
-
 /// A master without replicas. The name of its history is that of its run.
 pub fn replication(scene: &Scene, report: &mut Report) {
     report.section("Replication");

@@ -6,16 +6,22 @@
 //! A field whose deadline has passed is hidden from whoever asks for it by name, but stands in the hash, and is counted
 //! by [`Hash::len`], until somebody deletes it: the timing wheel at the moment of the deadline, or a command that meets
 //! it first.
+mod load;
 mod packed;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use super::Stored;
-use crate::{data::listpack::Element, store::EncodingLimits};
+use crate::{
+    data::listpack::{Element, Listpack},
+    store::EncodingLimits,
+};
 use bytes::Bytes;
 use packed::{Pairs, Triples};
 use table::Table;
+
+pub use load::HashBuilder;
 
 pub enum Hash {
     Packed(Pairs),
@@ -105,6 +111,14 @@ impl Hash {
             Hash::Packed(pairs) => pairs.nth(index()),
             Hash::PackedWithDeadlines(triples) => triples.nth(index()),
             Hash::Table(table) => table.random(random),
+        }
+    }
+    /// The listpack of a small hash, and how many of its elements make a field: two, or three with the deadline.
+    pub fn as_listpack(&self) -> Option<(&Listpack, usize)> {
+        match self {
+            Hash::Packed(Pairs(list)) => Some((list, 2)),
+            Hash::PackedWithDeadlines(Triples(list)) => Some((list, 3)),
+            Hash::Table(_) => None,
         }
     }
     pub fn is_packed(&self) -> bool {

@@ -3,6 +3,7 @@
 //! A small set of integers is an intset, another small one a listpack, and what outgrows both a table of members. When
 //! it changes from one to another is as in Redis: by `set-max-intset-entries`, `set-max-listpack-entries` and
 //! `-value`. It never goes back, except that a command which makes a new set may make it smaller again.
+mod load;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -98,6 +99,16 @@ impl Set {
             Table(table) => table,
             _ => unreachable!("it is one since the line above"),
         }
+    }
+}
+
+/// How it is held.
+impl Set {
+    pub fn as_intset(&self) -> Option<&Intset> {
+        if let Integers(integers) = &self.0 { Some(integers) } else { None }
+    }
+    pub fn as_listpack(&self) -> Option<&Listpack> {
+        if let Packed(list) = &self.0 { Some(list) } else { None }
     }
 }
 

@@ -5,6 +5,7 @@
 //! both (see [`crate::data::ranking`]). It never goes back, except that a command which makes a new sorted set makes it
 //! as small as it can be.
 mod items;
+mod load;
 mod packed;
 mod ranges;
 #[cfg(test)]
@@ -132,6 +133,10 @@ impl SortedSet {
             }
         }
         set
+    }
+    /// The listpack, while it is one.
+    pub fn as_listpack(&self) -> Option<&Listpack> {
+        if let Encoding::Packed(list) = &self.0 { Some(list) } else { None }
     }
     /// Makes ready for a command that names so many members.
     pub fn expect(&mut self, members: usize, limits: &EncodingLimits) {

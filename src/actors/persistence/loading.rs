@@ -1,0 +1,347 @@
+//! What is on disk when the server starts: it is read here and taken in by the Keyspace, which answers `-LOADING` to
+//! clients in between. While one batch is taken in the next is read.
+use super::{
+    Persistence,
+    log::{Log, read_manifest, write_manifest},
+    messages::Start,
+};
+use crate::{
+    actors::{
+        keyspace::{BeginLoading, EndLoading, Load, TellAll},
+        now_ms,
+        supervisor::Loaded,
+    },
+    board::Activity,
+    commands::loading::{Fault, Loader, Piece},
+    config::Config,
+    disk::{self, Journal, Output, Trouble},
+    formats::{
+        aof::{self, BaseFormat, Found, Manifest, Names, Opening, Part},
+        rdb::Checksum,
+    },
+};
+use actix::prelude::*;
+use std::{
+    collections::VecDeque,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::Ordering::Relaxed,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::Instant,
+};
+
+impl Handler<Start> for Persistence {
+    type Result = ();
+    fn handle(&mut self, _: Start, _: &mut Self::Context) {
+        let result = self.load_all();
+        self.board.archive.loading.active.store(false, Relaxed);
+        match result {
+            Ok(()) => {
+                self.ready = true;
+                self.announce_log();
+                self.supervisor.do_send(Loaded(true));
+            }
+            Err(reason) => {
+                tracing::error!("{reason}");
+                self.supervisor.do_send(Loaded(false));
+            }
+        }
+    }
+}
+
+/// How many batches may be on their way to the Keyspace.
+const BATCHES_AHEAD: usize = 2;
+
+impl Persistence {
+    /// Loads what there is, and opens the log. An error ends the start.
+    fn load_all(&mut self) -> Result<(), String> {
+        let config = self.config();
+        remove_leftovers(&*self.disk);
+        let rdb = PathBuf::from(&config.dbfilename);
+        if config.appendonly {
+            return self.load_log(&config);
+        }
+        if self.disk.exists(&rdb) {
+            self.load_rdb(&config, &rdb)?;
+        }
+        Ok(())
+    }
+    fn load_rdb(&mut self, config: &Config, path: &Path) -> Result<(), String> {
+        let (began, disk) = (Instant::now(), self.disk.clone());
+        self.begin_loading(self.bytes_of(path));
+        let result = self
+            .feed(Loader::default(), 0, |sink| disk::read_snapshot(&*disk, path, config.rdbchecksum, sink));
+        match result {
+            Ok(loader) => {
+                self.tell_loaded(&loader);
+                tracing::info!("DB loaded from disk: {:.3} seconds", began.elapsed().as_secs_f64());
+                Ok(())
+            }
+            Err(trouble) => Err(rdb_fatal(path, &trouble)),
+        }
+    }
+    fn load_log(&mut self, config: &Config) -> Result<(), String> {
+        let names = Names(&config.appendfilename);
+        let (folder, disk) = (self.folder(), self.disk.clone());
+        let fatal = |what: &str, error: io::Error| format!("Fatal error: {what}: {error}");
+        let manifest = read_manifest(&*disk, config)
+            .map_err(|error| format!("Reading the append only file manifest failed. {error}"))?;
+        let found = Found {
+            manifest,
+            old_file: Path::new(names.0).is_file(),
+            moved_file: disk.exists(&folder.join(names.0)),
+        };
+        disk.create_folder(&folder)
+            .map_err(|error| fatal("can't create the append-only directory", error))?;
+        self.lock = Some(lock(&folder)?);
+        let manifest = match aof::Start::of(found, names) {
+            aof::Start::Empty(manifest) => manifest,
+            aof::Start::Load(manifest) => manifest,
+            aof::Start::Ambiguous => {
+                return Err(format!(
+                    "Fatal error: there is an append-only file {0} in the working directory, and another one in {1}, and no \
+                     manifest: which of them is it?",
+                    names.0,
+                    folder.display()
+                ));
+            }
+            aof::Start::Upgrade(manifest) => {
+                tracing::info!("Migrating the old append-only file {} to {}", names.0, folder.display());
+                write_manifest(&*disk, config, &manifest)
+                    .and_then(|()| disk.rename(Path::new(names.0), &folder.join(names.0)))
+                    .and_then(|()| disk.sync_folder(&folder))
+                    .map_err(|error| fatal("can't take over the old append-only file", error))?;
+                tracing::info!("Successfully migrated an old-style AOF");
+                manifest
+            }
+        };
+        if manifest.is_empty() {
+            let rdb = PathBuf::from(&config.dbfilename);
+            if disk.exists(&rdb) {
+                // Redis begins with no data here. What was saved would be lost with the next save.
+                tracing::warn!(
+                    "There is no append-only file yet: it begins with the data of {}",
+                    rdb.display()
+                );
+                self.load_rdb(config, &rdb)?;
+            }
+        } else {
+            self.load_parts(config, &manifest)?;
+        }
+        self.open_log(config, manifest).map_err(|error| fatal("can't open the append-only file", error))
+    }
+    fn load_parts(&mut self, config: &Config, manifest: &Manifest) -> Result<(), String> {
+        let folder = self.folder();
+        let parts: Vec<&Part> = manifest.parts().collect();
+        for part in &parts {
+            if !self.disk.exists(&folder.join(&part.name)) {
+                return Err(format!(
+                    "Fatal error: the AOF file {} doesn't exist, and the manifest names it",
+                    part.name.display()
+                ));
+            }
+        }
+        let (began, disk) = (Instant::now(), self.disk.clone());
+        let bytes: Vec<u64> = parts.iter().map(|part| self.bytes_of(&folder.join(&part.name))).collect();
+        self.begin_loading(bytes.iter().sum());
+        let mut before = 0;
+        for (index, part) in parts.iter().enumerate() {
+            let path = folder.join(&part.name);
+            let loader = Loader { keeps_expired: true, ..Loader::default() };
+            let result =
+                self.feed(loader, before, |sink| disk::read_log(&*disk, &path, config.rdbchecksum, sink));
+            before += bytes[index];
+            match result {
+                Ok(loader) if loader.loaded > 0 => self.tell_loaded(&loader),
+                Ok(_) => {}
+                Err(Trouble::Truncated(end)) if config.aof_load_truncated && index + 1 == parts.len() => {
+                    self.cut_off(&path, end.whole)?;
+                }
+                Err(trouble) => return Err(log_fatal(&path, &trouble, index + 1 == parts.len())),
+            }
+            tracing::info!("DB loaded from {} file {}", kind_of(part, manifest), part.name.display());
+        }
+        tracing::info!("DB loaded from append only file: {:.3} seconds", began.elapsed().as_secs_f64());
+        Ok(())
+    }
+    /// A crash has left a part of a command, or of a transaction, at the end of the log.
+    fn cut_off(&self, path: &Path, whole: u64) -> Result<(), String> {
+        tracing::warn!("!!! Warning: short read while loading the AOF file {}!!!", path.display());
+        tracing::warn!("Truncating the AOF {} at offset {whole}", path.display());
+        let cut = || -> io::Result<()> {
+            let (mut file, _) = self.disk.append(path)?;
+            file.truncate(whole)?;
+            file.sync()
+        };
+        cut().map_err(|error| format!("Error truncating the AOF file {}: {error}", path.display()))?;
+        tracing::warn!("AOF {} loaded anyway because aof-load-truncated is enabled", path.display());
+        Ok(())
+    }
+    /// Opens the log behind what was loaded. There is a base in any case: data that were loaded from elsewhere, or none.
+    fn open_log(&mut self, config: &Config, manifest: Manifest) -> io::Result<()> {
+        let names = Names(&config.appendfilename);
+        let folder = self.folder();
+        let format = if config.aof_use_rdb_preamble { BaseFormat::Rdb } else { BaseFormat::Commands };
+        let opening = Opening::of(manifest.clone(), names, format);
+        if let Some(base) = &opening.new_base {
+            self.write_first_base(config, &folder.join(base))?;
+            tracing::info!("Creating AOF base file {} on server start", base.display());
+        }
+        let journal = Journal::open(self.disk.clone(), &folder, &opening.increment)?;
+        if opening.increment_is_new {
+            tracing::info!("Creating AOF incr file {} on server start", opening.increment.display());
+        }
+        if opening.manifest != manifest {
+            write_manifest(&*self.disk, config, &opening.manifest)?;
+        }
+        let all: u64 = opening.manifest.parts().map(|part| self.bytes_of(&folder.join(&part.name))).sum();
+        let base = opening.manifest.base().map_or(0, |part| self.bytes_of(&folder.join(&part.name)));
+        self.board.archive.log_base_bytes.store(base, Relaxed);
+        let older = all - journal.bytes();
+        self.log = Some(Log::new(journal, opening.manifest, older));
+        self.delete_history()
+    }
+    fn write_first_base(&mut self, config: &Config, path: &Path) -> io::Result<()> {
+        let temporary = PathBuf::from(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
+        let mut output = Output::create(self.disk.clone(), temporary, config.aof_rewrite_incremental_fsync)?;
+        let mut checksum = config.aof_use_rdb_preamble.then(|| Checksum::new(config.rdbchecksum));
+        let (pieces, told) = sync_channel(BATCHES_AHEAD);
+        self.keyspace.do_send(TellAll { of: Activity::Rewrite, pieces });
+        for piece in told {
+            if let Some(checksum) = &mut checksum {
+                checksum.update(&piece);
+            }
+            output.write(&piece)?;
+        }
+        if let Some(checksum) = checksum {
+            output.write(&checksum.trailer())?;
+        }
+        output.finish(path)
+    }
+    fn bytes_of(&self, path: &Path) -> u64 {
+        self.disk.open(path).map_or(0, |(_, bytes)| bytes)
+    }
+    fn begin_loading(&self, bytes: u64) {
+        let loading = &self.board.archive.loading;
+        loading.began_s.store(now_ms() / 1000, Relaxed);
+        loading.bytes_loaded.store(0, Relaxed);
+        loading.bytes_total.store(bytes, Relaxed);
+        loading.active.store(true, Relaxed);
+    }
+    /// Has the Keyspace take in what `read` gives; `before` bytes were read of other files already.
+    fn feed(
+        &self,
+        loader: Loader,
+        before: u64,
+        read: impl FnOnce(disk::Sink) -> Result<(), Trouble>,
+    ) -> Result<Loader, Trouble> {
+        let gone = || Fault { offset: 0, reason: "nobody takes the data in".into() };
+        self.keyspace.do_send(BeginLoading(loader));
+        let mut underway: VecDeque<Receiver<Result<(), Fault>>> = VecDeque::new();
+        let wait = |answer: Receiver<Result<(), Fault>>| answer.recv().unwrap_or_else(|_| Err(gone()));
+        let result = read(&mut |pieces: Vec<Piece>, bytes_read| {
+            self.board.archive.loading.bytes_loaded.store(before + bytes_read, Relaxed);
+            if underway.len() >= BATCHES_AHEAD
+                && let Some(first) = underway.pop_front()
+            {
+                wait(first)?;
+            }
+            let (done, answer) = sync_channel(1);
+            self.keyspace.do_send(Load { pieces, done });
+            underway.push_back(answer);
+            Ok(())
+        });
+        // What was taken in wrongly is told before what could not be read behind it.
+        underway.into_iter().try_for_each(wait)?;
+        let (done, answer) = sync_channel(1);
+        self.keyspace.do_send(EndLoading { done });
+        let loader = answer.recv().map_err(|_| gone())?;
+        result.map(|()| loader)
+    }
+    fn tell_loaded(&self, loader: &Loader) {
+        let Loader { loaded, expired, emptied, .. } = loader;
+        let loading = &self.board.archive.loading;
+        loading.keys_loaded.store(*loaded, Relaxed);
+        loading.keys_expired.store(*expired, Relaxed);
+        match emptied {
+            0 => tracing::info!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}."),
+            _ => tracing::info!(
+                "Done loading RDB, keys loaded: {loaded}, keys expired: {expired}, empty keys skipped: {emptied}."
+            ),
+        }
+    }
+}
+
+fn kind_of(part: &Part, manifest: &Manifest) -> &'static str {
+    if manifest.base() == Some(part) { "base" } else { "incr" }
+}
+
+fn rdb_fatal(path: &Path, trouble: &Trouble) -> String {
+    let path = path.display();
+    match trouble {
+        Trouble::Disk(error) => {
+            format!("Fatal error: can't open the RDB file {path} for reading: {error}")
+        }
+        Trouble::Short(fault) => {
+            format!("Short read or OOM loading DB. Unrecoverable error, aborting now. {path}: {fault}")
+        }
+        trouble => format!(
+            "Fatal error loading the DB, check server logs. Exiting. Internal error in RDB {path}: {trouble}"
+        ),
+    }
+}
+
+fn log_fatal(path: &Path, trouble: &Trouble, is_last: bool) -> String {
+    let path = path.display();
+    match trouble {
+        Trouble::Disk(error) => {
+            format!("Fatal error: can't open the append log file {path} for reading: {error}")
+        }
+        Trouble::Truncated(end) if is_last => format!(
+            "Unexpected end of file reading the append only file {path}, which is whole up to offset {}. You can: 1) Make \
+             a backup of your AOF file, then use callboard check-aof --fix <filename.manifest>. 2) Alternatively you can \
+             set the 'aof-load-truncated' configuration option to yes and restart the server.",
+            end.whole
+        ),
+        Trouble::Truncated(end) => format!(
+            "Fatal error: the truncated file is not the last file: {path} ends early, at offset {}",
+            end.whole
+        ),
+        trouble => format!(
+            "Bad file format reading the append only file {path}: {trouble}. Make a backup of your AOF file, then use \
+             callboard check-aof --fix <filename.manifest>"
+        ),
+    }
+}
+
+/// Deletes what servers left behind that were killed while they wrote.
+fn remove_leftovers(disk: &dyn disk::Disk) {
+    let Ok(names) = disk.names(Path::new(".")) else { return };
+    for name in names.iter().filter_map(|name| name.to_str()) {
+        let middle =
+            |prefix, suffix| name.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(suffix));
+        let pid = middle("temp-rewriteaof-bg-", ".aof").or(middle("temp-", ".rdb"));
+        let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else { continue };
+        if !Path::new("/proc").join(pid.to_string()).exists() {
+            tracing::info!("Removing {name}, which a server that is gone has left");
+            // It would only take room.
+            let _ = disk.remove(Path::new(name));
+        }
+    }
+}
+
+/// Sees to it that no other server writes the same log.
+fn lock(folder: &Path) -> Result<Arc<dyn Send + Sync>, String> {
+    let open = fs::File::open(folder).map_err(|error| format!("Can't open {}: {error}", folder.display()))?;
+    match open.try_lock() {
+        Ok(()) => Ok(Arc::new(open)),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(format!("Fatal error: another server writes the append-only file in {}", folder.display()))
+        }
+        // A file system without locks: then nothing is seen to.
+        Err(fs::TryLockError::Error(_)) => Ok(Arc::new(open)),
+    }
+}

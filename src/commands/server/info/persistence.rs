@@ -1,0 +1,95 @@
+//! INFO's section about saving, logging and loading. Nothing here forks, so what Redis tells of copied pages is zero.
+use super::{Report, Scene};
+use crate::board::{Activity, Archive};
+use std::sync::atomic::Ordering::Relaxed;
+
+pub fn persistence(scene: &Scene, report: &mut Report) {
+    let archive = &scene.backstage.board.archive;
+    let now_s = scene.backstage.changes.now_ms() / 1000;
+    report.section("Persistence");
+    report.field("loading", archive.is_loading() as u8);
+    report.field("async_loading", 0);
+    report.fields([("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
+    report.field("current_fork_perc", told_percent(archive));
+    report.field("current_save_keys_processed", archive.keys_told.load(Relaxed));
+    report.field("current_save_keys_total", archive.keys_total.load(Relaxed));
+    saving(scene, archive, now_s, report);
+    logging(scene, archive, now_s, report);
+    report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    if archive.log_on.load(Relaxed) {
+        log_size(archive, report);
+    }
+    if archive.is_loading() {
+        loading(archive, now_s, report);
+    }
+}
+
+fn told_percent(archive: &Archive) -> String {
+    let total = archive.keys_total.load(Relaxed).max(1) as f64;
+    format!("{:.2}", (archive.keys_told.load(Relaxed) as f64 / total * 100.0).min(100.0))
+}
+fn status(failed: bool) -> &'static str {
+    if failed { "err" } else { "ok" }
+}
+/// For how long this has been written, in seconds; -1 if it is not.
+fn seconds_of(archive: &Archive, activity: Activity, now_s: i64) -> i64 {
+    match archive.activity() == activity {
+        true => (now_s - archive.activity_began_s.load(Relaxed)).max(0),
+        false => -1,
+    }
+}
+
+fn saving(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
+    let board = scene.backstage.board;
+    let changes = board.vitals.changes.load(Relaxed) + scene.backstage.changes.record.changes;
+    report.field("rdb_changes_since_last_save", changes);
+    report.field("rdb_bgsave_in_progress", (archive.activity() == Activity::Save) as u8);
+    report.field("rdb_last_save_time", archive.last_save_s.load(Relaxed));
+    report.field("rdb_last_bgsave_status", status(archive.last_save_failed.load(Relaxed)));
+    report.field("rdb_last_bgsave_time_sec", archive.last_background_save_seconds.load(Relaxed));
+    report.field("rdb_current_bgsave_time_sec", seconds_of(archive, Activity::Save, now_s));
+    report.field("rdb_saves", archive.saves.load(Relaxed));
+    report.field("rdb_last_cow_size", 0);
+    report.field("rdb_last_load_keys_expired", archive.loading.keys_expired.load(Relaxed));
+    report.field("rdb_last_load_keys_loaded", archive.loading.keys_loaded.load(Relaxed));
+}
+
+fn logging(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
+    // It is on from CONFIG SET on, though its first base takes a moment.
+    let on = archive.log_on.load(Relaxed) || scene.config.appendonly;
+    report.field("aof_enabled", on as u8);
+    report.field("aof_rewrite_in_progress", (archive.activity() == Activity::Rewrite) as u8);
+    report.field("aof_rewrite_scheduled", archive.rewrite_scheduled.load(Relaxed) as u8);
+    report.field("aof_last_rewrite_time_sec", archive.last_rewrite_seconds.load(Relaxed));
+    report.field("aof_current_rewrite_time_sec", seconds_of(archive, Activity::Rewrite, now_s));
+    report.field("aof_last_bgrewrite_status", status(archive.last_rewrite_failed.load(Relaxed)));
+    report.field("aof_rewrites", archive.rewrites.load(Relaxed));
+    report.field("aof_rewrites_consecutive_failures", archive.rewrite_failures_in_a_row.load(Relaxed));
+    report.field("aof_last_write_status", status(archive.log_error.load(Relaxed) != 0));
+    report.field("aof_last_cow_size", 0);
+}
+
+fn log_size(archive: &Archive, report: &mut Report) {
+    report.field("aof_current_size", archive.log_bytes.load(Relaxed));
+    report.field("aof_base_size", archive.log_base_bytes.load(Relaxed));
+    report.field("aof_pending_rewrite", 0);
+    let waiting = archive.log_pending_bytes.load(Relaxed) + archive.log_underway_bytes.load(Relaxed);
+    report.field("aof_buffer_length", waiting);
+    report.field("aof_pending_bio_fsync", archive.log_unsynced.load(Relaxed) as u8);
+    report.field("aof_delayed_fsync", archive.log_delayed_syncs.load(Relaxed));
+}
+
+fn loading(archive: &Archive, now_s: i64, report: &mut Report) {
+    let loading = &archive.loading;
+    let (began_s, total) = (loading.began_s.load(Relaxed), loading.bytes_total.load(Relaxed));
+    let loaded = loading.bytes_loaded.load(Relaxed).min(total);
+    let seconds = (now_s - began_s).max(0) as u64;
+    // As long again for each byte that is left as for those that are loaded.
+    let left_seconds = (seconds * (total - loaded)).checked_div(loaded).unwrap_or(1);
+    report.field("loading_start_time", began_s);
+    report.field("loading_total_bytes", total);
+    report.field("loading_rdb_used_mem", 0);
+    report.field("loading_loaded_bytes", loaded);
+    report.field("loading_loaded_perc", format!("{:.2}", loaded as f64 / total.max(1) as f64 * 100.0));
+    report.field("loading_eta_seconds", left_seconds);
+}

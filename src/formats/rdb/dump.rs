@@ -1,0 +1,49 @@
+//! A single value with a frame around it, as DUMP gives it and RESTORE takes it.
+//!
+//! ```text
+//! | type | value | version: u16 | CRC-64 of all before: u64 |       little-endian
+//! ```
+use super::{Decoded, Encoder, Usage, VERSION_MAX, ValueType, Version, decode};
+use crate::{
+    data::{Corrupt, crc64::Crc64},
+    store::{EncodingLimits, EntryRef},
+};
+use bytes::Bytes;
+
+const FOOTER_BYTES: usize = 10;
+const SUM_BYTES: usize = 8;
+
+/// A value as DUMP gives it.
+pub fn seal(entry: EntryRef, compresses: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let version = Version::of_value(entry);
+    Encoder::new(version, compresses, Usage::Untold).value(entry, &mut out);
+    out.extend_from_slice(&version.number().to_le_bytes());
+    let sum = Crc64::of(&out);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// What stands within the frame.
+///
+/// # Errors
+/// If it is too short, of a version that we do not know, or damaged.
+pub fn open(payload: &Bytes) -> Result<Bytes, Corrupt> {
+    let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(Corrupt)?;
+    let (summed, sum) = payload.split_at(payload.len() - SUM_BYTES);
+    let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
+    let is_right = sum == Crc64::of(summed).to_le_bytes();
+    if version <= VERSION_MAX && is_right { Ok(payload.slice(..body)) } else { Err(Corrupt) }
+}
+
+/// Decodes what [`open`] gave. Unlike in a file, nothing may be empty.
+///
+/// # Errors
+/// If it is no value.
+pub fn decode_body(body: &Bytes, limits: &EncodingLimits) -> Result<crate::store::Content, Corrupt> {
+    let kind = body.first().and_then(|&kind| ValueType::of(kind)).ok_or(Corrupt)?;
+    match decode(kind, &body.slice(1..), limits) {
+        Ok(Decoded::Value(content)) => Ok(content),
+        Ok(Decoded::Empty) | Err(_) => Err(Corrupt),
+    }
+}

@@ -1,0 +1,97 @@
+//! A snapshot written as an RDB file, all but its checksum.
+use super::{Encoder, Progress, Usage, Version};
+use crate::{
+    allocator,
+    config::Config,
+    store::{AccessClock, AccessPolicy, DatabaseSize, EntryRef, Facts, Scribe},
+};
+
+/// The version of Redis that a file says it was written by: readers choose by it what they believe to be in it.
+const WRITTEN_BY: &str = "7.4.1";
+
+pub struct FileScribe {
+    compresses: bool,
+    usage: Usage,
+    policy: AccessPolicy,
+    /// It is the beginning of an append-only file.
+    is_base: bool,
+    /// Made when the snapshot begins, because its version depends on the data.
+    encoder: Option<Encoder>,
+    clock: AccessClock,
+    half: Progress,
+    /// The database that what was written last belongs to.
+    db: Option<usize>,
+}
+
+impl FileScribe {
+    /// `is_base`: it is the beginning of an append-only file.
+    pub fn new(config: &Config, is_base: bool) -> FileScribe {
+        FileScribe::with(config, Usage::of(config), is_base)
+    }
+    /// A file that tells of every key how lately or often it was used, whatever the policy: nothing is to be forgotten.
+    pub fn of_everything(config: &Config) -> FileScribe {
+        let usage = match config.maxmemory_policy.is_lfu() {
+            true => Usage::Frequency,
+            false => Usage::IdleTime,
+        };
+        FileScribe::with(config, usage, false)
+    }
+    fn with(config: &Config, usage: Usage, is_base: bool) -> FileScribe {
+        let policy = AccessPolicy::of(config);
+        FileScribe {
+            compresses: config.rdbcompression,
+            usage,
+            policy,
+            is_base,
+            encoder: None,
+            clock: AccessClock::new(policy, 0),
+            half: Progress::new(),
+            db: None,
+        }
+    }
+}
+
+impl Scribe for FileScribe {
+    fn begin(&mut self, facts: &Facts, out: &mut Vec<u8>) {
+        self.clock = AccessClock::new(self.policy, facts.now_ms);
+        let version = if facts.parted > 0 { Version::V12 } else { Version::V10 };
+        let encoder = self.encoder.insert(Encoder::new(version, self.compresses, self.usage));
+        encoder.header(out);
+        encoder.aux("redis-ver", WRITTEN_BY, out);
+        encoder.aux("redis-bits", "64", out);
+        encoder.aux("ctime", &(facts.now_ms / 1000).to_string(), out);
+        encoder.aux("used-mem", &allocator::used_bytes().to_string(), out);
+        encoder.aux("aof-base", if self.is_base { "1" } else { "0" }, out);
+    }
+    fn database(&mut self, size: &DatabaseSize, out: &mut Vec<u8>) {
+        if let Some(encoder) = &mut self.encoder {
+            encoder.select_db(size.index, out);
+            encoder.resize_db(size.keys, size.volatile, out);
+            self.db = Some(size.index);
+        }
+    }
+    fn entry(&mut self, db: usize, entry: EntryRef, out: &mut Vec<u8>) {
+        let Some(encoder) = &mut self.encoder else { return };
+        if self.db.replace(db) != Some(db) {
+            encoder.select_db(db, out);
+        }
+        encoder.entry(entry, self.clock, out);
+    }
+    fn begin_entry(&mut self, db: usize, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool {
+        let Some(encoder) = &mut self.encoder else { return true };
+        if self.db.replace(db) != Some(db) {
+            encoder.select_db(db, out);
+        }
+        self.half = encoder.begin_entry(entry, self.clock, out);
+        self.go_on(entry, bytes_max, out)
+    }
+    fn go_on(&mut self, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool {
+        let Some(encoder) = &mut self.encoder else { return true };
+        encoder.resume_entry(&mut self.half, entry, bytes_max, out)
+    }
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if let Some(encoder) = &self.encoder {
+            encoder.end(out);
+        }
+    }
+}
