@@ -1,5 +1,6 @@
 //! `callboard [redis.conf] [--port 6379 …]`: reads the configuration and runs the server.
 use callboard::{
+    cli,
     config::{Config, Invocation},
     server,
 };
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: callboard [/path/to/redis.conf] [options] [-]
        callboard - (read the configuration from standard input)
+       callboard check-aof [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>
        callboard -v or --version
        callboard -h or --help
 
@@ -18,7 +20,12 @@ Every parameter of redis.conf can be given as an option:
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    let arguments: Vec<_> = words.collect();
+    if let Some(code) = cli::run(&program, &arguments) {
+        return code;
+    }
     match Invocation::of(arguments.first().map(|first| first.as_os_str())) {
         Invocation::Version => {
             println!("Callboard server v={} (speaks as Redis 7.4.1)", env!("CARGO_PKG_VERSION"));

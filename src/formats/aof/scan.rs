@@ -193,6 +193,15 @@ impl Scanner {
     pub fn awaited_bytes(&self) -> Option<usize> {
         self.length.map(|length| length + 2)
     }
+    /// What is wrong with the line that is being read, if the file ends here. `None`: no line has begun.
+    pub fn unfinished_line(&self) -> Option<Reason> {
+        let line =
+            self.buffer.get(self.position..).filter(|rest| !rest.is_empty() && self.length.is_none())?;
+        match line[0] {
+            b'#' => Some(Reason::LineEnd([0, 0])),
+            _ => integer_of(&line[1..]).err(),
+        }
+    }
     pub fn is_in_transaction(&self) -> bool {
         self.multi.is_some()
     }
