@@ -16,7 +16,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 

@@ -6,6 +6,7 @@ mod support;
 mod transcript;
 
 mod bitmaps;
+mod check_aof;
 mod config;
 mod connection;
 mod expire;

@@ -3,6 +3,7 @@
 //! The commands come from the registry, their arguments from the syntax in their specs: a new command takes part by
 //! being registered. A new kind of argument needs a line in `commands::argument`, a new type of value one in
 //! `machine::value_of`.
+mod aof;
 mod commands;
 mod effects;
 mod machine;

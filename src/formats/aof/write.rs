@@ -70,6 +70,13 @@ impl Writer {
             transaction.commands += commands;
         }
     }
+    /// Writes behind what stands in `out`.
+    pub fn write_to<R>(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer) -> R) -> R {
+        std::mem::swap(&mut self.out, out);
+        let result = write(self);
+        std::mem::swap(&mut self.out, out);
+        result
+    }
     /// The next command goes to another file, which knows of no database yet.
     pub fn forget_database(&mut self) {
         self.db = None
