@@ -136,7 +136,7 @@ impl Check<'_> {
         let text = std::fs::read(path).or_else(|error| stop!("Cannot read file: {}", told(&error)))?;
         let manifest = Manifest::parse(&text).map_err(|error| Stop(format!("\n{error}\n")))?;
         let mut left = manifest.parts().count();
-        let directory = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
         let mut check = |this: &mut Self, kind: &str, part: &Part| -> Result<(), Stop> {
             left -= 1;
             let name = part.name.to_string_lossy();

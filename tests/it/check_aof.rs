@@ -81,7 +81,7 @@ fn damaged_files_are_judged_alike() {
         ("$6", "$99999999"),
         ("value", "val\r\n"),
         ("INCR", "EXEC"),
-        ("$4\r\nINCR\r\n$1\r\nn", "$5\r\nmulti\r\n$1\r\nn"),
+        ("*2\r\n$4\r\nINCR\r\n$1\r\nn", "*1\r\n$5\r\nmulti"),
         ("MULTI", "PINGS"),
         ("EXEC", "PING"),
     ] {

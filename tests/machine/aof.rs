@@ -9,9 +9,9 @@ use crate::{
     number, shorten,
 };
 use callboard::{
-    formats::aof::Rewriter,
+    formats::aof::{Rewrite, Rewriter, Writer},
     resp::Request,
-    store::{PieceSize, SnapshotId, Stream},
+    store::{Entry, PieceSize, SnapshotId, Stream, Text},
 };
 
 const SEEDS: u64 = 600;
@@ -83,7 +83,11 @@ fn lost(machine: &Machine) -> Vec<(usize, String)> {
     found
 }
 
-/// Large values of each type, in pieces, and small ones that are put aside meanwhile.
+/// What a value is written in, and what one step of that may add: a group of items with their deadlines.
+const PIECE_BYTES: usize = 4000;
+const COMMAND_BYTES: usize = 16_000;
+
+/// Large values of each type, and others between their pieces.
 #[test]
 fn large_values_are_told_in_pieces() {
     let mut machine = Machine::new(7, START_MS);
@@ -113,13 +117,23 @@ fn large_values_are_told_in_pieces() {
     run(&mut machine, 1, &words("XGROUP CREATECONSUMER stream group idle"));
     run(&mut machine, 1, &words("XGROUP CREATE stream later $"));
     run(&mut machine, 0, &words(&format!("PEXPIREAT list {}", START_MS + 50_000)));
-    let wanted = machine.all_data();
-    let id = begin(&mut machine);
-    let (mut log, mut pieces) = (Vec::new(), 0);
-    while !take(&mut machine, id, PieceSize { bytes: 4000, entries: 100 }, &mut log) {
-        run(&mut machine, pieces % 3, &words(&format!("SET small-{pieces} changed")));
-        pieces += 1;
+    let mut writer = Writer::default();
+    let other = Entry::string(b"between", Text::Inline(b"x"), None, 0);
+    for (db, database) in machine.stage.store.databases().iter().enumerate() {
+        database.scan_all(&mut |entry| {
+            let (mut rewrite, mut pieces) = (Rewrite::default(), 1);
+            let before = writer.len();
+            let mut full = before + PIECE_BYTES;
+            while !rewrite.write(db, entry, &mut writer, full) {
+                pieces += 1;
+                full = writer.len() + PIECE_BYTES;
+                // Others may be written between the pieces.
+                assert!(Rewrite::default().write(2, other.get(), &mut writer, usize::MAX));
+            }
+            let bytes = writer.len() - before;
+            assert!(pieces >= bytes / (PIECE_BYTES + COMMAND_BYTES), "{pieces} pieces of {bytes} bytes");
+        });
     }
-    assert!(pieces > 60, "{pieces} pieces of {} bytes", log.len());
-    compare(7, &log, wanted, &[], &[]);
+    run(&mut machine, 2, &words("SET between x"));
+    compare(7, &writer.take(), machine.all_data(), &[], &[]);
 }
