@@ -133,7 +133,8 @@ impl Check<'_> {
 
     fn parts(&mut self, path: &Path) -> Result<(), Stop> {
         self.say("Start checking Multi Part AOF");
-        let text = std::fs::read(path).or_else(|error| stop!("Cannot read file: {}", told(&error)))?;
+        let text =
+            std::fs::read(path).map_err(|error| Stop(format!("Cannot read file: {}", told(&error))))?;
         let manifest = Manifest::parse(&text).map_err(|error| Stop(format!("\n{error}\n")))?;
         let mut left = manifest.parts().count();
         let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
@@ -184,7 +185,7 @@ impl Check<'_> {
             scanner = Scanner::starting_at(self.preamble(path, &mut file)?);
         }
         let flaw = loop {
-            match scanner.next() {
+            match scanner.next_item() {
                 Ok(Some(Item::Command(_))) => {}
                 Ok(Some(Item::Annotation { text, offset })) => {
                     let at = if scanner.is_in_transaction() { scanner.whole() } else { offset };
@@ -229,7 +230,8 @@ impl Check<'_> {
                  and delete the corresponding records in manifest file manually. Then re-run redis-check-aof."
             );
         }
-        shorten(file, offset).or_else(|_| stop!("Failed to truncate AOF {path} to timestamp {second}"))
+        shorten(file, offset)
+            .map_err(|_| Stop(format!("Failed to truncate AOF {path} to timestamp {second}")))
     }
 
     fn damaged(&mut self, Damage { offset, whole, reason }: Damage, target: &Target) -> Flaw {
@@ -278,7 +280,7 @@ impl Check<'_> {
                     "This will shrink the AOF {name} from {size} bytes, with {diff} bytes, to {whole} bytes"
                 ));
                 self.ask()?;
-                shorten(file, whole).or_else(|_| stop!("Failed to truncate AOF {name}"))?;
+                shorten(file, whole).map_err(|_| Stop(format!("Failed to truncate AOF {name}")))?;
                 Ok(Verdict::Mended)
             }
             _ => stop!("AOF {name} is not valid. Use the --fix option to try fixing it."),
@@ -330,7 +332,7 @@ fn told(error: &io::Error) -> String {
 fn is_rdb(path: &Path) -> Result<bool, Stop> {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(RDB_HEAD_BYTES as u64).read_to_end(&mut head));
-    read.or_else(|error| stop!("Cannot open file {}: {}", path.display(), told(&error)))?;
+    read.map_err(|error| Stop(format!("Cannot open file {}: {}", path.display(), told(&error))))?;
     Ok(begins_with_rdb(&head))
 }
 

@@ -159,7 +159,7 @@ impl Scanner {
             lines: 1,
         }
     }
-    /// Takes the next bytes of the file, by copying them. [`Scanner::next`] until it has no more comes between.
+    /// Takes the next bytes of the file, by copying them. [`Scanner::next_item`] until it has no more comes between.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes)
     }
@@ -214,7 +214,7 @@ impl Scanner {
     ///
     /// # Errors
     /// If it cannot be one whatever follows. The scanner stays where it is.
-    pub fn next(&mut self) -> Result<Option<Item>, Damage> {
+    pub fn next_item(&mut self) -> Result<Option<Item>, Damage> {
         if self.missing.is_none() {
             match self.buffer.first() {
                 None => return Ok(None),
@@ -329,7 +329,7 @@ impl Scanner {
         Err(Damage { offset: self.offset + position as u64, whole: self.whole(), reason })
     }
 
-    /// The file ends here; [`Scanner::next`] has no more.
+    /// The file ends here; [`Scanner::next_item`] has no more.
     ///
     /// # Errors
     /// If something has begun that has not ended.

@@ -15,7 +15,7 @@ fn told_in_pieces(log: &[u8], pieces: &mut dyn Iterator<Item = usize>) -> Told {
     let mut scanner = Scanner::default();
     let (mut items, mut rest) = (Vec::new(), log);
     loop {
-        match scanner.next() {
+        match scanner.next_item() {
             Ok(Some(Item::Command(Command { request, offset, end, in_transaction }))) => {
                 items.push((offset, end, in_transaction, request.iter().map(<[u8]>::to_vec).collect()));
             }
@@ -77,7 +77,7 @@ fn arguments_are_slices_of_what_was_read() {
     let mut scanner = Scanner::default();
     assert_eq!(scanner.read(&mut &log[..]).ok(), Some(log.len()));
     let inside = scanner.buffer.as_ptr() as usize..scanner.buffer.as_ptr() as usize + log.len();
-    let Ok(Some(Item::Command(command))) = scanner.next() else { panic!("it is whole") };
+    let Ok(Some(Item::Command(command))) = scanner.next_item() else { panic!("it is whole") };
     let value = command.request.share(2).expect("three words");
     assert!(&value[..] == b"value" && inside.contains(&(value.as_ptr() as usize)));
 }
@@ -122,7 +122,7 @@ fn what_is_no_command_is_damage() {
 fn a_length_without_its_bytes_takes_no_room() {
     let mut scanner = Scanner::default();
     scanner.feed(b"*1000000000\r\n$4294967000\r\nabc");
-    assert!(matches!(scanner.next(), Ok(None)));
+    assert!(matches!(scanner.next_item(), Ok(None)));
     assert!(scanner.buffer.capacity() < 1000 && !scanner.spans.spilled());
     assert_eq!(scanner.finish(), Err(Unfinished { whole: 0, in_transaction: false }));
 }
@@ -132,10 +132,10 @@ fn a_snapshot_at_the_beginning_is_known_and_passed_by() {
     assert!(begins_with_rdb(b"REDIS0011\xfa") && !begins_with_rdb(b"REDI") && !begins_with_rdb(b"*1\r\n$"));
     let mut scanner = Scanner::starting_at(1000);
     scanner.feed(&log_of(&["PING"]));
-    let Ok(Some(Item::Command(command))) = scanner.next() else { panic!("it is whole") };
+    let Ok(Some(Item::Command(command))) = scanner.next_item() else { panic!("it is whole") };
     assert_eq!((command.offset, command.end), (1000, 1014));
     scanner.feed(b"*1\r");
-    assert!(matches!(scanner.next(), Ok(None)));
+    assert!(matches!(scanner.next_item(), Ok(None)));
     assert_eq!(
         (scanner.finish().expect_err("it is not").whole, &scanner.into_rest()[..]),
         (1014, &b"*1\r"[..])

@@ -109,7 +109,7 @@ mod tests {
         let mut scanner = Scanner::default();
         scanner.feed(log);
         let mut lines = Vec::new();
-        while let Some(item) = scanner.next().expect("it is undamaged") {
+        while let Some(item) = scanner.next_item().expect("it is undamaged") {
             lines.push(match item {
                 Item::Annotation { text, .. } => text.escape_ascii().to_string(),
                 Item::Command(command) => {
@@ -184,7 +184,7 @@ mod tests {
             let mut scanner = Scanner::default();
             scanner.feed(&log);
             let (mut db, mut read) = (None, Vec::new());
-            while let Ok(Some(Item::Command(command))) = scanner.next() {
+            while let Ok(Some(Item::Command(command))) = scanner.next_item() {
                 let args: Vec<_> = command.request.iter().map(<[u8]>::to_vec).collect();
                 match (&args[0][..], args.len()) {
                     (b"SELECT", 2) => db = String::from_utf8_lossy(&args[1]).parse().ok(),
