@@ -9,7 +9,7 @@ use crate::{
     number, shorten,
 };
 use callboard::{
-    formats::aof::{Rewrite, Rewriter, Writer},
+    formats::aof::{CommandScribe, Rewrite, Writer},
     resp::Request,
     store::{Entry, PieceSize, SnapshotId, Stream, Text},
 };
@@ -45,7 +45,7 @@ fn check(seed: u64) {
 }
 
 fn begin(machine: &mut Machine) -> SnapshotId {
-    machine.stage.store.begin_snapshot(Box::new(Rewriter::new(false))).expect("it is the only one")
+    machine.stage.store.begin_snapshot(Box::new(CommandScribe::default())).expect("it is the only one")
 }
 fn take(machine: &mut Machine, id: SnapshotId, size: PieceSize, log: &mut Vec<u8>) -> bool {
     let piece = machine.stage.store.next_piece(id, size).expect("it is under way");

@@ -4,7 +4,8 @@
 //! * [`manifest`]: the manifest's lines, and how it changes when the file is opened and rewritten.
 //! * [`start`]: what a start finds in the directory, and what is to be done about it.
 //! * [`scan`]: from bytes to commands, and where a file is cut off or damaged.
-//! * [`write`]: from effects to bytes. [`rewrite`]: from entries to commands that make them anew.
+//! * [`write`]: from effects to bytes. [`rewrite`]: from entries to commands that make them anew;
+//!   [`scribe`]: so for all entries of a snapshot.
 pub mod manifest;
 pub mod rewrite;
 pub mod scan;

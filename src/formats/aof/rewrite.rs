@@ -15,8 +15,7 @@ use crate::{
         stream::{Consumer, Group, StreamId},
     },
     store::{
-        DatabaseSize, End, EntryRef, Facts, Field, Hash, List, ObjectRef, Scribe, Set, SortedSet, Stored,
-        Stream, sorted_set::Direction,
+        End, EntryRef, Field, Hash, List, ObjectRef, Set, SortedSet, Stored, Stream, sorted_set::Direction,
     },
 };
 use std::ops::ControlFlow;
@@ -107,63 +106,6 @@ impl Rewrite {
         }
         self.0 == Place::End
     }
-}
-
-/// Tells a snapshot as commands.
-#[derive(Debug, Default)]
-pub struct Rewriter {
-    writer: Writer,
-    /// Whether it begins with its time (`aof-timestamp-enabled`).
-    stamps: bool,
-    /// The entry that is half written, and its database.
-    half: Option<(usize, Rewrite)>,
-}
-
-impl Rewriter {
-    pub fn new(stamps: bool) -> Rewriter {
-        Rewriter { stamps, ..Rewriter::default() }
-    }
-}
-
-impl Scribe for Rewriter {
-    fn begin(&mut self, facts: &Facts, out: &mut Vec<u8>) {
-        if self.stamps {
-            self.writer.write_to(out, |writer| writer.stamp(facts.now_ms.div_euclid(1000)));
-        }
-    }
-    fn database(&mut self, _: &DatabaseSize, _: &mut Vec<u8>) {}
-    fn entry(&mut self, db: usize, entry: EntryRef, out: &mut Vec<u8>) {
-        // While another one is half written, this one may be put aside: what precedes it in the file is not what was
-        // written before it, so each side selects its database anew.
-        if self.half.is_some() {
-            self.writer.forget_database();
-        }
-        self.writer.write_to(out, |writer| Rewrite::default().write(db, entry, writer, usize::MAX));
-        if self.half.is_some() {
-            self.writer.forget_database();
-        }
-    }
-    fn begin_entry(&mut self, db: usize, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool {
-        let mut rewrite = Rewrite::default();
-        let bytes_max = out.len().saturating_add(bytes_max);
-        let done = self.writer.write_to(out, |writer| rewrite.write(db, entry, writer, bytes_max));
-        if !done {
-            self.half = Some((db, rewrite));
-        }
-        done
-    }
-    fn go_on(&mut self, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool {
-        let Some((db, mut rewrite)) = self.half.take() else { return true };
-        let bytes_max = out.len().saturating_add(bytes_max);
-        self.writer.forget_database();
-        let done = self.writer.write_to(out, |writer| rewrite.write(db, entry, writer, bytes_max));
-        self.writer.forget_database();
-        if !done {
-            self.half = Some((db, rewrite));
-        }
-        done
-    }
-    fn end(&mut self, _: &mut Vec<u8>) {}
 }
 
 impl Place {
