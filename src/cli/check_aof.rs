@@ -6,11 +6,16 @@
 //!
 //! It judges by the scanner that the server loads with, so what is valid here is loaded there. Where that is stricter than
 //! redis-check-aof (a command without arguments, an annotation without its end, a cut to a moment within a transaction), so
-//! is this; and lines are counted from 1 in every file.
-use crate::formats::aof::{
-    Item, Manifest, Part, Scanner,
-    scan::{Damage, Reason, begins_with_rdb, timestamp},
+//! is this; and lines are counted from 1 in every file. Of a snapshot it tells whether it is whole and its checksum right, not
+//! what is in it.
+use crate::formats::{
+    aof::{
+        Item, Manifest, Part, Scanner,
+        scan::{CHUNK_BYTES, Damage, Reason, begins_with_rdb, timestamp},
+    },
+    rdb,
 };
+use bytes::Bytes;
 use nix::errno::Errno;
 use std::{
     ffi::OsString,
@@ -182,7 +187,7 @@ impl Check<'_> {
         }
         let mut scanner = Scanner::default();
         if is_rdb(path)? {
-            scanner = Scanner::starting_at(self.preamble(path, &mut file)?);
+            scanner = self.preamble(&target, &mut file)?;
         }
         let flaw = loop {
             match scanner.next_item() {
@@ -205,9 +210,18 @@ impl Check<'_> {
         self.judge(flaw, size, scanner.line(), &target, &file)
     }
 
-    /// Checks the snapshot at the beginning of a file. Returns where it ends.
-    fn preamble(&mut self, path: &Path, _file: &mut File) -> Result<u64, Stop> {
-        stop!("{} begins with an RDB preamble, which is not checked yet, aborting.", path.display())
+    /// Checks the snapshot at the beginning of a file. Returns the scanner of what follows it.
+    fn preamble(&mut self, target: &Target, file: &mut File) -> Result<Scanner, Stop> {
+        self.say(format!("[offset 0] Checking RDB file {}", target.path.display()));
+        let (end, rest) = snapshot(file).map_err(|text| {
+            self.say(format!("--- RDB ERROR DETECTED ---\n{text}"));
+            Stop("RDB preamble of AOF file is not sane, aborting.".to_string())
+        })?;
+        self.say(format!("[offset {end}] \\o/ RDB looks OK! \\o/"));
+        self.say("RDB preamble is OK, proceeding with AOF tail...");
+        let mut scanner = Scanner::starting_at(end);
+        scanner.feed(&rest);
+        Ok(scanner)
     }
 
     /// The second up to which is to be kept, if this annotation tells a later one.
@@ -293,6 +307,28 @@ impl Check<'_> {
             Ok(_) if answer.starts_with(['y', 'Y']) => Ok(()),
             _ => stop!("Aborting..."),
         }
+    }
+}
+
+/// Walks along a snapshot, its checksum included. Returns where it ends, and what was read behind it.
+///
+/// # Errors
+/// The place and the reason, where there is none.
+fn snapshot(file: &mut File) -> Result<(u64, Bytes), String> {
+    let placed = |damage: rdb::Damage| format!("[offset {}] {}", damage.offset, damage.reason);
+    let mut scanner = rdb::Scanner::new(true);
+    loop {
+        while scanner.next_item().map_err(placed)?.is_some() {}
+        if scanner.has_ended() {
+            return Ok((scanner.offset(), scanner.take_rest()));
+        }
+        let mut chunk = Vec::new();
+        let read = file.take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
+        read.map_err(|error| format!("[offset {}] {}", scanner.end_offset(), told(&error)))?;
+        if chunk.is_empty() {
+            return Err(scanner.end_of_input().map_err(placed).err().unwrap_or_default());
+        }
+        scanner.push(chunk.into());
     }
 }
 

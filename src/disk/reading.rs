@@ -132,7 +132,7 @@ fn commands_from(file: &mut dyn Read, offset: u64, rest: &[u8], sink: Sink) -> R
     // Commands of a transaction are handed on when all of it is there.
     let (mut pieces, mut transaction) = (Vec::new(), Vec::new());
     loop {
-        while let Some(item) = scanner.next().map_err(fault)? {
+        while let Some(item) = scanner.next_item().map_err(fault)? {
             let aof::Item::Command(command) = item else { continue };
             if command.in_transaction {
                 transaction.push(Piece::Command(command));
