@@ -22,6 +22,8 @@ mod input;
 mod kind;
 mod read;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod version;
 mod write;
 
