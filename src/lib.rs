@@ -11,6 +11,7 @@
 //! * [`formats`]: what data looks like in files.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
+//! * [`cli`]: what the program does from the command line beside serving.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
 //!
@@ -23,6 +24,7 @@
 pub mod actors;
 pub mod allocator;
 pub mod board;
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod data;

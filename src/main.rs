@@ -1,5 +1,6 @@
 //! `callboard [redis.conf] [--port 6379 …]`: reads the configuration and runs the server.
 use callboard::{
+    cli,
     config::{Config, Invocation},
     server,
 };
@@ -10,6 +11,7 @@ Usage: callboard [/path/to/redis.conf] [options] [-]
        callboard - (read the configuration from standard input)
        callboard -v or --version
        callboard -h or --help
+       callboard check-rdb FILE (looks for damage in a snapshot)
 
 Every parameter of redis.conf can be given as an option:
        callboard --port 7777
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
         }
+        Invocation::CheckRdb => return cli::check_rdb(&arguments[1..]),
         Invocation::Serve => {}
     }
     let loaded = match Config::load(arguments.into_iter(), &mut std::io::stdin()) {

@@ -19,6 +19,8 @@ pub enum Invocation {
     Version,
     /// `-h`, `--help`.
     Help,
+    /// `check-rdb FILE`.
+    CheckRdb,
 }
 
 impl Invocation {
@@ -33,6 +35,7 @@ impl Invocation {
         match first.and_then(|first| first.to_str()) {
             Some("-v" | "--version") => Invocation::Version,
             Some("-h" | "--help") => Invocation::Help,
+            Some("check-rdb") => Invocation::CheckRdb,
             _ => Invocation::Serve,
         }
     }

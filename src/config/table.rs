@@ -209,7 +209,7 @@ parameters! {
     "dbfilename" => dbfilename: String = "dump.rdb",
         text().protected().settle(dbfilename_is_a_name).later(PERSISTENCE);
     "rdbchecksum" => rdbchecksum: bool = "yes", yes_no().immutable().later(PERSISTENCE);
-    "rdbcompression" => rdbcompression: bool = "yes", yes_no().later(PERSISTENCE);
+    "rdbcompression" => rdbcompression: bool = "yes", yes_no();
     "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(PERSISTENCE);
     "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no().later(PERSISTENCE);
     "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0",

@@ -8,6 +8,7 @@ mod transcript;
 mod bitmaps;
 mod config;
 mod connection;
+mod dump;
 mod expire;
 mod geo;
 mod hashes;

@@ -5,6 +5,8 @@
 mod databases;
 mod deadlines;
 mod dump;
+#[cfg(test)]
+mod dump_tests;
 mod life;
 mod names;
 mod object;
