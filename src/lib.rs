@@ -8,10 +8,10 @@
 //! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
 //! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
-//! * [`formats`]: what data looks like in files.
+//! * [`formats`]: what data looks like in files, to the byte.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
-//! * [`formats`]: what stands on disk, as bytes: the append-only file. [`cli`]: tools that are no server.
+//! * [`cli`]: tools beside the server. [`disk`]: files, as Persistence reads and writes them.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
 //!

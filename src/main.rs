@@ -10,6 +10,7 @@ const USAGE: &str = "\
 Usage: callboard [/path/to/redis.conf] [options] [-]
        callboard - (read the configuration from standard input)
        callboard check-aof [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>
+       callboard check-rdb <file.rdb>
        callboard -v or --version
        callboard -h or --help
 

@@ -1,6 +1,7 @@
 //! Tools beside the server, each a word behind the program's name: `callboard check-aof FILE`. As in Redis, a link to the
 //! program under a tool's name (`redis-check-aof`) is that tool.
 pub mod check_aof;
+mod check_rdb;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,6 +15,7 @@ pub fn run(program: &OsStr, arguments: &[OsString]) -> Option<ExitCode> {
     let tool = |name: &OsStr| -> Option<Tool> {
         match name.to_str()? {
             "check-aof" => Some(check_aof::run),
+            "check-rdb" => Some(check_rdb::run),
             _ => None,
         }
     };

@@ -179,12 +179,12 @@ fn included_patterns_may_match_nothing() {
 
 #[test]
 fn what_is_not_in_effect_is_named_once() {
-    let text = "appendonly yes\nappendonly yes\nmaxmemory 0\nmaxmemory-policy allkeys-lru\nhz 20\nrename-command FLUSHALL \"\"\nuser alice on\nuser bob";
+    let text = "tls-port 7000\ntls-port 7000\nmaxmemory 0\nmaxmemory-policy allkeys-lru\nhz 20\nrename-command FLUSHALL \"\"\nuser alice on\nuser bob";
     let loaded = load_with_stdin(&["-"], text).expect("valid");
     assert_eq!(
         loaded.notices,
         [
-            "appendonly is kept but not yet in effect: it waits for persistence",
+            "tls-port is kept but not yet in effect: it waits for TLS",
             "maxmemory-policy is kept but not yet in effect: it waits for eviction, and as yet only chooses between OBJECT IDLETIME and OBJECT FREQ",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
             "user is kept but not yet in effect: it waits for access lists",

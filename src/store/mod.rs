@@ -176,6 +176,8 @@ pub struct Store {
     pub awaits_garbage: bool,
     /// FLUSHDB and FLUSHALL do not wait unless they are told to. Set at the beginning of every batch.
     pub flushes_lazily: bool,
+    /// DUMP compresses long strings. Set at the beginning of every batch.
+    pub compresses_dumps: bool,
     /// Deletes what is due by the wheel (DEBUG SET-ACTIVE-EXPIRE turns it off).
     pub expires_actively: bool,
 }
@@ -205,6 +207,7 @@ impl Store {
             generations: databases as u64,
             awaits_garbage: false,
             flushes_lazily: false,
+            compresses_dumps: true,
             expires_actively: true,
         }
     }

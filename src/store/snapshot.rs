@@ -12,7 +12,7 @@
 //! What is told is written by a [`Scribe`], in whatever format its consumer wants: the store knows none. A very large
 //! value is written in pieces. What has to be told while one is half written is put *aside*, and follows it.
 use super::{Database, Entry, EntryRef, Garbage, Store};
-use std::ptr::NonNull;
+use std::{collections::VecDeque, ptr::NonNull};
 
 /// Writes what a snapshot tells.
 pub trait Scribe: Send {
@@ -47,6 +47,9 @@ pub struct DatabaseSize {
     /// Those with a deadline.
     pub volatile: usize,
 }
+
+/// Behind every position.
+const END: u64 = u64::MAX;
 
 /// Names a snapshot that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +88,12 @@ pub(super) struct Snapshot {
     /// Where in the route the walk is, and how far in that database.
     at: usize,
     cursor: u64,
-    /// The database at hand was begun.
+    /// The database at hand was begun, and was walked to its end.
     entered: bool,
+    walked: bool,
     half: Option<Half>,
+    /// Entries that the walk has met meanwhile: a few, to be told next.
+    met: VecDeque<Half>,
     out: Vec<u8>,
     aside: Vec<u8>,
 }
@@ -95,14 +101,14 @@ struct Stop {
     generation: u64,
     size: DatabaseSize,
 }
-/// An entry that is told in pieces. It neither moves nor changes without `preserve` being called first.
+/// An entry that is told in pieces, or soon. It neither moves nor changes without `preserve` being called first.
 struct Half(NonNull<u8>);
 // SAFETY: only the owner of the store, in which the entry is, uses the address.
 unsafe impl Send for Half {}
 
 impl Snapshot {
     fn is_over(&self) -> bool {
-        self.at == self.route.len() && self.half.is_none()
+        self.at == self.route.len() && self.half.is_none() && self.met.is_empty()
     }
     /// Whether the walk still has to come to this place.
     fn comes_to(&self, generation: u64, hash: u64) -> bool {
@@ -120,10 +126,14 @@ impl Snapshot {
         if self.half.as_ref().is_some_and(|half| half.0 == entry.address()) {
             return self.go_on(usize::MAX);
         }
-        if entry.marks() & self.mark != 0 || !self.comes_to(generation, hash) {
-            return;
+        let met = self.met.iter().position(|met| met.0 == entry.address());
+        match met {
+            Some(index) => {
+                self.met.remove(index);
+            }
+            None if entry.marks() & self.mark != 0 || !self.comes_to(generation, hash) => return,
+            None => entry.set_marks(entry.marks() | self.mark),
         }
-        entry.set_marks(entry.marks() | self.mark);
         let stop = self.route.iter().find(|stop| stop.generation == generation);
         if let (Some(scribe), Some(stop)) = (&mut self.scribe, stop) {
             let out = if self.half.is_some() { &mut self.aside } else { &mut self.out };
@@ -139,11 +149,21 @@ impl Snapshot {
         if entry.marks() & self.mark != 0 {
             return entry.set_marks(entry.marks() & !self.mark);
         }
+        if self.half.is_some() {
+            self.met.push_back(Half(entry.address()));
+        } else {
+            self.begin(entry, bytes_max);
+        }
+    }
+    /// Goes on to the next database.
+    fn leave(&mut self) {
+        self.at += 1;
+        (self.cursor, self.entered, self.walked) = (0, false, false);
+    }
+    fn begin(&mut self, entry: EntryRef, bytes_max: usize) {
         let Some(scribe) = &mut self.scribe else { return };
         let db = self.route[self.at].size.index;
-        if self.half.is_some() {
-            scribe.entry(db, entry, &mut self.aside);
-        } else if !scribe.begin_entry(db, entry, bytes_max, &mut self.out) {
+        if !scribe.begin_entry(db, entry, bytes_max, &mut self.out) {
             self.half = Some(Half(entry.address()));
         }
     }
@@ -188,7 +208,9 @@ impl Store {
             at: 0,
             cursor: 0,
             entered: false,
+            walked: false,
             half: None,
+            met: VecDeque::new(),
             out,
             aside: Vec::new(),
         });
@@ -215,6 +237,7 @@ impl Store {
         if let Some(snapshot) = self.snapshots.iter_mut().find(|snapshot| snapshot.id == id) {
             snapshot.scribe = None;
             snapshot.half = None;
+            snapshot.met.clear();
             (snapshot.out, snapshot.aside) = (Vec::new(), Vec::new());
         }
     }
@@ -275,6 +298,16 @@ impl Store {
                 snapshot.go_on(piece.bytes);
                 continue;
             }
+            if let Some(met) = snapshot.met.pop_front() {
+                // SAFETY: as in `go_on`: it would have been taken out of `met` otherwise.
+                snapshot.begin(unsafe { EntryRef::from_raw(met.0) }, piece.bytes);
+                continue;
+            }
+            if snapshot.walked {
+                // What was met belongs to the database at hand, so it is left only now.
+                snapshot.leave();
+                continue;
+            }
             let stride = left.min(STRIDE);
             left -= stride;
             let Stop { generation, size } = snapshot.route[snapshot.at];
@@ -289,11 +322,8 @@ impl Store {
                     snapshot.meet(database.hash(entry.key()), entry, piece.bytes);
                 })
             });
-            snapshot.cursor = next;
-            if next == 0 {
-                snapshot.at += 1;
-                snapshot.entered = false;
-            }
+            snapshot.cursor = if next == 0 { END } else { next };
+            snapshot.walked = next == 0;
         }
         if !self.detached.is_empty() {
             self.let_detached_go();

@@ -9,6 +9,7 @@ mod bitmaps;
 mod check_aof;
 mod config;
 mod connection;
+mod dump;
 mod expire;
 mod geo;
 mod hashes;

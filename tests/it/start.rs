@@ -563,11 +563,20 @@ fn slow_clients_are_not_idle() {
 /// SAVE promises that the data is on disk, which nothing can do yet: only FORCE ends the server all the same.
 #[test]
 fn shutdown_that_saves() {
-    let mut server = Server::start(&ours(), &[]);
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let dir = folder.path().to_str().expect("a name in UTF-8").to_string();
+    let options = ["--dir", &dir, "--save", ""];
+    let mut server = Server::start(&ours(), &options);
     let mut client = server.connect();
+    client.call(&["SET", "key", "value"]);
+    // A folder stands where the file belongs.
+    fs::create_dir_all(folder.path().join("dump.rdb/in-the-way")).expect("made");
     assert_eq!(client.call(&["SHUTDOWN", "SAVE"]).text(), "ERR Errors trying to SHUTDOWN. Check logs.");
-    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
-    client.send(&["SHUTDOWN", "SAVE", "FORCE"]);
+    fs::remove_dir_all(folder.path().join("dump.rdb")).expect("removed");
+    assert_eq!(client.call(&["GET", "key"]), Value::bulk("value"));
+    client.send(&["SHUTDOWN", "SAVE"]);
     assert!(client.is_closed());
     assert_eq!(server.wait().code(), Some(0));
+    let server = Server::start(&ours(), &options);
+    assert_eq!(server.connect().call(&["GET", "key"]), Value::bulk("value"));
 }

@@ -72,7 +72,9 @@ impl Keyspace {
     fn scribe(&self, of: Activity, with_everything: bool) -> Box<dyn Scribe> {
         let config = self.stage.board.config.load();
         match of {
-            Activity::Rewrite if !config.aof_use_rdb_preamble => Box::new(aof::CommandScribe::new(config.aof_timestamp_enabled)),
+            Activity::Rewrite if !config.aof_use_rdb_preamble => {
+                Box::new(aof::CommandScribe::new(config.aof_timestamp_enabled))
+            }
             _ if with_everything => Box::new(rdb::FileScribe::of_everything(&config)),
             _ => Box::new(rdb::FileScribe::new(&config, of == Activity::Rewrite)),
         }

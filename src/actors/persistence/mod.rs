@@ -130,7 +130,7 @@ impl Persistence {
         let seconds = now_s - archive.last_save_s.load(Relaxed);
         let reached =
             config.save.0.iter().find(|point| {
-                changes >= point.changes as u64 && seconds > point.seconds as i64 && changes > 0
+                changes >= point.changes && seconds > point.seconds as i64 && changes > 0
             });
         if let Some(point) = reached {
             tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);

@@ -82,7 +82,10 @@ fn writers_meet_due_fields() {
             prompt.events(),
             ["hexpired h", "hincrby h", "hexpired h", "hincrbyfloat h", "hexpired h", "hset h"]
         );
-        assert_eq!(prompt.effects(), "HDEL h a HINCRBY h a 1 HDEL h b HSET h b 1 HDEL h c HSETNX h c 1");
+        assert_eq!(
+            prompt.effects(),
+            "MULTI HDEL h a HINCRBY h a 1 EXEC MULTI HDEL h b HSET h b 1 EXEC MULTI HDEL h c HSETNX h c 1 EXEC"
+        );
         // A field that stands there is set again, deleted, or given another deadline, due or not.
         prompt.check(&[
             ("HSET h d 2", "0"),
@@ -125,7 +128,11 @@ fn events_and_effects() {
             ("HINCRBY h a 4", "hincrby h", "HINCRBY h a 4"),
             ("HINCRBYFLOAT h a 0.5", "hincrbyfloat h", "HSET h a 5.5"),
             ("HEXPIRE h 10 FIELDS 2 a x", "hexpire h", "HPEXPIREAT h 1700000010000 FIELDS 1 a"),
-            ("HINCRBYFLOAT h a 0.5", "hincrbyfloat h", "HSET h a 6 HPEXPIREAT h 1700000010000 FIELDS 1 a"),
+            (
+                "HINCRBYFLOAT h a 0.5",
+                "hincrbyfloat h",
+                "MULTI HSET h a 6 HPEXPIREAT h 1700000010000 FIELDS 1 a EXEC",
+            ),
             ("HEXPIRE h 20 NX FIELDS 2 a b", "hexpire h", "HPEXPIREAT h 1700000020000 NX FIELDS 1 b"),
             ("HPEXPIRE h 5 GT FIELDS 2 a b", "", ""),
             (
@@ -271,7 +278,7 @@ fn two_things_at_once() {
                 "HSETEX h FNX EX 10 FIELDS 2 c 3 d 4",
                 "1",
                 "hset h, hexpire h",
-                "HSET h c 3 d 4 HPEXPIREAT h 1700000010000 FIELDS 2 c d",
+                "MULTI HSET h c 3 d 4 HPEXPIREAT h 1700000010000 FIELDS 2 c d EXEC",
             ),
             ("HSETEX h KEEPTTL FIELDS 1 c 5", "1", "hset h", "HSETEX h KEEPTTL FIELDS 1 c 5"),
             ("HPTTL h FIELDS 4 a b c d", "[-1, -1, 10000, 10000]", "", ""),

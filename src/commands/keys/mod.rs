@@ -4,6 +4,9 @@
 //! Nothing here looks into a value, so a new type of value needs no change in this folder.
 mod databases;
 mod deadlines;
+mod dump;
+#[cfg(test)]
+mod dump_tests;
 mod life;
 mod names;
 mod object;
@@ -34,6 +37,9 @@ pub static COMMANDS: &[Entry] = &[
     write::<names::RenameNx>(),
     write::<names::Copy>(),
     write::<names::Move>(),
+    read::<dump::Dump>(),
+    write::<dump::Restore>(),
+    write::<dump::RestoreAsking>(),
     read::<walk::Keys>(),
     read::<walk::Scan>(),
     read::<walk::RandomKey>(),

@@ -177,7 +177,7 @@ fn deadlines_are_told_as_moments() {
         +9500
         TTL b → -2
         EXISTS c d → 0
-        effects: SELECT 0 · DEL b · DEL c · DEL d
+        effects: SELECT 0 · DEL b · MULTI · DEL c · DEL d · EXEC
         DBSIZE → 1
         ",
     );
@@ -318,7 +318,7 @@ fn keys_move_between_databases() {
         MOVE a 1 → 0
         +5000
         MOVE a 1 → 1
-        effects: SELECT 0 · SET a 2 · SELECT 1 · DEL a · SELECT 0 · MOVE a 1
+        effects: SELECT 0 · SET a 2 · SELECT 1 · MULTI · DEL a · SELECT 0 · MOVE a 1 · EXEC
         @1
         GET a → 2
         ",

@@ -1,11 +1,16 @@
 //! Sessions at the prompt: what is told to the append-only file, which events there are, and who waits for what.
 use crate::{commands::testing::Prompt, config::Config};
 
-/// Asks a line; says what effects it had.
+/// Asks a line; says what effects it had. Several are one transaction, which is left out here.
 fn effects_of(prompt: &mut Prompt, line: &str) -> String {
     prompt.effects();
     prompt.ask(line);
-    prompt.effects()
+    let effects = prompt.effects();
+    effects
+        .strip_prefix("MULTI ")
+        .and_then(|several| several.strip_suffix(" EXEC"))
+        .unwrap_or(&effects)
+        .into()
 }
 
 #[test]

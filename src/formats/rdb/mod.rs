@@ -23,6 +23,8 @@ mod kind;
 mod read;
 mod scan;
 mod scribe;
+#[cfg(test)]
+mod tests;
 mod version;
 mod write;
 

@@ -2,6 +2,7 @@
 
 mod bitmaps;
 mod connection;
+mod dump;
 mod expire;
 mod geo;
 mod hashes;
@@ -40,6 +41,7 @@ const FAMILIES: &[&[Generator]] = &[
     geo::GENERATORS,
     streams::GENERATORS,
     keys::GENERATORS,
+    dump::GENERATORS,
     lists::GENERATORS,
     expire::GENERATORS,
     connection::GENERATORS,
