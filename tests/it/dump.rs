@@ -90,7 +90,7 @@ fn what_cannot_be_restored() {
 }
 
 /// Values of every encoding, in commands.
-fn fill(client: &mut crate::support::Client) -> Vec<String> {
+pub fn fill(client: &mut crate::support::Client) -> Vec<String> {
     let number = |count: usize| (0..count).map(|at| at.to_string());
     let words = |count: usize| (0..count).map(|at| format!("element-{at}-of-some-length"));
     let mut keys = Vec::new();

@@ -20,6 +20,7 @@ mod memory;
 mod pause;
 mod pipelines;
 mod protocol;
+mod rdb_files;
 mod scan;
 mod server;
 mod sets;
