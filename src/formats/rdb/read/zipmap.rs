@@ -11,11 +11,14 @@ use crate::data::Corrupt;
 const LONG: u8 = 254;
 const END: u8 = 0xFF;
 
+/// A field with its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// Fields with their values.
 ///
 /// # Errors
 /// If the zipmap is not laid out as above, or has no pairs.
-pub fn pairs(zipmap: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Corrupt> {
+pub fn pairs(zipmap: &[u8]) -> Result<Vec<Pair<'_>>, Corrupt> {
     let (&count, rest) = zipmap.split_first().ok_or(Corrupt)?;
     let Some((&END, mut rest)) = rest.split_last() else { return Err(Corrupt) };
     let mut pairs = Vec::new();

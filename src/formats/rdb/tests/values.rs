@@ -183,7 +183,7 @@ impl StreamModel {
         stream: &mut Stream,
     ) {
         let last_id = ids.get(number * 5).copied().unwrap_or_default();
-        let read = (number % 2 == 0).then_some(number as i64);
+        let read = number.is_multiple_of(2).then_some(number as i64);
         let mut group = crate::data::stream::Group::new(last_id, read);
         let names = (0..*consumers).map(|consumer| format!("consumer-{consumer}"));
         let numbers: Vec<_> =

@@ -66,9 +66,10 @@ pub struct HashBuilder<'a> {
     form: Form,
     with_deadlines: bool,
 }
+/// Name, value, deadline.
+type Small = (Box<[u8]>, Box<[u8]>, i64);
 enum Form {
-    /// Name, value, deadline of each.
-    Small(Vec<(Box<[u8]>, Box<[u8]>, i64)>),
+    Small(Vec<Small>),
     Table(Box<Table>),
 }
 

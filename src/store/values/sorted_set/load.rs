@@ -16,7 +16,7 @@ impl SortedSet {
     /// # Errors
     /// If one stands there twice, a score is none, or they are not in order.
     pub fn from_listpack(list: Listpack, limits: &EncodingLimits) -> Result<SortedSet, Corrupt> {
-        if list.len() % 2 != 0 || list.has_duplicates(2, &limits.hasher()) || !is_in_order(&list) {
+        if !list.len().is_multiple_of(2) || list.has_duplicates(2, &limits.hasher()) || !is_in_order(&list) {
             return Err(Corrupt);
         }
         let is_large = list.len() / 2 > limits.sorted_set_listpack_entries_max;
