@@ -155,7 +155,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> SetDeadline<UNIT_MS, ABSOLUTE> {
     const fn named(name: &'static str, syntax: &'static str) -> Spec {
         spec(name, AtLeast(6))
             .keys(const { &[key(1, RW | UPDATE)] })
-            .flags(FAST)
+            .flags(DENY_OOM | FAST)
             .since("7.4.0")
             .complexity("O(N)")
             .syntax(syntax)
@@ -271,12 +271,12 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> GetDeadline<UNIT_MS, ABSOLUTE> {
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for GetDeadline<UNIT_MS, ABSOLUTE> {
     const SPEC: Spec = match (UNIT_MS, ABSOLUTE) {
-        (SECOND_MS, false) => Self::named("HTTL")
-            .summary("Tells in how many seconds fields of a hash will expire.")
-            .tips(&["nondeterministic_output"]),
-        (_, false) => Self::named("HPTTL")
-            .summary("Tells in how many milliseconds fields of a hash will expire.")
-            .tips(&["nondeterministic_output"]),
+        (SECOND_MS, false) => {
+            Self::named("HTTL").summary("Tells in how many seconds fields of a hash will expire.")
+        }
+        (_, false) => {
+            Self::named("HPTTL").summary("Tells in how many milliseconds fields of a hash will expire.")
+        }
         (SECOND_MS, true) => Self::named("HEXPIRETIME")
             .summary("Tells when fields of a hash will expire, in seconds of Unix time."),
         (_, true) => Self::named("HPEXPIRETIME")
