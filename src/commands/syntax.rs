@@ -446,6 +446,7 @@ mod tests {
                 &[],
                 "<module-name:string=MODULE category:string=ACLCAT>=FILTERBY?",
             ),
+            ("timeout", &[], "timeout:double"),
             ("[COUNT count [ANY]]", &[], "(count:integer=COUNT =ANY?)?"),
             ("[LIMIT offset count]", &[], "(offset:integer count:integer)=LIMIT?"),
             ("[GET pattern [GET pattern ...]]", &[], "pattern:pattern=GET++?"),
