@@ -25,12 +25,14 @@ def shapes(count):
     value = b"v" * 32
     chance = random.Random(1)
     numbered = [b"key:%012d" % number for number in range(count)]
+    small_fields = [word for number in range(10) for word in ("field%d" % number, "value%d" % number)]
     return {
         "16-byte key, 32-byte value": (encode("SET", key, value) for key in numbered),
         "the same with a deadline": (encode("SET", key, value, "EX", 1_000_000) for key in numbered),
         "16-byte key, integer": (encode("SET", key, index * 7919) for index, key in enumerate(numbered)),
         "16-byte key, 200-byte value": (encode("SET", key, value * 6 + b"v" * 8) for key in numbered),
         "16-byte field, 32-byte value of one hash": (encode("HSET", "h", field, value) for field in numbered),
+        "hash of ten small fields, with its 16-byte key": (encode("HSET", key, *small_fields) for key in numbered),
         "16-byte member of one set": (encode("SADD", "s", member) for member in numbered),
         "16-byte member of one sorted set": (
             encode("ZADD", "z", chance.random(), member) for member in numbered

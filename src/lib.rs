@@ -5,7 +5,8 @@
 //! Imports point one way, and `tests/tidy.rs` fails when one points the other:
 //! `data ← store ← commands ← actors ← server`.
 //!
-//! * [`data`]: pure structures (key table, timing wheel, globs, bit strings, HyperLogLog).
+//! * [`data`]: pure structures (key table, members, ranking, listpack, intset, quicklist, stream nodes, timing wheel,
+//!   geohash, globs, bit strings, HyperLogLog, numbers as text).
 //! * [`store`]: entries, databases, and the two ways to reach them: `View` looks, `Changes` writes and records.
 //! * [`commands`]: one declaration per command; `Stage` takes each through its gates.
 //! * [`formats`]: what data looks like in files, to the byte.

@@ -42,7 +42,7 @@ impl std::fmt::Display for Fatal {
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
     let waiting_names = rename_commands(&renamed_commands)?;
-    let adopted = config.adopt_users(&users, &may_be_named).map_err(|error| Fatal(error.to_string()))?;
+    config.adopt_users(&users, &may_be_named).map_err(|error| Fatal(error.to_string()))?;
     std::env::set_current_dir(&*config.dir)
         .map_err(|error| Fatal(format!("Can't chdir to '{}': {error}", config.dir.display())))?;
     if config.daemonize {
@@ -55,8 +55,9 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     greet(&config, file.is_some());
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    if adopted {
-        tracing::warn!("The password of 'user default' is in effect as requirepass, in place of any other");
+    if config.default_user.is_some() && config.requirepass.is_some() {
+        let instead = if config.asks_for_password() { "its own passwords are" } else { "it needs none" };
+        tracing::warn!("requirepass is not in effect, because there is a 'user default': {instead}");
     }
     for name in waiting_names {
         tracing::warn!("rename-command of {name} is kept but not yet in effect: it waits for the command");

@@ -36,7 +36,7 @@ pub struct Session {
 
 impl Session {
     pub fn new(board: Arc<Board>, record: Arc<ClientRecord>) -> Session {
-        let authenticated = board.config.load().requirepass.is_none();
+        let authenticated = !board.config.load().asks_for_password();
         Session {
             board,
             record,
@@ -67,7 +67,7 @@ impl Session {
     /// True while only commands that need no authentication (`NO_AUTH`) may run. A password that is taken out of
     /// the configuration is asked of nobody any more.
     pub fn must_authenticate(&self) -> bool {
-        !self.authenticated && self.board.config.load().requirepass.is_some()
+        !self.authenticated && self.board.config.load().asks_for_password()
     }
     /// The connection ends behind the reply of the command at hand.
     pub fn quit(&mut self) {
@@ -80,7 +80,7 @@ impl Session {
         self.speak(Protocol::Resp2);
         self.rename("");
         self.log_in(DEFAULT_USER);
-        self.authenticated = self.board.config.load().requirepass.is_none();
+        self.authenticated = !self.board.config.load().asks_for_password();
         self.record.no_evict.store(false, Relaxed);
         self.record.no_touch.store(false, Relaxed);
         // A SKIP that was meant for RESET's own reply still counts.

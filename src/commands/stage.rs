@@ -73,6 +73,7 @@ impl Stage {
             EncodingLimits { list_plain_from_bytes, ..EncodingLimits::of(&config, hash_seed) };
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.store.compresses_dumps = config.rdbcompression;
+        self.store.unlinks = config.lazyfree_lazy_server_del;
         self.last = Instant::now();
     }
     /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may

@@ -48,12 +48,14 @@ impl Kind {
     fn of_value(name: &str) -> Kind {
         match name {
             "pattern" => Kind::Pattern,
-            "score" | "radius" | "width" | "height" | "longitude" | "latitude" | "weight" => Kind::Double,
+            "score" | "radius" | "width" | "height" | "longitude" | "latitude" | "weight" | "timeout" => {
+                Kind::Double
+            }
             "seconds" | "milliseconds" | "microseconds" | "increment" | "decrement" | "offset" | "start"
             | "end" | "stop" | "count" | "index" | "cursor" | "bit" | "numkeys" | "numfields" | "version"
-            | "min-match-len" | "db" | "index1" | "index2" | "destination-db" | "timeout" | "client-id"
-            | "maxage" | "protover" | "port" | "rank" | "num-matches" | "len" | "length" | "idletime"
-            | "frequency" | "numreplicas" | "numlocal" | "bits" | "max-len" => Kind::Integer,
+            | "min-match-len" | "db" | "index1" | "index2" | "destination-db" | "client-id" | "maxage"
+            | "protover" | "port" | "rank" | "num-matches" | "len" | "length" | "idletime" | "frequency"
+            | "numreplicas" | "numlocal" | "bits" | "max-len" => Kind::Integer,
             _ if name.starts_with("unix-time") => Kind::UnixTime,
             _ => Kind::String,
         }
@@ -444,6 +446,7 @@ mod tests {
                 &[],
                 "<module-name:string=MODULE category:string=ACLCAT>=FILTERBY?",
             ),
+            ("timeout", &[], "timeout:double"),
             ("[COUNT count [ANY]]", &[], "(count:integer=COUNT =ANY?)?"),
             ("[LIMIT offset count]", &[], "(offset:integer count:integer)=LIMIT?"),
             ("[GET pattern [GET pattern ...]]", &[], "pattern:pattern=GET++?"),

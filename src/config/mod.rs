@@ -38,4 +38,4 @@ pub use special::{
     SavePoints,
 };
 pub use table::{Config, DIRECTIVES, TABLE};
-pub use users::UserLine;
+pub use users::{DefaultUser, UserLine};

@@ -290,11 +290,13 @@ macro_rules! parameters {
         #[derive(Clone, PartialEq)]
         pub struct Config {
             $( #[doc = concat!("`", $name, "`, unless told otherwise `", $default, "`.")] pub $field: $type, )*
+            /// The user `default` of the files, until `requirepass` is set anew.
+            pub default_user: Option<super::users::DefaultUser>,
         }
 
         impl Config {
             pub(super) fn blank() -> Config {
-                Config { $( $field: Default::default(), )* }
+                Config { $( $field: Default::default(), )* default_user: None }
             }
         }
 

@@ -33,6 +33,7 @@ impl Config {
         let mut config = self.clone();
         for pair in &pairs {
             set_one(&mut config, pair).map_err(|reason| SetError::failed(pair.name, reason))?;
+            config.default_user.take_if(|_| pair.parameter.name == "requirepass");
         }
         let changed = pairs.iter().map(|pair| pair.parameter);
         let changed =

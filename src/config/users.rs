@@ -1,10 +1,14 @@
-//! What `user` lines and `aclfile` say of the user `default`, as far as one password can express it.
+//! What `user` lines and `aclfile` say of the user `default`, as far as passwords can express it.
 //!
 //! Access lists are yet to come, but a file that protects a server must protect it here too. So the rules are evaluated
-//! in Redis' order, and a default user in whose place `requirepass` would let in others, or let them do more, ends the
-//! start. Other users need nothing like that: nobody can log in as one of them.
+//! in Redis' order, and a default user in whose place others would be let in, or be let do more, ends the start. Other
+//! users need nothing like that: nobody can log in as one of them.
+//!
+//! Of these passwords only the SHA-256 is kept, as in Redis, whose rewritten files say them so.
 
+use sha2::{Digest, Sha256};
 use std::fs;
+use subtle::ConstantTimeEq;
 
 use super::error::ConfigError;
 use super::load::Place;
@@ -21,11 +25,46 @@ pub struct UserLine {
     pub(super) place: Place,
 }
 
+type Hash = [u8; 32];
+fn hash_of(password: &[u8]) -> Hash {
+    Sha256::digest(password).into()
+}
+fn digits_of(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who may log in as `default`: who knows one of these passwords; everyone, if there are none.
+#[derive(Clone, PartialEq)]
+pub struct DefaultUser {
+    passwords: Vec<Hash>,
+}
+
 impl Config {
-    /// Lets the default user of these lines, or of the `aclfile`, have its password: it overrules `requirepass`, however
+    /// Whether clients must log in.
+    pub fn asks_for_password(&self) -> bool {
+        match &self.default_user {
+            Some(user) => !user.passwords.is_empty(),
+            None => self.requirepass.is_some(),
+        }
+    }
+
+    /// Whether `default` may log in with this password. Telling takes the same time wherever it differs from another.
+    pub fn accepts(&self, password: &[u8]) -> bool {
+        let user = self.default_user_in_effect();
+        let (given, mut found) = (hash_of(password), subtle::Choice::from(0));
+        for known in &user.passwords {
+            found |= known.ct_eq(&given);
+        }
+        user.passwords.is_empty() || found.into()
+    }
+
+    fn default_user_in_effect(&self) -> DefaultUser {
+        let required = || self.requirepass.iter().map(|password| hash_of(password.as_bytes())).collect();
+        self.default_user.clone().unwrap_or_else(|| DefaultUser { passwords: required() })
+    }
+
+    /// Lets the default user of these lines, or of the `aclfile`, have its passwords: it overrules `requirepass`, however
     /// they are ordered. `knows` tells names of commands, and of categories with `@` in front.
-    ///
-    /// Whether there is such a user.
     ///
     /// # Errors
     /// If Redis would not start with these lines, or if they say of the default user what cannot be kept yet.
@@ -33,7 +72,7 @@ impl Config {
         &mut self,
         lines: &[UserLine],
         knows: &dyn Fn(&str) -> bool,
-    ) -> Result<bool, ConfigError> {
+    ) -> Result<(), ConfigError> {
         if self.aclfile.is_empty() {
             return self.adopt(lines, knows);
         }
@@ -45,8 +84,7 @@ impl Config {
         self.adopt(&lines, knows)
     }
 
-    fn adopt(&mut self, lines: &[UserLine], knows: &dyn Fn(&str) -> bool) -> Result<bool, ConfigError> {
-        let mut is_found = false;
+    fn adopt(&mut self, lines: &[UserLine], knows: &dyn Fn(&str) -> bool) -> Result<(), ConfigError> {
         for (index, line) in lines.iter().enumerate() {
             let wrong = |reason: String| line.place.wrong(reason);
             if line.name.contains(|letter: char| letter.is_ascii_whitespace() || letter == '\0') {
@@ -57,11 +95,10 @@ impl Config {
             }
             let user = User::read(&line.rules, knows).map_err(wrong)?;
             if line.name == "default" {
-                self.requirepass = user.password().map_err(wrong)?;
-                is_found = true;
+                self.default_user = Some(user.judged().map_err(wrong)?);
             }
         }
-        Ok(is_found)
+        Ok(())
     }
 
     /// The lines of the `aclfile`, which knows neither comments nor quotes.
@@ -88,15 +125,15 @@ impl Config {
 
     /// The `user default` line for a rewritten file, if the one it has says something else than the configuration now.
     pub(super) fn other_default_user(&self, rules: &[String]) -> Option<String> {
-        let said = User::read(rules, &|_| true).and_then(|user| user.password());
-        if said.as_ref() == Ok(&self.requirepass) {
+        let said = User::read(rules, &|_| true).and_then(|user| user.judged());
+        let is = self.default_user_in_effect();
+        if said.as_ref() == Ok(&is) {
             return None;
         }
-        let password = match &self.requirepass {
-            Some(password) => super::text::quoted(&format!(">{password}")),
-            None => "nopass".into(),
-        };
-        Some(format!("user default on {password} ~* &* +@all"))
+        let passwords: Vec<String> =
+            is.passwords.iter().map(|hash| format!("#{}", digits_of(hash))).collect();
+        let passwords = if passwords.is_empty() { "nopass".into() } else { passwords.join(" ") };
+        Some(format!("user default on {passwords} ~* &* +@all"))
     }
 }
 
@@ -105,15 +142,8 @@ impl Config {
 struct User {
     is_on: bool,
     needs_no_password: bool,
-    passwords: Vec<Password>,
+    passwords: Vec<Hash>,
     may: Selector,
-}
-
-#[derive(PartialEq)]
-enum Password {
-    Plain(String),
-    /// SHA-256, in hexadecimal digits.
-    Hash(String),
 }
 
 /// What somebody may use. What is allowed beyond that in part is of no interest here.
@@ -155,12 +185,12 @@ impl User {
     }
 
     fn obey_sign(&mut self, rule: &str, knows: &dyn Fn(&str) -> bool) -> Result<(), String> {
-        let password = || Password::Plain(rule[1..].into());
+        let password = || hash_of(&rule.as_bytes()[1..]);
         match rule.as_bytes()[0] {
             b'>' => self.add(password()),
-            b'#' => self.add(hash(&rule[1..])?),
+            b'#' => self.add(read_hash(&rule[1..])?),
             b'<' => return self.remove(&password()),
-            b'!' => return self.remove(&hash(&rule[1..])?),
+            b'!' => return self.remove(&read_hash(&rule[1..])?),
             b'(' if rule.ends_with(')') => {
                 // It can only allow more; its words must be right all the same.
                 let mut selector = Selector::default();
@@ -172,21 +202,21 @@ impl User {
         Ok(())
     }
 
-    fn add(&mut self, password: Password) {
+    fn add(&mut self, password: Hash) {
         if !self.passwords.contains(&password) {
             self.passwords.push(password);
         }
         self.needs_no_password = false;
     }
 
-    fn remove(&mut self, password: &Password) -> Result<(), String> {
+    fn remove(&mut self, password: &Hash) -> Result<(), String> {
         let place = self.passwords.iter().position(|known| known == password);
         self.passwords.remove(place.ok_or("the password to be removed does not exist")?);
         Ok(())
     }
 
-    /// What `requirepass` must be to have the same effect: none, or one password.
-    fn password(&self) -> Result<Option<String>, String> {
+    /// What is kept of it, if passwords say it all.
+    fn judged(self) -> Result<DefaultUser, String> {
         let refusal = |what: &str, consequence: &str| {
             Err(format!("{what}, which waits for access lists: {consequence}. Set requirepass instead."))
         };
@@ -198,16 +228,13 @@ impl User {
             let what = "'user default' is not allowed all keys and commands ('~* +@all')";
             return refusal(what, "others could be used too");
         }
-        match &self.passwords[..] {
-            [] if self.needs_no_password => Ok(None),
-            [] => refusal("'user default' has no password and no 'nopass', so that nobody can log in", OPEN),
-            [Password::Hash(_)] => refusal("'user default' has the hash of a password", OPEN),
-            [Password::Plain(password)] if password.is_empty() => {
-                refusal("'user default' has an empty password", OPEN)
-            }
-            [Password::Plain(password)] => Ok(Some(password.clone())),
-            _ => refusal("'user default' has several passwords", "other passwords would be valid"),
+        if self.passwords.is_empty() && !self.needs_no_password {
+            return refusal(
+                "'user default' has no password and no 'nopass', so that nobody can log in",
+                OPEN,
+            );
         }
+        Ok(DefaultUser { passwords: self.passwords })
     }
 }
 
@@ -263,12 +290,17 @@ fn is_command(name: &str, knows: &dyn Fn(&str) -> bool) -> Result<(), String> {
     }
 }
 
-fn hash(digits: &str) -> Result<Password, String> {
+fn read_hash(digits: &str) -> Result<Hash, String> {
+    const WRONG: &str = "the hash of a password has 64 hexadecimal digits, in lower case";
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    match digits.len() == 64 && digits.bytes().all(is_digit) {
-        true => Ok(Password::Hash(digits.into())),
-        false => Err("the hash of a password has 64 hexadecimal digits, in lower case".into()),
+    if digits.len() != 64 || !digits.bytes().all(is_digit) {
+        return Err(WRONG.into());
     }
+    let mut hash = Hash::default();
+    for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| WRONG)?;
+    }
+    Ok(hash)
 }
 
 /// The rules, with the words between parentheses joined to one.

@@ -7,6 +7,7 @@ pub mod bits;
 pub mod crc64;
 pub mod geohash;
 pub mod glob;
+pub mod grisu;
 pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;

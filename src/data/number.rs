@@ -2,7 +2,7 @@
 //!
 //! Strictness matters: a value is shown as an integer (and stored as one) only if printing it gives back the very
 //! same bytes, so `+1`, `01`, ` 1` and `-0` are strings.
-use super::long_double;
+use super::{grisu::Digits, long_double};
 
 /// The integer that `text` is the canonical form of.
 #[inline]
@@ -86,7 +86,7 @@ pub fn format_double(value: f64) -> String {
         _ => shortest_text(value),
     }
 }
-/// The shortest text that reads back as the same double: plain up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
+/// A short text that reads back as the same double ([`super::grisu`]): plain up to a length, `1e+21` beyond, `inf`, `-inf`, `nan`, `-0`.
 pub fn shortest_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".into();
@@ -98,16 +98,12 @@ pub fn shortest_text(value: f64) -> String {
     if value == 0.0 {
         return format!("{sign}0");
     }
-    // `{:e}` gives the shortest digits that identify the value, as d.ddde±x.
-    let scientific = format!("{:e}", value.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let found = Digits::of(value.abs());
+    let (digits, scale) = (found.as_str(), found.scale);
     let count = digits.len() as i32;
-    // The value is digits × 10^scale.
-    let scale = exponent - (count - 1);
+    let exponent = scale + count - 1;
     let body = if scale >= 0 && exponent.abs() < count + 7 {
-        digits + &"0".repeat(scale as usize)
+        format!("{digits}{}", "0".repeat(scale as usize))
     } else if scale < 0 && (scale > -7 || exponent.abs() < 4) {
         match count + scale {
             whole if whole > 0 => format!("{}.{}", &digits[..whole as usize], &digits[whole as usize..]),
@@ -179,6 +175,7 @@ mod tests {
             (0.0001, "0.0001"),
             (1e-9, "1e-9"),
             (0.1 + 0.2, "0.30000000000000004"),
+            (116260781840677.12, "116260781840677.12"),
             (1.7976931348623157e308, "1.7976931348623157e+308"),
             (f64::INFINITY, "inf"),
         ] {

@@ -178,6 +178,9 @@ pub struct Store {
     pub flushes_lazily: bool,
     /// DUMP compresses long strings. Set at the beginning of every batch.
     pub compresses_dumps: bool,
+    /// As `lazyfree-lazy-server-del` has it: what empties a key is told as UNLINK. Here both free alike; those who hear of it
+    /// may tell them apart.
+    pub unlinks: bool,
     /// Deletes what is due by the wheel (DEBUG SET-ACTIVE-EXPIRE turns it off).
     pub expires_actively: bool,
 }
@@ -208,6 +211,7 @@ impl Store {
             awaits_garbage: false,
             flushes_lazily: false,
             compresses_dumps: true,
+            unlinks: false,
             expires_actively: true,
         }
     }

@@ -279,7 +279,7 @@ const PROTECTED: &str = "-DENIED Callboard is running in protected mode because 
 fn is_stranger(accepted: &Accepted, config: &Config) -> bool {
     let Accepted::Tcp(stream) = accepted else { return false };
     let local = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-    config.protected_mode && config.requirepass.is_none() && !local
+    config.protected_mode && !config.asks_for_password() && !local
 }
 fn refuse(accepted: Accepted, text: &str) {
     // Best effort: the socket's buffer is empty, and who does not read it is refused all the same.

@@ -40,7 +40,7 @@ impl Office for AtDesk<'_> {
         changed
             .iter()
             .filter_map(|parameter| parameter.notice())
-            .for_each(|notice| tracing::info!("{notice}"));
+            .for_each(|notice| tracing::warn!("{notice}"));
         Ok(())
     }
     fn rewrite_configuration(&mut self) -> Result<(), String> {

@@ -1,11 +1,11 @@
-//! Who a client says it is, and whether that is so. There is one user, `default`, with the password of `requirepass`.
+//! Who a client says it is, and whether that is so. There is one user, `default`, with the passwords of the
+//! configuration.
 use crate::commands::{
     Outcome,
     error::CommandError,
     session::{DEFAULT_USER, Session},
 };
 use std::sync::atomic::Ordering::Relaxed;
-use subtle::ConstantTimeEq;
 
 /// Logs the client in. A failure leaves it who it was.
 ///
@@ -15,11 +15,7 @@ pub fn authenticate(session: &mut Session, user: &[u8], password: &[u8]) -> Outc
     const WRONG: CommandError =
         CommandError::fixed("WRONGPASS invalid username-password pair or user is disabled.");
     let config = session.board.config.load();
-    let matches = match &config.requirepass {
-        // Of two passwords of one length, comparing takes the same time wherever they differ.
-        Some(wanted) => wanted.as_bytes().ct_eq(password).into(),
-        None => true,
-    };
+    let matches = config.accepts(password);
     drop(config);
     if !matches || !exists(user) {
         session.board.vitals.denied_logins.fetch_add(1, Relaxed);

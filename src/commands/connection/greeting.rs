@@ -172,7 +172,7 @@ impl Command for Auth {
 impl SessionCommand for Auth {
     fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome {
         // A lone password where none is asked for is a mistake in somebody's configuration, which should show.
-        if self.user.is_none() && session.board.config.load().requirepass.is_none() {
+        if self.user.is_none() && !session.board.config.load().asks_for_password() {
             return Err(CommandError::fixed(
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure \
                  your configuration is correct?",

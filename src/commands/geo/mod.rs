@@ -123,6 +123,8 @@ impl WriteCommand for GeoAdd {
         };
         let (mut new, mut moved) = (0, 0);
         if let Some(set) = set {
+            // As ZADD, it decides by how many it was given, whether they are new or not.
+            set.expect(count, &limits);
             for (place, member) in &self.places {
                 match set.add(member, place.to_bits() as f64, adding, &limits) {
                     Ok(Added::New(_)) => new += 1,

@@ -369,7 +369,7 @@ const fn stored_behind(word: &'static str, from: i8) -> KeySpec {
     KeySpec {
         begin: Begin::Keyword(word, from),
         find: Find::Range { last: 0, step: 1, limit: 0 },
-        flags: OW | UPDATE | INCOMPLETE,
+        flags: OW | UPDATE,
         notes: None,
     }
 }

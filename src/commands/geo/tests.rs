@@ -1,5 +1,5 @@
 //! Sessions at the prompt: places, distances and searches, with the answers that Redis gives.
-use crate::commands::testing::Prompt;
+use crate::{commands::testing::Prompt, config::Config};
 
 const SICILY: &str = "GEOADD Sicily 13.361389 38.115556 Palermo 15.087269 37.502669 Catania";
 
@@ -64,4 +64,18 @@ fn searches() {
         ),
     ]);
     assert_eq!(prompt.events(), ["geosearchstore out", "georadiusstore out", "del out"]);
+}
+
+#[test]
+fn the_encoding_is_chosen_by_how_many_places_are_given() {
+    let mut prompt = Prompt::with(Config { zset_max_listpack_entries: 2, ..Config::default() });
+    prompt.check(&[
+        ("GEOADD g 0 0 a", "1"),
+        ("GEOADD g 1 1 b 1 1 b", "1"),
+        ("OBJECT ENCODING g", "\"listpack\""),
+        ("GEOADD g XX 0 0 a 0 0 a 0 0 a", "0"),
+        ("OBJECT ENCODING g", "\"skiplist\""),
+        ("GEOADD h 0 0 a 0 0 a 0 0 a", "1"),
+        ("OBJECT ENCODING h", "\"skiplist\""),
+    ]);
 }

@@ -2,7 +2,7 @@
 //! them. They came with Redis 8.
 use super::{
     Names, bury_due, counted,
-    deadlines::{Time, note, tell},
+    deadlines::{Asked, Time, Unit, asked, note, tell},
     fields::{Pairs, pairs},
     names, remove_if_empty, spec,
 };
@@ -10,7 +10,7 @@ use crate::{
     commands::{
         Command, Outcome, WriteCommand,
         args::Args,
-        error::CommandError,
+        error::{CommandError, shown},
         spec::{Arity::*, *},
     },
     resp::Reply,
@@ -53,8 +53,7 @@ enum Lifetime {
 
 pub struct HGetEx {
     key: Bytes,
-    lifetime: Lifetime,
-    names: Names,
+    order: Asked<(Lifetime, Names)>,
 }
 impl Command for HGetEx {
     const SPEC: Spec = spec("HGETEX", AtLeast(5))
@@ -66,18 +65,23 @@ impl Command for HGetEx {
         .summary("Reads fields of a hash, and sets or takes away their deadlines.");
     fn parse(args: &mut Args) -> Result<HGetEx, CommandError> {
         let key = args.bytes()?;
-        let lifetime = match Time::option(args, "hgetex")? {
-            Some(time) => Lifetime::Until(time),
-            None if args.option("PERSIST") => Lifetime::Forever,
-            None => Lifetime::Keep,
-        };
-        counted(args, 1, NO_COUNT)?;
-        Ok(HGetEx { key, lifetime, names: names(args)? })
+        let order = asked(args, |args| {
+            let lifetime = match Time::option(args, "hgetex")? {
+                Some(time) => Lifetime::Until(time),
+                None if args.option("PERSIST") => Lifetime::Forever,
+                None => Lifetime::Keep,
+            };
+            counted(args, NO_COUNT)?;
+            Ok((lifetime, names(args)?))
+        });
+        Ok(HGetEx { key, order })
     }
 }
 impl WriteCommand for HGetEx {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let HGetEx { key, lifetime, names } = self;
+        let HGetEx { key, order } = self;
+        changes.source_value::<Hash>(key)?;
+        let (lifetime, names) = order.as_ref().map_err(CommandError::clone)?;
         let there = read(changes, key, names, reply)?;
         match lifetime {
             Lifetime::Keep => Ok(()),
@@ -119,6 +123,63 @@ enum Condition {
     /// FXX: all of them are.
     AllThere,
 }
+/// What stands before the fields that HSETEX sets, in any order.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    condition: Option<Condition>,
+    /// `None`: the fields live forever.
+    lifetime: Option<Lifetime>,
+}
+impl Options {
+    /// Takes everything up to `FIELDS`, and that word too.
+    fn parse(args: &mut Args) -> Result<Options, CommandError> {
+        const CONDITIONS: [(&str, Condition); 2] =
+            [("FNX", Condition::NoneThere), ("FXX", Condition::AllThere)];
+        let mut options = Options::default();
+        while !args.option("FIELDS") {
+            if let Some(condition) = args.one_of(&CONDITIONS) {
+                options.set_condition(condition)?;
+            } else if let Some(unit) = args.one_of(&Unit::WORDS) {
+                options.allow_lifetime()?;
+                options.lifetime = Some(Lifetime::Until(unit.parse(args, "hsetex")?));
+            } else if args.option("KEEPTTL") {
+                options.allow_lifetime()?;
+                options.lifetime = Some(Lifetime::Keep);
+            } else {
+                let word = args.peek().ok_or(CommandError::Arity("hsetex".into()))?;
+                return Err(CommandError::text_of(format!("ERR unknown argument: {}", shown(word))));
+            }
+        }
+        Ok(options)
+    }
+    fn set_condition(&mut self, condition: Condition) -> Outcome {
+        const TWO: CommandError =
+            CommandError::fixed("ERR Only one of FXX or FNX arguments can be specified");
+        self.condition.replace(condition).map_or(Ok(()), |_| Err(TWO))
+    }
+    fn allow_lifetime(&self) -> Outcome {
+        const TWO: CommandError =
+            CommandError::fixed("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
+        self.lifetime.map_or(Ok(()), |_| Err(TWO))
+    }
+}
+/// A count of pairs, and so many pairs to the end of the arguments.
+fn counted_pairs(args: &mut Args) -> Result<Pairs, CommandError> {
+    const NO_COUNT: &str = "ERR invalid number of fields";
+    let wrong = || CommandError::Arity("hsetex".into());
+    if args.remaining() < 3 {
+        return Err(wrong());
+    }
+    let count = args.at_least(1, NO_COUNT)?;
+    if i32::try_from(count).is_err() {
+        return Err(CommandError::fixed(NO_COUNT));
+    }
+    if args.remaining() != 2 * count {
+        return Err(wrong());
+    }
+    pairs(args, "hsetex")
+}
+
 pub struct HSetEx {
     key: Bytes,
     condition: Option<Condition>,
@@ -135,14 +196,9 @@ impl Command for HSetEx {
         .summary("Sets fields of a hash with a deadline, under a condition if wanted.");
     fn parse(args: &mut Args) -> Result<HSetEx, CommandError> {
         let key = args.bytes()?;
-        let condition = args.one_of(&[("FNX", Condition::NoneThere), ("FXX", Condition::AllThere)]);
-        let lifetime = match Time::option(args, "hsetex")? {
-            Some(time) => Lifetime::Until(time),
-            None if args.option("KEEPTTL") => Lifetime::Keep,
-            None => Lifetime::Forever,
-        };
-        counted(args, 2, NO_COUNT)?;
-        Ok(HSetEx { key, condition, lifetime, pairs: pairs(args, "hsetex")? })
+        let Options { condition, lifetime } = Options::parse(args)?;
+        let lifetime = lifetime.unwrap_or(Lifetime::Forever);
+        Ok(HSetEx { key, condition, lifetime, pairs: counted_pairs(args)? })
     }
 }
 impl HSetEx {
@@ -208,7 +264,7 @@ impl WriteCommand for HSetEx {
 
 pub struct HGetDel {
     key: Bytes,
-    names: Names,
+    names: Asked<Names>,
 }
 impl Command for HGetDel {
     const SPEC: Spec = spec("HGETDEL", AtLeast(5))
@@ -220,13 +276,18 @@ impl Command for HGetDel {
         .summary("Reads fields of a hash and deletes them.");
     fn parse(args: &mut Args) -> Result<HGetDel, CommandError> {
         let key = args.bytes()?;
-        counted(args, 1, NO_COUNT)?;
-        Ok(HGetDel { key, names: names(args)? })
+        let names = asked(args, |args| {
+            counted(args, NO_COUNT)?;
+            names(args)
+        });
+        Ok(HGetDel { key, names })
     }
 }
 impl WriteCommand for HGetDel {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let HGetDel { key, names } = self;
+        changes.source_value::<Hash>(key)?;
+        let names = names.as_ref().map_err(CommandError::clone)?;
         bury_due(changes, key, names)?;
         // A name that comes twice is read once: then it is gone.
         let gone = changes.edit(key, |hash: &mut Hash| {

@@ -68,19 +68,35 @@ impl Time {
     /// # Errors
     /// As [`Time::parse`].
     pub fn option(args: &mut Args, command: &'static str) -> Result<Option<Time>, CommandError> {
-        const UNITS: [(&str, (i64, bool)); 4] = [
-            ("EX", (SECOND_MS, false)),
-            ("PX", (MILLISECOND, false)),
-            ("EXAT", (SECOND_MS, true)),
-            ("PXAT", (MILLISECOND, true)),
-        ];
-        let unit = args.one_of(&UNITS);
-        unit.map(|(unit_ms, absolute)| Time::parse(args, unit_ms, absolute, command)).transpose()
+        let unit = args.one_of(&Unit::WORDS);
+        unit.map(|unit| unit.parse(args, command)).transpose()
     }
     /// ms since 1970.
     pub fn at(self, now_ms: i64) -> i64 {
         let base_ms = if self.absolute { 0 } else { now_ms };
         base_ms.saturating_add(self.ms).min(DEADLINE_MAX_MS)
+    }
+}
+
+/// In what a time is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit {
+    ms: i64,
+    absolute: bool,
+}
+impl Unit {
+    pub const WORDS: [(&'static str, Unit); 4] = [
+        ("EX", Unit { ms: SECOND_MS, absolute: false }),
+        ("PX", Unit { ms: MILLISECOND, absolute: false }),
+        ("EXAT", Unit { ms: SECOND_MS, absolute: true }),
+        ("PXAT", Unit { ms: MILLISECOND, absolute: true }),
+    ];
+    /// Takes a number of these units.
+    ///
+    /// # Errors
+    /// As [`Time::parse`].
+    pub fn parse(self, args: &mut Args, command: &'static str) -> Result<Time, CommandError> {
+        Time::parse(args, self.ms, self.absolute, command)
     }
 }
 
@@ -127,8 +143,8 @@ pub fn tell(changes: &mut Changes, key: &[u8], at: i64, condition: Option<Condit
 }
 
 /// What was asked of a key; or what is wrong with it, which is told only if the key holds no value of another type.
-type Asked<T> = Result<T, CommandError>;
-fn asked<T>(args: &mut Args, parse: impl FnOnce(&mut Args) -> Asked<T>) -> Asked<T> {
+pub type Asked<T> = Result<T, CommandError>;
+pub fn asked<T>(args: &mut Args, parse: impl FnOnce(&mut Args) -> Asked<T>) -> Asked<T> {
     let asked = parse(args);
     // All that is left is wrong, too.
     args.rest();
@@ -155,7 +171,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> SetDeadline<UNIT_MS, ABSOLUTE> {
     const fn named(name: &'static str, syntax: &'static str) -> Spec {
         spec(name, AtLeast(6))
             .keys(const { &[key(1, RW | UPDATE)] })
-            .flags(FAST)
+            .flags(DENY_OOM | FAST)
             .since("7.4.0")
             .complexity("O(N)")
             .syntax(syntax)
@@ -186,7 +202,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for SetDeadline<UNIT_MS, 
         let order = asked(args, |args| {
             let time = Time::parse(args, UNIT_MS, ABSOLUTE, Self::NAME)?;
             let condition = args.one_of(&Condition::WORDS);
-            counted(args, 1, "ERR Parameter `numFields` should be greater than 0")?;
+            counted(args, "ERR Parameter `numFields` should be greater than 0")?;
             Ok(Order { time, condition, names: names(args)? })
         });
         Ok(SetDeadline { key, order })
@@ -271,12 +287,12 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> GetDeadline<UNIT_MS, ABSOLUTE> {
 }
 impl<const UNIT_MS: i64, const ABSOLUTE: bool> Command for GetDeadline<UNIT_MS, ABSOLUTE> {
     const SPEC: Spec = match (UNIT_MS, ABSOLUTE) {
-        (SECOND_MS, false) => Self::named("HTTL")
-            .summary("Tells in how many seconds fields of a hash will expire.")
-            .tips(&["nondeterministic_output"]),
-        (_, false) => Self::named("HPTTL")
-            .summary("Tells in how many milliseconds fields of a hash will expire.")
-            .tips(&["nondeterministic_output"]),
+        (SECOND_MS, false) => {
+            Self::named("HTTL").summary("Tells in how many seconds fields of a hash will expire.")
+        }
+        (_, false) => {
+            Self::named("HPTTL").summary("Tells in how many milliseconds fields of a hash will expire.")
+        }
         (SECOND_MS, true) => Self::named("HEXPIRETIME")
             .summary("Tells when fields of a hash will expire, in seconds of Unix time."),
         (_, true) => Self::named("HPEXPIRETIME")
@@ -308,7 +324,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> ReadCommand for GetDeadline<UNIT_
 
 /// Takes `FIELDS`, a count and the names.
 fn counted_names(args: &mut Args) -> Asked<Names> {
-    counted(args, 1, "ERR Number of fields must be a positive integer")?;
+    counted(args, "ERR Number of fields must be a positive integer")?;
     names(args)
 }
 

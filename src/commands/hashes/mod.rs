@@ -66,9 +66,9 @@ fn names(args: &mut Args) -> Result<Names, CommandError> {
     }
     Ok(names)
 }
-/// `FIELDS`, a count, and as many items of `width` words, to the end of the arguments. `no_count` is what to say if the
-/// count is none or not positive.
-fn counted(args: &mut Args, width: usize, no_count: &'static str) -> Result<(), CommandError> {
+/// `FIELDS`, a count, and as many words, to the end of the arguments. `no_count` is what to say if the count is none or
+/// not positive.
+fn counted(args: &mut Args, no_count: &'static str) -> Result<(), CommandError> {
     if !args.option("FIELDS") {
         return Err(CommandError::fixed(
             "ERR Mandatory argument FIELDS is missing or not at the right position",
@@ -76,8 +76,8 @@ fn counted(args: &mut Args, width: usize, no_count: &'static str) -> Result<(), 
     }
     let count =
         parse_integer(args.word()?).filter(|&count| count > 0).ok_or(CommandError::fixed(no_count))?;
-    match usize::try_from(count).ok().and_then(|count| count.checked_mul(width)) {
-        Some(words) if words == args.remaining() => Ok(()),
+    match usize::try_from(count) {
+        Ok(words) if words == args.remaining() => Ok(()),
         _ => Err(CommandError::fixed("ERR The `numfields` parameter must match the number of arguments")),
     }
 }

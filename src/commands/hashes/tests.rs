@@ -299,12 +299,7 @@ fn two_things_at_once() {
             ("HGETDEL h FIELDS 1 b", "[\"2\"]", "hdel h, del h", "HDEL h b"),
             ("HSETEX h PXAT 1 FIELDS 1 a 1", "1", "", ""),
             ("EXISTS h", "0", "", ""),
-            (
-                "HSETEX h EX 10 FIELDS 2 a 1",
-                "ERR The `numfields` parameter must match the number of arguments",
-                "",
-                "",
-            ),
+            ("HSETEX h EX 10 FIELDS 2 a 1", "ERR wrong number of arguments for 'hsetex' command", "", ""),
             (
                 "HGETEX h EX 10 PX 10 FIELDS 1 a",
                 "ERR Mandatory argument FIELDS is missing or not at the right position",
@@ -330,8 +325,46 @@ fn another_type_is_told_before_what_is_wrong_with_the_arguments() {
         ("HPEXPIREAT k -1 FIELDS 1 a", WRONG_TYPE),
         ("HTTL k FIELDS abc a", WRONG_TYPE),
         ("HPERSIST k FIELDS 2 a", WRONG_TYPE),
+        ("HGETEX k EX abc FIELDS 1 a", WRONG_TYPE),
+        ("HGETDEL k FIELDS 2 a", WRONG_TYPE),
+        ("HSETEX k FIELDS 2 a b", "ERR wrong number of arguments for 'hsetex' command"),
         ("HEXPIRE absent abc FIELDS 1 a", "ERR value is not an integer or out of range"),
         ("HTTL absent FIELDS abc a", "ERR Number of fields must be a positive integer"),
         ("HPERSIST absent FIELDS 2 a", "ERR The `numfields` parameter must match the number of arguments"),
+    ]);
+}
+
+#[test]
+fn options_of_hsetex_stand_in_any_order() {
+    const ARITY: &str = "ERR wrong number of arguments for 'hsetex' command";
+    const TWO_TIMES: &str = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    const TWO_CONDITIONS: &str = "ERR Only one of FXX or FNX arguments can be specified";
+    Prompt::new().check(&[
+        ("HSETEX h EX 10 FNX FIELDS 1 a 1", "1"),
+        ("HSETEX h KEEPTTL FXX FIELDS 1 a 2", "1"),
+        ("HTTL h FIELDS 1 a", "[10]"),
+        ("HSETEX h fxx px 5000 fields 1 a 3", "1"),
+        ("HTTL h FIELDS 1 a", "[5]"),
+        ("HSETEX h FXX FNX FIELDS 1 a 1", TWO_CONDITIONS),
+        ("HSETEX h FXX EX 1 FXX FIELDS 1 a 1", TWO_CONDITIONS),
+        ("HSETEX h EX 1 PX 1 FIELDS 1 a 1", TWO_TIMES),
+        ("HSETEX h EX 1 KEEPTTL FIELDS 1 a 1", TWO_TIMES),
+        ("HSETEX h KEEPTTL EXAT x FIELDS 1 a 1", TWO_TIMES),
+        ("HSETEX h a 1 FIELDS 1 a 1", "ERR unknown argument: a"),
+        ("HSETEX h FNX FXY FIELDS 1 a 1", "ERR unknown argument: FXY"),
+        ("HSETEX h EX x FIELDS 1 a 1", "ERR value is not an integer or out of range"),
+        ("HSETEX h FXX FXX a EX", TWO_CONDITIONS),
+        ("HSETEX h FXX a b EX", "ERR unknown argument: a"),
+        ("HSETEX h FXX EX 10 PX", TWO_TIMES),
+        ("HSETEX h FXX KEEPTTL FNX PX", TWO_CONDITIONS),
+        ("HSETEX h FIELDS 0 a 1", "ERR invalid number of fields"),
+        ("HSETEX h FIELDS x a 1", "ERR invalid number of fields"),
+        ("HSETEX h FIELDS 2147483648 a 1", "ERR invalid number of fields"),
+        ("HSETEX h FIELDS 2 a 1", ARITY),
+        ("HSETEX h FIELDS 1 a 1 b", ARITY),
+        ("HSETEX h FXX FXX", ARITY),
+        ("HSETEX h EX 10 FIELDS 1", ARITY),
+        ("HSETEX h EX 10 FNX EXAT", TWO_TIMES),
+        ("HSETEX h FNX FIELDS EX PX", ARITY),
     ]);
 }

@@ -79,7 +79,8 @@ impl SPop {
             set.iter().for_each(|member| reply.element(member));
             self.tell_popped(changes, taken_len);
             changes.remove_emptied(&self.key);
-            changes.rewrite(&[b"DEL", &self.key]);
+            let deletion: &[u8] = if changes.store.unlinks { b"UNLINK" } else { b"DEL" };
+            changes.rewrite(&[deletion, &self.key]);
             return Ok(());
         }
         let mut taken = Vec::new();

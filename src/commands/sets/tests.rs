@@ -188,3 +188,15 @@ fn a_reply_is_not_larger_than_memory() {
         ("SPOP s 9223372036854775807", r#"["a"]"#),
     ]);
 }
+
+#[test]
+fn popping_all_is_told_as_the_configuration_has_it() {
+    for (lazyfree_lazy_server_del, effect) in [(false, "DEL s"), (true, "UNLINK s")] {
+        // What clients delete by name is another matter.
+        let lazyfree_lazy_user_del = !lazyfree_lazy_server_del;
+        let config = Config { lazyfree_lazy_server_del, lazyfree_lazy_user_del, ..Config::default() };
+        let mut prompt = Prompt::with(config);
+        prompt.ask("SADD s a b");
+        assert_eq!(told(&mut prompt, "SPOP s 2"), (2, effect.to_string()));
+    }
+}

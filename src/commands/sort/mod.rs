@@ -19,7 +19,7 @@ use super::{
 use crate::{
     data::listpack::Element,
     resp::{Reply, Request},
-    store::{Changes, Deadline, End, Event, List, ObjectRef, Stored, View, sorted_set::Direction},
+    store::{Changes, Deadline, End, Event, List, ObjectRef, SortedSet, Stored, View, sorted_set::Direction},
 };
 use bytes::Bytes;
 use pattern::Pattern;
@@ -112,6 +112,9 @@ impl Query {
     fn answer(&self, view: &View) -> Result<Elements, CommandError> {
         let source = view.lookup(&self.key).map(|entry| entry.object().ok_or(CommandError::WrongType));
         let source = source.transpose()?;
+        if let (Some(ObjectRef::SortedSet(set)), By::Nothing) = (source, &self.by) {
+            return Ok(self.stretch(set));
+        }
         let is_set = matches!(source, Some(ObjectRef::Set(_)));
         let backwards = matches!(self.by, By::Nothing) && self.order == Order::Descending && !is_set;
         let mut elements = Elements::of(source, backwards)?;
@@ -130,6 +133,17 @@ impl Query {
         }
         elements.limit(self.range(elements.places.len()));
         Ok(elements)
+    }
+    /// What is asked for of a sorted set that need not be sorted: only that is read, however large the rest.
+    fn stretch(&self, set: &SortedSet) -> Elements {
+        let (len, range) = (set.len(), self.range(set.len()));
+        let (ranks, direction) = match self.order {
+            Order::Ascending => (range, Direction::Forward),
+            Order::Descending => (len - range.end..len - range.start, Direction::Backward),
+        };
+        let mut elements = Elements::default();
+        set.range(ranks, direction).for_each(|(member, _)| elements.add(member));
+        elements
     }
     fn range(&self, len: usize) -> Range<usize> {
         let among = |number: i64| usize::try_from(number.max(0)).unwrap_or(usize::MAX).min(len);
@@ -165,6 +179,7 @@ impl Query {
 }
 
 /// Elements, and what they are ordered by.
+#[derive(Default)]
 struct Elements {
     bytes: Vec<u8>,
     places: Vec<Place>,
@@ -181,7 +196,7 @@ impl Elements {
     /// # Errors
     /// `WrongType` if that has no elements.
     fn of(source: Option<ObjectRef>, backwards: bool) -> Result<Elements, CommandError> {
-        let mut elements = Elements { bytes: Vec::new(), places: Vec::new() };
+        let mut elements = Elements::default();
         match source {
             None => {}
             Some(ObjectRef::List(list)) => {
@@ -193,8 +208,7 @@ impl Elements {
             }
             Some(ObjectRef::Set(set)) => set.iter().for_each(|member| elements.add(member)),
             Some(ObjectRef::SortedSet(set)) => {
-                let direction = if backwards { Direction::Backward } else { Direction::Forward };
-                set.range(0..set.len(), direction).for_each(|(member, _)| elements.add(member));
+                set.iter().for_each(|(member, _)| elements.add(member));
             }
             Some(ObjectRef::Hash(_) | ObjectRef::Stream(_)) => return Err(CommandError::WrongType),
         }

@@ -1,5 +1,5 @@
 //! SORT as a client meets it: what is compared how, what is shown, what is stored.
-use crate::commands::testing::Prompt;
+use crate::{commands::testing::Prompt, config::Config};
 
 #[test]
 fn elements_are_compared_as_numbers_or_as_text() {
@@ -57,4 +57,23 @@ fn what_is_stored_is_a_list_and_nothing_stored_deletes() {
         ("LRANGE l 0 -1", r#"["1", "2", "3"]"#),
     ]);
     assert_eq!(prompt.events(), ["sortstore d", "del d", "sortstore l"]);
+}
+
+#[test]
+fn a_sorted_set_that_is_not_sorted_gives_a_stretch_of_its_ranks() {
+    for zset_max_listpack_entries in [0, 128] {
+        Prompt::with(Config { zset_max_listpack_entries, ..Config::default() }).check(&[
+            ("ZADD z 1 a 2 b 3 c 4 d", "4"),
+            ("SORT z BY nosort", r#"["a", "b", "c", "d"]"#),
+            ("SORT z BY nosort DESC", r#"["d", "c", "b", "a"]"#),
+            ("SORT z BY nosort LIMIT 1 2", r#"["b", "c"]"#),
+            ("SORT z BY nosort DESC LIMIT 1 2", r#"["c", "b"]"#),
+            ("SORT_RO z BY nosort DESC LIMIT 3 9", r#"["a"]"#),
+            ("SORT z BY nosort LIMIT 4 1", "[]"),
+            ("SORT z BY nosort DESC LIMIT 9 1", "[]"),
+            ("SORT z BY nosort LIMIT -2 1", r#"["a"]"#),
+            ("SORT z BY nosort LIMIT 1 1 DESC STORE l", "1"),
+            ("LRANGE l 0 -1", r#"["c"]"#),
+        ]);
+    }
 }

@@ -126,12 +126,22 @@ impl Query {
     /// The ranks that are asked for, counted from the lowest score.
     fn ranks(&self, set: &SortedSet) -> Range<usize> {
         let ranks = self.selection.ranks(set, self.direction);
-        let Ok(offset) = usize::try_from(self.offset) else { return 0..0 };
-        let offset = offset.min(ranks.len());
+        let Some(offset) = self.offset_among(ranks.len(), set) else { return 0..0 };
         let count = usize::try_from(self.limit).unwrap_or(usize::MAX).min(ranks.len() - offset);
         match self.direction {
             Direction::Forward => ranks.start + offset..ranks.start + offset + count,
             Direction::Backward => ranks.end - offset - count..ranks.end - offset,
+        }
+    }
+    /// How many of so many members are passed over; `None` if none is left for certain.
+    ///
+    /// A negative offset counts from the far end of the stretch, as in Redis; but there only the large encoding knows it,
+    /// while in the compact one nothing is left.
+    fn offset_among(&self, len: usize, set: &SortedSet) -> Option<usize> {
+        match usize::try_from(self.offset) {
+            Ok(offset) => Some(offset.min(len)),
+            Err(_) if set.is_packed() => None,
+            Err(_) => len.checked_sub(usize::try_from(self.offset.unsigned_abs()).ok()?),
         }
     }
     fn run(&self, key: &[u8], view: &View, reply: &mut Reply) -> Outcome {

@@ -168,3 +168,35 @@ fn a_scan_meets_every_member_that_stays() {
     }
     assert_eq!(seen.iter().filter(|member| member.starts_with('m')).count(), 500);
 }
+
+#[test]
+fn a_negative_offset_counts_from_the_far_end_of_what_is_ranked() {
+    let [mut ranked, mut packed] = both();
+    for (line, shown) in [
+        ("ZRANGEBYSCORE z 2 4 LIMIT -1 9", r#"["d"]"#),
+        ("ZRANGEBYSCORE z 2 4 LIMIT -3 2", r#"["b", "c"]"#),
+        ("ZRANGEBYSCORE z 2 4 LIMIT -3 -1", r#"["b", "c", "d"]"#),
+        ("ZRANGEBYSCORE z 2 4 LIMIT -4 9", "[]"),
+        ("ZRANGEBYSCORE z 2 4 LIMIT -9223372036854775808 9", "[]"),
+        ("ZREVRANGEBYSCORE z 4 2 LIMIT -1 9", r#"["b"]"#),
+        ("ZREVRANGEBYSCORE z 4 2 LIMIT -2 9", r#"["c", "b"]"#),
+        ("ZRANGE z 2 4 BYSCORE LIMIT -2 1", r#"["c"]"#),
+        ("ZRANGEBYLEX z - + LIMIT -1 1", r#"["e"]"#),
+        ("ZREVRANGEBYLEX z + - LIMIT -2 9", r#"["b", "a"]"#),
+    ] {
+        for (prompt, expected) in [(&mut ranked, shown), (&mut packed, "[]")] {
+            prompt.ask("ZADD z 1 a 2 b 3 c 4 d 5 e");
+            assert_eq!(prompt.ask(line), expected, "{line}");
+        }
+    }
+}
+
+#[test]
+fn scores_have_the_digits_that_redis_gives_them() {
+    for mut prompt in both() {
+        for score in ["116260781840677.12", "83175997308566.37", "2207059026531166.7", "0.1", "5e-324"] {
+            prompt.ask(&format!("ZADD z {score} m"));
+            assert_eq!(prompt.ask("ZSCORE z m"), format!("{score:?}"));
+        }
+    }
+}

@@ -29,7 +29,8 @@ pub struct XAdd {
 }
 impl Command for XAdd {
     const SPEC: Spec = spec("XADD", AtLeast(5))
-        .keys(&[key(1, RW | UPDATE)])
+        .keys(&[key(1, RW | UPDATE)
+            .notes("UPDATE, not INSERT: with trimming, an entry may go for each that comes")])
         .flags(DENY_OOM | FAST)
         .complexity("O(1) to add; O(N) where N entries are cut off")
         .syntax("key [NOMKSTREAM] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] <*|id> field value [field value ...]")

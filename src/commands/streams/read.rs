@@ -164,7 +164,7 @@ pub fn locate_streams(request: &Request, found: &mut KeyPositions) {
 pub const STREAMS: KeySpec = KeySpec {
     begin: Begin::Keyword("STREAMS", 1),
     find: Find::Range { last: -1, step: 1, limit: 2 },
-    flags: RO | ACCESS | INCOMPLETE,
+    flags: RO | ACCESS,
     notes: None,
 };
 

@@ -102,10 +102,7 @@ impl Action {
                 if known { Action::Accept } else { return Err(wrong()) }
             }
             (b"sleep", 1) => {
-                let seconds = args.double()?;
-                Action::Sleep(
-                    Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| CommandError::OutOfRange)?,
-                )
+                Action::Sleep(Duration::try_from_secs_f64(seconds(args.word()?)).unwrap_or_default())
             }
             (b"set-active-expire", 1) => Action::SetActiveExpire(args.word()? != b"0"),
             (b"log", 1) => Action::Log(text(args)?),
@@ -252,6 +249,13 @@ fn reload(args: &mut Args) -> Result<Errand, CommandError> {
         }
     }
     Ok(Errand::Reload { save, flush, merge })
+}
+/// The number that a word begins with, as C reads it: 0 if it begins with none, or with one below.
+fn seconds(word: &[u8]) -> f64 {
+    let end = word.iter().position(|byte| !b"0123456789.+-eE".contains(byte)).unwrap_or(word.len());
+    let head = std::str::from_utf8(&word[..end]).unwrap_or_default();
+    let number = (1..=head.len()).rev().find_map(|len| head[..len].parse().ok());
+    number.unwrap_or(0.0_f64).max(0.0)
 }
 fn text(args: &mut Args) -> Result<String, CommandError> {
     Ok(String::from_utf8_lossy(args.word()?).into_owned())

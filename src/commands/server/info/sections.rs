@@ -19,7 +19,7 @@ pub fn server(scene: &Scene, report: &mut Report) {
     let now_ms = scene.backstage.changes.now_ms();
     report.section("Server");
     report.field("redis_version", REDIS_VERSION);
-    // As Redis says it of a build that no commit and no gcc is known of.
+    // As Redis says it of a build that no commit is known of.
     report.field("redis_git_sha1", "00000000");
     report.field("redis_git_dirty", 0);
     report.field("callboard_version", env!("CARGO_PKG_VERSION"));
@@ -28,7 +28,6 @@ pub fn server(scene: &Scene, report: &mut Report) {
     report.field("arch_bits", usize::BITS);
     report.field("monotonic_clock", "POSIX clock_gettime");
     report.field("multiplexing_api", "epoll");
-    report.field("gcc_version", "0.0.0");
     report.field("process_id", std::process::id());
     report.field("process_supervised", "no");
     report.field("run_id", &board.run_id);
@@ -103,10 +102,8 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("used_memory_dataset", figures.dataset());
     report.field("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
     report.field("allocator_allocated", figures.used);
-    // The allocator does not tell which of its pages are in use and which are kept: as Redis has it then, all are in use.
-    report.field("allocator_active", figures.resident);
+    // The allocator does not tell which of its pages are in use and which are kept, and so no ratio of them either.
     report.field("allocator_resident", figures.resident);
-    report.field("allocator_muzzy", 0);
     report.known("total_system_memory", total);
     report.known("total_system_memory_human", total.map(human_bytes));
     // There is no interpreter, and so nothing that one would hold.
@@ -129,10 +126,6 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("maxmemory", config.maxmemory);
     report.field("maxmemory_human", human_bytes(config.maxmemory));
     report.field("maxmemory_policy", config.maxmemory_policy.name());
-    report.field("allocator_frag_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
-    report.field("allocator_frag_bytes", figures.fragmentation_bytes());
-    report.fields([("allocator_rss_ratio", "1.00"), ("allocator_rss_bytes", "0")]);
-    report.fields([("rss_overhead_ratio", "1.00"), ("rss_overhead_bytes", "0")]);
     report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
     report.fields(

@@ -246,6 +246,10 @@ impl SortedSet {
         }
     }
 
+    /// Whether it is in the compact encoding.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.0, Encoding::Packed(_))
+    }
     /// A score as ZSCAN prints it: in the compact encoding it is a text already, of others 17 digits are shown.
     pub fn scanned_text(&self, score: f64) -> String {
         match &self.0 {
