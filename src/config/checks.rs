@@ -94,7 +94,8 @@ pub(super) fn repl_backlog_within_reason(config: &mut Config) -> Result<(), Stri
 pub(super) fn locale_has_a_name(config: &mut Config) -> Result<(), String> {
     let name = config.locale_collate.as_str();
     let language = name.split(['_', '.', '@']).next().unwrap_or_default();
-    let is_language = language == "C" || (language.len() >= 2 && language.bytes().all(|b| b.is_ascii_alphabetic()));
+    let is_language =
+        language == "C" || (language.len() >= 2 && language.bytes().all(|b| b.is_ascii_alphabetic()));
     match name.is_empty() || is_language {
         true => Ok(()),
         false => Err("Invalid locale name".into()),
