@@ -182,6 +182,14 @@ fn name_thread(arbiter: &Arbiter, name: String) {
 
 fn watch_signals(supervisor: Addr<Supervisor>) {
     use actix_rt::signal::unix::{SignalKind, signal};
+    // Who started the server may log out, and SIGUSR2 does nothing in Redis: neither may end it, as they would unless
+    // they are caught. Once caught they stay so, and nobody listens. (SIGPIPE is ignored before `main` begins; SIGUSR1
+    // ends the process, as it does in Redis.)
+    for kind in [SignalKind::hangup(), SignalKind::user_defined2()] {
+        if let Err(error) = signal(kind) {
+            tracing::warn!("Cannot ignore {kind:?}: {error}");
+        }
+    }
     for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
         let supervisor = supervisor.clone();
         actix_rt::spawn(async move {

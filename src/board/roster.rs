@@ -69,7 +69,10 @@ pub struct ClientRecord {
     /// Capacity of the query buffer that is not in use.
     pub query_buffer_free_bytes: AtomicUsize,
     pub query_buffer_peak_bytes: AtomicUsize,
+    /// Bytes that wait to be written, values that are shared with the data among them.
     pub output_buffer_bytes: AtomicUsize,
+    /// Memory that only they hold: what is shared with the data is not counted here.
+    pub output_memory_bytes: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     pub commands: AtomicU64,
@@ -118,6 +121,7 @@ impl ClientRecord {
             query_buffer_free_bytes: AtomicUsize::new(0),
             query_buffer_peak_bytes: AtomicUsize::new(0),
             output_buffer_bytes: AtomicUsize::new(0),
+            output_memory_bytes: AtomicUsize::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
@@ -165,12 +169,13 @@ impl ClientRecord {
     pub fn is_subscribed(&self) -> bool {
         [&self.channels, &self.patterns, &self.shard_channels].iter().any(|count| count.load(Relaxed) > 0)
     }
-    /// Memory that the client costs, in bytes: its buffers, and what is kept of it.
+    /// Memory that the client costs, in bytes: its buffers, and what is kept of it. Values that it shares with
+    /// the data are counted there.
     pub fn memory_bytes(&self) -> usize {
         let buffers = [
             &self.query_buffer_bytes,
             &self.query_buffer_free_bytes,
-            &self.output_buffer_bytes,
+            &self.output_memory_bytes,
             &self.argument_bytes,
             &self.queued_bytes,
         ];

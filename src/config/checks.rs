@@ -80,3 +80,31 @@ pub(super) fn proc_title_template_expands(config: &mut Config) -> Result<(), Str
         false => Err("template format is invalid or contains unknown variables".into()),
     }
 }
+
+/// Least size of the replication backlog, bytes; a smaller wish is taken for it.
+const REPLICATION_BACKLOG_BYTES_MIN: u64 = 16 * 1024;
+
+pub(super) fn repl_backlog_within_reason(config: &mut Config) -> Result<(), String> {
+    config.repl_backlog_size = config.repl_backlog_size.max(REPLICATION_BACKLOG_BYTES_MIN);
+    Ok(())
+}
+
+/// Whether it looks like a locale's name, `language[_TERRITORY][.codeset][@modifier]`. As strings are compared by
+/// their bytes, the system is not asked for it.
+pub(super) fn locale_has_a_name(config: &mut Config) -> Result<(), String> {
+    let name = config.locale_collate.as_str();
+    let language = name.split(['_', '.', '@']).next().unwrap_or_default();
+    let is_language =
+        language == "C" || (language.len() >= 2 && language.bytes().all(|b| b.is_ascii_alphabetic()));
+    match name.is_empty() || is_language {
+        true => Ok(()),
+        false => Err("Invalid locale name".into()),
+    }
+}
+
+pub(super) fn defragmentation_is_off(config: &mut Config) -> Result<(), String> {
+    match config.activedefrag {
+        false => Ok(()),
+        true => Err("Active defragmentation cannot be enabled: the allocator moves nothing".into()),
+    }
+}

@@ -163,7 +163,8 @@ impl Loader {
         match values {
             // One argument may hold several words: `--save "60 1"`.
             [value] if parameter.kind.takes_many_words() && !value.is_empty() => {
-                let words = split_args(value.as_bytes()).ok_or(UNBALANCED)?;
+                // With a quote that is not closed it holds none, as in Redis.
+                let words = split_args(value.as_bytes()).unwrap_or_default();
                 let words: Vec<String> =
                     words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect();
                 self.take_words(parameter, &words)?;

@@ -211,3 +211,12 @@ fn a_cluster_node_follows_no_master_by_file() {
     let error = load(&["--cluster-enabled", "yes", "--replicaof", "a", "1"]).expect_err("both").to_string();
     assert!(error.ends_with("\nreplicaof directive not allowed in cluster mode"), "{error}");
 }
+
+#[test]
+fn a_quote_inside_an_argument_leaves_no_words() {
+    for value in ["\"60", "\"60 1", "'"] {
+        assert_eq!(shown(&load(&["--save", value]).expect("as Redis starts"), "save"), "", "{value}");
+    }
+    let (_, reason) = reason(&["--save", "\"60 1\""]);
+    assert_eq!(reason, "Invalid save parameters");
+}

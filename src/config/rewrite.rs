@@ -76,12 +76,19 @@ struct Draft {
     /// What was written anew; lines of anything else stay as they are.
     written: HashSet<String>,
     is_marked: bool,
+    /// The old text's last line was a whole one: as in Redis, only then a blank line goes before the marker.
+    ends_whole: bool,
 }
 
 impl Draft {
     fn of(text: &str) -> Draft {
-        let mut draft =
-            Draft { lines: Vec::new(), places: HashMap::new(), written: HashSet::new(), is_marked: false };
+        let mut draft = Draft {
+            lines: Vec::new(),
+            places: HashMap::new(),
+            written: HashSet::new(),
+            is_marked: false,
+            ends_whole: text.ends_with('\n'),
+        };
         for line in text.lines() {
             draft.keep(line.trim());
         }
@@ -139,6 +146,9 @@ impl Draft {
 
     fn append(&mut self, line: String) {
         if !self.is_marked {
+            if self.ends_whole {
+                self.lines.push(String::new());
+            }
             self.lines.push(MARKER.to_string());
             self.is_marked = true;
         }

@@ -190,6 +190,20 @@ mod tests {
                 "a",
                 "Invalid latency-tracking-info-percentiles parameters",
             ),
+            (
+                "hll-sparse-max-bytes",
+                "99999999999999999999",
+                "argument must be between 0 and 9223372036854775807 inclusive",
+            ),
+            ("repl-backlog-size", "0", "argument must be between 1 and 9223372036854775807 inclusive"),
+            ("hll-sparse-max-bytes", "-1", "argument must be a memory value"),
+            ("locale-collate", "0", "Invalid locale name"),
+            ("activedefrag", "yes", "Active defragmentation cannot be enabled: the allocator moves nothing"),
+            (
+                "latency-tracking-info-percentiles",
+                "1e999",
+                "Invalid latency-tracking-info-percentiles parameters",
+            ),
             ("oom-score-adj-values", "1 2", "wrong number of arguments"),
             ("daemonize", "yes", "can't set immutable config"),
             ("dir", "/", "can't set protected config"),
@@ -210,6 +224,25 @@ mod tests {
             assert_eq!(outcome(name, value), expected, "{name} {value}");
         }
         assert_eq!(outcome("nope", "1"), "Unknown option or number of arguments for CONFIG SET - 'nope'");
+    }
+
+    #[test]
+    fn values_are_read_as_redis_reads_them() {
+        for (name, value, shown) in [
+            ("repl-backlog-size", "1", "16384"),
+            ("repl-backlog-size", "16385", "16385"),
+            ("hll-sparse-max-bytes", "", "0"),
+            ("maxmemory", "kb", "0"),
+            ("cluster-link-sendbuf-limit", "99999999999999999999", "18446744073709551615"),
+            ("latency-tracking-info-percentiles", "0x10", "16"),
+            ("latency-tracking-info-percentiles", "0x1.8p1 .5 5. +7 -0", "3 0.5 5 7 -0"),
+            ("locale-collate", "C.UTF-8", "C.UTF-8"),
+            ("locale-collate", "", ""),
+        ] {
+            let (config, _) = set(&Config::default(), &[(name, value)]).expect("valid");
+            let parameter = Parameter::named(name).expect("a parameter");
+            assert_eq!(parameter.show(&config), shown, "{name} {value:?}");
+        }
     }
 
     #[test]

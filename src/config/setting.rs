@@ -116,7 +116,8 @@ pub(super) fn read_integer(word: &str) -> Option<i128> {
     (number.to_string() == word).then_some(i128::from(number))
 }
 
-/// A number of bytes: digits, then perhaps a unit. `k`, `m`, `g` are powers of 1000, `kb`, `mb`, `gb` of 1024.
+/// A number of bytes: digits (none at all are zero), then perhaps a unit. `k`, `m`, `g` are powers of 1000, `kb`, `mb`,
+/// `gb` of 1024. What 64 bits cannot hold is their largest number, which most parameters then find out of range.
 pub fn read_memory(word: &str) -> Option<i128> {
     let digits = word.len() - word.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = word.split_at(digits);
@@ -130,7 +131,8 @@ pub fn read_memory(word: &str) -> Option<i128> {
         "gb" => 1 << 30,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor).map(i128::from)
+    let number = if number.is_empty() { 0 } else { number.parse().unwrap_or(u64::MAX) };
+    Some(i128::from(number.saturating_mul(factor)))
 }
 
 /// A number of bytes in the largest unit that divides it.
@@ -213,12 +215,13 @@ mod tests {
             ("2g", Some(2_000_000_000)),
             ("2Gb", Some(2 << 30)),
             ("18446744073709551615", Some(u64::MAX as i128)),
-            ("18446744073709551616", None),
-            ("18446744073709551615k", None),
+            ("18446744073709551616", Some(u64::MAX as i128)),
+            ("18446744073709551615k", Some(u64::MAX as i128)),
             ("-1", None),
             ("+1", None),
-            ("", None),
-            ("mb", None),
+            ("-", None),
+            ("", Some(0)),
+            ("mb", Some(0)),
             ("1 mb", None),
             ("1tb", None),
         ];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::parameter::Kind;
 use super::setting::{Setting, Written, only, read_integer, read_memory, with_unit, within};
 use super::text::{quoted, quoted_if_needed};
+use crate::data::number::parse_double;
 
 /// Save a snapshot when this many changes were made and this many seconds passed since the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +160,7 @@ impl Setting for Vec<String> {
 impl Setting for Vec<f64> {
     fn take(&mut self, words: &[&str], _: &Kind) -> Result<(), String> {
         let words = if words == [""] { &[] } else { words };
-        let read = |word: &&str| word.parse::<f64>().ok().filter(|percentile| !percentile.is_nan());
+        let read = |word: &&str| parse_double(word.as_bytes());
         let percentiles: Option<Vec<f64>> = words.iter().map(read).collect();
         let percentiles = percentiles.ok_or("Invalid latency-tracking-info-percentiles parameters")?;
         if !percentiles.iter().all(|percentile| (0.0..=100.0).contains(percentile)) {

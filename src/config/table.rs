@@ -120,7 +120,7 @@ parameters! {
         yes_no().immutable().no_effect("the process keeps its title");
     "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}",
         text().settle(proc_title_template_expands).no_effect("the process keeps its title");
-    "locale-collate" => locale_collate: String = "", text().no_effect("strings compare by bytes");
+    "locale-collate" => locale_collate: String = "", text().settle(locale_has_a_name).no_effect("strings compare by bytes");
     "ignore-warnings" => ignore_warnings: String = "", text().no_effect("there are no such warnings");
     "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT).later(REPLICATION);
     "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags);
@@ -171,7 +171,7 @@ parameters! {
     "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
     "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000",
         integer(0, LONG).later("client tracking");
-    "activedefrag" => activedefrag: bool = "no", yes_no().no_effect(DEFRAG);
+    "activedefrag" => activedefrag: bool = "no", yes_no().settle(defragmentation_is_off).no_effect(DEFRAG);
     "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = "1", integer(1, 99).no_effect(DEFRAG);
     "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = "25", integer(1, 99).no_effect(DEFRAG);
     "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = "10",
@@ -261,7 +261,7 @@ parameters! {
         integer(0, INT).later(REPLICATION);
     "repl-diskless-load" => repl_diskless_load: DisklessLoad = "disabled",
         choice().denied_while_loading().later(REPLICATION);
-    "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).later(REPLICATION);
+    "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).settle(repl_backlog_within_reason).later(REPLICATION);
     "repl-backlog-ttl" => repl_backlog_ttl_seconds: u64 = "3600", integer(0, LONG).later(REPLICATION);
     "min-replicas-to-write" => min_replicas_to_write: u32 = "0",
         integer(0, INT).alias("min-slaves-to-write").later(REPLICATION);

@@ -195,9 +195,13 @@ impl Decoder {
     }
 }
 
-/// A byte as it may stand inside an error reply: never a line break.
+/// A byte as it may stand inside an error reply: never a line break, for which a blank stands there.
 fn printable(byte: u8) -> char {
-    if byte.is_ascii_graphic() || byte == b' ' { byte as char } else { '?' }
+    match byte {
+        b'\r' | b'\n' => ' ',
+        b' '..=b'~' => char::from(byte),
+        _ => '?',
+    }
 }
 
 #[cfg(test)]
@@ -242,8 +246,8 @@ mod tests {
             ("*1\r\n$2000000000\r\n", OPEN, "Protocol error: invalid bulk length"),
             ("*1\r\n$blabla\r\n", OPEN, "Protocol error: invalid bulk length"),
             ("*1\r\nfoo\r\n", OPEN, "Protocol error: expected '$', got 'f'"),
-            ("*1\r\n\r\n", OPEN, "Protocol error: expected '$', got '?'"),
-            ("*1\r\n\n\r\n", OPEN, "Protocol error: expected '$', got '?'"),
+            ("*1\r\n\r\n", OPEN, "Protocol error: expected '$', got ' '"),
+            ("*1\r\n\n\r\n", OPEN, "Protocol error: expected '$', got ' '"),
             ("set \"a\r\n", OPEN, "Protocol error: unbalanced quotes in request"),
             ("*11\r\n", closed, "Protocol error: unauthenticated multibulk length"),
             ("*1\r\n$16385\r\n", closed, "Protocol error: unauthenticated bulk length"),

@@ -312,8 +312,9 @@ impl Changes<'_> {
         }
     }
     /// Edits the bytes of a string (an empty one where there was none); its deadline stays. A long one is edited where
-    /// it lies, so that this takes no more time than `edit` itself.
-    pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut BytesMut) -> R) -> R {
+    /// it lies, so that this takes no more time than `edit` itself; unless it must move to have room for `length` bytes,
+    /// which is what `edit` is known to make of it (0 if nothing is known).
+    pub fn edit_string<R>(&mut self, key: &[u8], length: usize, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
         let hash = self.store.database(self.db).hash(key);
         let mut bytes = BytesMut::new();
         if let Some(raw) = self.store.database(self.db).raw(hash, key) {
@@ -321,7 +322,7 @@ impl Changes<'_> {
             // SAFETY: as in `set_string`.
             let mut entry = unsafe { EntryMut::from_raw(raw) };
             if let Some(shared) = entry.shared_mut() {
-                return edit_shared(shared, edit);
+                return edit_shared(shared, length, edit);
             }
             bytes.extend_from_slice(entry.get().text().bytes(&mut itoa::Buffer::new()));
         }
@@ -706,12 +707,70 @@ fn typed<'a, T: Value>(entry: EntryMut<'a>) -> Result<&'a mut T, CommandError> {
 }
 
 /// Edits bytes in their place; or in a copy, if a reply still holds them.
-fn edit_shared<R>(shared: &mut Bytes, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
+fn edit_shared<R>(shared: &mut Bytes, length: usize, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
     let mut bytes = match std::mem::take(shared).try_into_mut() {
-        Ok(bytes) => bytes,
-        Err(held) => BytesMut::from(&held[..]),
+        Ok(bytes) if bytes.capacity() >= length => bytes,
+        Ok(bytes) => with_room(&bytes, length + spare_bytes(length)),
+        Err(held) => {
+            let spare = if length > held.len() { length.min(SPARE_BYTES_MIN) } else { 0 };
+            with_room(&held, length.max(held.len()) + spare)
+        }
     };
     let result = edit(&mut bytes);
     *shared = bytes.freeze();
     result
+}
+
+/// Room that a string of at least this length has for more when it has grown, bytes.
+const SPARE_BYTES_MIN: usize = 1024 * 1024;
+
+/// The room that a string which has grown to this length is given for more. A shorter one doubles. A longer one gets
+/// one MiB, as in Redis, or a sixteenth of what it has: as the allocator moves whatever grows, a fixed room would make
+/// the time that a string takes to grow to hundreds of MiB go with the square of its length.
+fn spare_bytes(length: usize) -> usize {
+    if length < SPARE_BYTES_MIN { length } else { SPARE_BYTES_MIN.max(length / 16) }
+}
+fn with_room(bytes: &[u8], capacity: usize) -> BytesMut {
+    let mut moved = BytesMut::with_capacity(capacity);
+    moved.extend_from_slice(bytes);
+    moved
+}
+
+#[cfg(test)]
+mod string_tests {
+    use super::*;
+
+    fn appended(shared: &mut Bytes, more: &[u8]) -> usize {
+        let length = shared.len() + more.len();
+        edit_shared(shared, length, |bytes| {
+            bytes.extend_from_slice(more);
+            bytes.capacity()
+        })
+    }
+
+    #[test]
+    fn a_string_that_grows_has_little_room_to_spare() {
+        let mut grown = Bytes::from(vec![b'x'; 5000]);
+        while grown.len() < 25 << 20 {
+            let capacity = appended(&mut grown, &[b'y'; 64 * 1024]);
+            let most = grown.len() + grown.len().min((1 << 20).max(grown.len() / 16));
+            assert!(capacity <= most, "{capacity} bytes for {}", grown.len());
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_holds_is_copied_with_little_room() {
+        let held = Bytes::from(vec![b'x'; 50 << 20]);
+        let mut copy = held.clone();
+        let capacity = appended(&mut copy, b"y");
+        assert!(capacity <= 51 * (1 << 20) + 1, "{capacity}");
+        assert_eq!((held.len(), copy.len()), (50 << 20, (50 << 20) + 1));
+        // What only changes needs no room.
+        let mut copy = held.clone();
+        let capacity = edit_shared(&mut copy, 0, |bytes| {
+            bytes[0] = b'z';
+            bytes.capacity()
+        });
+        assert_eq!((capacity, held[0], copy[0]), (50 << 20, b'x', b'z'));
+    }
 }

@@ -266,6 +266,85 @@ fn half_closed_clients_may_read_late() {
     }
 }
 
+/// One who has ended its requests and never reads is not waited for, however long it holds its end.
+#[test]
+fn half_closed_clients_that_never_read_are_let_go() {
+    for server in servers(&[]) {
+        let (mut watcher, mut deaf) = (server.connect(), server.connect());
+        assert_eq!(watcher.call(&["SET", "k", &"x".repeat(20_000_000)]), Value::ok());
+        deaf.send_raw(b"GET k\r\n").expect("the server reads");
+        deaf.finish_sending();
+        let connected = |watcher: &mut Client| watcher.call(&["CLIENT", "LIST"]).text().lines().count();
+        let gone = (0..3000).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            connected(&mut watcher) == 1
+        });
+        assert!(gone, "it is kept: {}", watcher.call(&["CLIENT", "LIST"]).text());
+        drop(deaf);
+    }
+}
+
+/// Replies of megabytes each: the stop is looked at after few of them, not after a hundred.
+#[test]
+fn one_who_asks_for_large_replies_and_never_reads_is_stopped_as_early() {
+    for io_threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--io-threads", io_threads]);
+        let (mut watcher, mut deaf) = (server.connect(), server.connect());
+        // A list is not shared with the data: its reply is written out.
+        for _ in 0..50 {
+            watcher.call(&["RPUSH", "l", &"x".repeat(100_000)]);
+        }
+        let before = used_memory(&mut watcher);
+        deaf.send_raw(&b"PING\r\n".repeat(3)).expect("the server takes it");
+        deaf.send_raw(b"LRANGE l 0 -1\r\n").expect("the server takes it");
+        while total_output(&mut watcher) < 1_000_000 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        deaf.send_raw(&b"LRANGE l 0 -1\r\n".repeat(1000)).expect("the server takes it");
+        let mut last = 0;
+        loop {
+            thread::sleep(Duration::from_millis(200));
+            let now = total_output(&mut watcher);
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        assert!((240 << 20..300 << 20).contains(&last), "{last} bytes of replies wait");
+        let kept = used_memory(&mut watcher) - before;
+        assert!(kept < 2 * (300 << 20), "{kept} bytes of memory for {last}");
+    }
+}
+
+/// Bytes of memory that replies hold, of all clients.
+fn total_output(watcher: &mut Client) -> usize {
+    let list = watcher.call(&["CLIENT", "LIST"]).text();
+    list.split([' ', '\n'])
+        .filter_map(|word| word.strip_prefix("omem="))
+        .map(|n| n.parse::<usize>().unwrap())
+        .sum()
+}
+
+/// What waits is shared with the data: it costs once what it costs, and CLIENT LIST does not tell more.
+#[test]
+fn replies_that_are_shared_with_the_data_are_not_counted_twice() {
+    let server = Server::start(&ours(), &[]);
+    let (mut watcher, mut deaf) = (server.connect(), server.connect());
+    assert_eq!(watcher.call(&["SET", "k", &"x".repeat(20_000_000)]), Value::ok());
+    let before = used_memory(&mut watcher);
+    deaf.send_raw(&b"GET k\r\n".repeat(10)).expect("the server takes it");
+    let longest = |watcher: &mut Client| {
+        let info = watcher.call(&["INFO", "clients"]).text();
+        let field = info.lines().find_map(|line| line.strip_prefix("client_recent_max_output_buffer:"));
+        field.and_then(|bytes| bytes.parse::<usize>().ok()).expect("a field of INFO")
+    };
+    while longest(&mut watcher) < 150_000_000 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(total_output(&mut watcher) < 1_000_000);
+    assert!(used_memory(&mut watcher) - before < 1_000_000);
+}
+
 /// Whatever ends a client that does not read, its socket is closed: a descriptor that stays open takes the place of
 /// another client.
 #[test]

@@ -252,6 +252,27 @@ fn signals_stop_it() {
 }
 
 #[test]
+fn signals_that_it_ignores() {
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &[]);
+        let mut client = server.connect();
+        for signal in [libc::SIGHUP, libc::SIGPIPE, libc::SIGUSR2] {
+            // Debian's redis-server, 7.0, does not know the last yet.
+            if signal != libc::SIGUSR2 || binary == ours() {
+                server.signal(signal);
+            }
+            assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()), "after signal {signal}");
+        }
+    }
+    // It has always ended Redis, without a word.
+    for binary in [ours(), redis_server()] {
+        let mut server = Server::start(&binary, &[]);
+        server.signal(libc::SIGUSR1);
+        assert_eq!(server.wait().code(), None, "ended by the signal");
+    }
+}
+
+#[test]
 fn shutdown() {
     for options in [
         &[][..],

@@ -3,6 +3,7 @@
 //! It decodes every complete request in its buffer, parses each into a typed command, and hands them to its Courier as
 //! one turn; the next turn follows only after the replies. So order is free, the mailboxes are bounded by the number of
 //! clients, and a fast sender is slowed by TCP. It treats its peer's bytes as hostile.
+mod pace;
 mod requests;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
 };
 use actix::prelude::*;
 use bytes::BytesMut;
+use pace::Pace;
 use requests::Deferred;
 use std::{
     io,
@@ -38,6 +40,9 @@ const SPARE_BYTES_MIN: usize = 32 * 1024;
 /// A request of which nothing has come for so long has stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
+/// Who has ended its requests and takes nothing of its replies for so long is not waited for.
+const UNREAD_AFTER: Duration = Duration::from_secs(10);
+
 /// From the Courier: the replies are out, go on with what is waiting.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -60,8 +65,11 @@ pub struct Connection {
     missing: usize,
     /// A timer looks after the unused room in `partial`.
     watches_spare: bool,
+    /// A timer looks after the replies that wait for a client which has ended its requests.
+    watches_leaving: bool,
     /// A batch is with the Keyspace or the Supervisor.
     in_flight: bool,
+    pace: Pace,
     /// The last turn was full: `partial` may begin with whole requests, which no further input will tell of.
     is_behind: bool,
     /// A command for the Supervisor, which waits for the replies of what came before it.
@@ -95,7 +103,9 @@ impl Connection {
             partial: BytesMut::new(),
             missing: 1,
             watches_spare: false,
+            watches_leaving: false,
             in_flight: false,
+            pace: Pace::default(),
             is_behind: false,
             deferred: None,
             postponed: None,
@@ -143,11 +153,12 @@ impl Connection {
     fn catch_up(&mut self) {
         // Busy, too, is a client that does not read the replies it has.
         let is_stranger = self.session.must_authenticate();
-        let may_resume = self.desk.with_line(self.line, |line| {
+        let answered_bytes = self.desk.with_line(self.line, |line| {
             line.is_stranger = is_stranger;
-            line.may_resume()
+            line.take_answered()
         });
-        self.in_flight = may_resume != Some(true);
+        self.in_flight = answered_bytes.flatten().is_none();
+        self.pace.learn(answered_bytes.flatten());
         if !self.in_flight && self.has_more() && !self.halted {
             let mut partial = std::mem::take(&mut self.partial);
             self.take_requests(&mut partial, true);
@@ -242,6 +253,25 @@ impl Connection {
             }
         });
     }
+    /// Redis frees a client at the end of its requests, with all that the system has not taken yet. Here it may read
+    /// late; but what nobody reads is not kept for as long as the peer holds its end of the connection.
+    fn watch_leaving(&mut self, ctx: &mut Context<Connection>) {
+        if std::mem::replace(&mut self.watches_leaving, true) {
+            return;
+        }
+        let before = self.unread_bytes();
+        ctx.run_later(UNREAD_AFTER, move |connection, ctx| {
+            connection.watches_leaving = false;
+            if connection.unread_bytes() == before {
+                ctx.stop();
+            } else {
+                connection.watch_leaving(ctx);
+            }
+        });
+    }
+    fn unread_bytes(&self) -> usize {
+        self.session.record.output_buffer_bytes.load(Relaxed)
+    }
     fn note_input(&mut self, count: usize) {
         self.desk.board.vitals.reads.fetch_add(1, Relaxed);
         self.session.record.input_bytes.fetch_add(count as u64, Relaxed);
@@ -312,6 +342,7 @@ impl ActorFuture<Connection> for Pump {
         let is_drained = connection.desk.with_line(connection.line, |line| line.is_drained());
         if !waits && is_drained == Some(false) {
             connection.desk.close_when_drained(connection.line);
+            connection.watch_leaving(ctx);
             return Poll::Pending;
         }
         ctx.stop();

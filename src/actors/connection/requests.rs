@@ -2,7 +2,10 @@
 use super::Connection;
 use crate::{
     actors::{
-        courier::messages::{Batch, Run, Step},
+        courier::{
+            line::Said,
+            messages::{Batch, Run, Step},
+        },
         now_ms,
         supervisor::Ask,
     },
@@ -19,9 +22,6 @@ use crate::{
 };
 use bytes::BytesMut;
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
-
-/// Requests of one client in one turn: a long pipeline is served in parts, so that others come in between.
-const REQUESTS_MAX: usize = 128;
 
 /// A command for the Supervisor, parsed and waiting.
 pub struct Deferred {
@@ -68,7 +68,7 @@ impl Connection {
         });
         if only_said && !self.said.is_empty() {
             let said = std::mem::take(&mut self.said);
-            desk.send(self.line, &said, &[], 0);
+            desk.send(self.line, Said::Lent(&said), &[], 0);
         }
         if self.halted {
             desk.close_when_drained(self.line);
@@ -90,7 +90,8 @@ impl Connection {
             self.desk.board.unblock(&self.session.record);
             self.take_admitted(node, request, buffer.len(), batch, &rules);
         }
-        while count < REQUESTS_MAX && !self.is_stopped() {
+        let count_max = self.pace.requests();
+        while count < count_max && !self.is_stopped() {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
@@ -110,7 +111,8 @@ impl Connection {
                 }
             }
         }
-        self.is_behind = count == REQUESTS_MAX && !buffer.is_empty() && !self.is_stopped();
+        self.pace.took(count);
+        self.is_behind = count == count_max && !buffer.is_empty() && !self.is_stopped();
         count
     }
     /// Nothing behind the last request may be taken now.

@@ -16,10 +16,14 @@ pub struct Backlog {
     written: usize,
     /// Bytes to be written, of all chunks.
     bytes: usize,
+    /// Memory of the chunks that nobody else holds.
+    own_bytes: usize,
 }
 
 enum Chunk {
     Gathered(Vec<u8>),
+    /// The end of a large buffer of replies, and how much memory it holds: taken over instead of copied.
+    Taken(Bytes, usize),
     /// A large value, shared with the data instead of copied.
     Shared(Bytes),
 }
@@ -27,7 +31,14 @@ impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Chunk::Gathered(bytes) => bytes,
-            Chunk::Shared(bytes) => bytes,
+            Chunk::Taken(bytes, _) | Chunk::Shared(bytes) => bytes,
+        }
+    }
+    fn own_bytes(&self) -> usize {
+        match self {
+            Chunk::Gathered(bytes) => bytes.capacity(),
+            Chunk::Taken(_, capacity) => *capacity,
+            Chunk::Shared(_) => 0,
         }
     }
 }
@@ -40,11 +51,16 @@ impl Backlog {
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
+    /// Memory that is held for them and for nothing else, in bytes.
+    pub fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
     /// Adds a copy of these bytes at the end: each chunk is filled before the next is begun.
     pub fn push(&mut self, mut bytes: &[u8]) {
         self.bytes += bytes.len();
         while !bytes.is_empty() {
             let chunk = self.chunk_with_room();
+            let before = chunk.capacity();
             let (now, later) = bytes.split_at(bytes.len().min(CHUNK_BYTES_MAX - chunk.len()));
             let length = chunk.len() + now.len();
             if chunk.capacity() < length {
@@ -53,6 +69,8 @@ impl Backlog {
                 chunk.reserve_exact(capacity - chunk.len());
             }
             chunk.extend_from_slice(now);
+            let grown = chunk.capacity() - before;
+            self.own_bytes += grown;
             bytes = later;
         }
     }
@@ -74,6 +92,12 @@ impl Backlog {
             self.chunks.push_back(Chunk::Shared(bytes));
         }
     }
+    /// Adds these bytes at the end without copying them: they are the only thing of use in a buffer of so much memory.
+    pub fn push_taken(&mut self, bytes: Bytes, capacity: usize) {
+        self.bytes += bytes.len();
+        self.own_bytes += capacity;
+        self.chunks.push_back(Chunk::Taken(bytes, capacity));
+    }
     /// Fills `slices` from the front; says how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
@@ -92,6 +116,7 @@ impl Backlog {
             && self.written >= chunk.bytes().len()
         {
             self.written -= chunk.bytes().len();
+            self.own_bytes -= chunk.own_bytes();
             self.chunks.pop_front();
         }
         if self.chunks.is_empty() {
@@ -109,8 +134,8 @@ mod tests {
     impl Backlog {
         fn capacity(&self) -> usize {
             let of = |chunk: &Chunk| match chunk {
-                Chunk::Gathered(bytes) => bytes.capacity(),
                 Chunk::Shared(bytes) => bytes.len(),
+                own => own.own_bytes(),
             };
             self.chunks.iter().map(of).sum::<usize>() + self.chunks.capacity() * size_of::<Chunk>()
         }
@@ -154,6 +179,7 @@ mod tests {
     enum Act {
         Push(usize),
         Share(usize),
+        TakeOver(usize),
         /// So many slices are offered, and this part of them (of 256) is written.
         Write(usize, u8),
     }
@@ -164,6 +190,7 @@ mod tests {
             (0..200_usize).prop_map(Act::Push),
             (0..200_000_usize).prop_map(Act::Push),
             (0..70_000_usize).prop_map(Act::Share),
+            (1..70_000_usize).prop_map(Act::TakeOver),
             (1..8_usize, any::<u8>()).prop_map(|(slices, part)| Act::Write(slices, part)),
             Just(Act::Write(64, 255)),
         ], 0..40)) {
@@ -184,6 +211,11 @@ mod tests {
                         backlog.push_shared(bytes.clone().into());
                         model.extend(bytes);
                     }
+                    Act::TakeOver(count) => {
+                        let bytes = some(count);
+                        backlog.push_taken(bytes.clone().into(), count);
+                        model.extend(bytes);
+                    }
                     Act::Write(slices, part) => {
                         let front = backlog.front(slices);
                         prop_assert_eq!(front.is_empty(), model.is_empty());
@@ -194,6 +226,8 @@ mod tests {
                     }
                 }
                 prop_assert_eq!((backlog.len(), backlog.is_empty()), (model.len(), model.is_empty()));
+                let own: usize = backlog.chunks.iter().map(Chunk::own_bytes).sum();
+                prop_assert_eq!(backlog.own_bytes(), own);
             }
             prop_assert!(model == backlog.front(1000));
         }

@@ -6,6 +6,7 @@ use crate::{
     resp::reply::Graft,
 };
 use actix::Addr;
+use bytes::Bytes;
 use std::{
     io::{self, IoSlice},
     rc::Rc,
@@ -30,6 +31,8 @@ pub struct Line {
     pub record: Arc<ClientRecord>,
     pub socket: Rc<WriteHalf>,
     pending: Backlog,
+    /// Bytes of replies since the Connection last asked: those of its last turn.
+    answered_bytes: usize,
     /// It has still to authenticate.
     pub is_stranger: bool,
     /// A batch of this client is with the Keyspace or the Supervisor.
@@ -44,6 +47,32 @@ pub struct Line {
     has_limit: bool,
     /// Since when (ms since 1970) more than the soft limit is pending.
     over_soft_since_ms: Option<i64>,
+}
+
+/// Replies that are to be sent.
+#[derive(Clone, Copy)]
+pub enum Said<'a> {
+    /// They stand in a buffer that will be used again.
+    Lent(&'a [u8]),
+    /// They stand in a buffer that will not; it holds so much memory.
+    Spare(&'a Bytes, usize),
+}
+impl Said<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Said::Lent(bytes) => bytes,
+            Said::Spare(bytes, _) => bytes,
+        }
+    }
+    /// Keeps what stands at `from` and behind. A buffer that holds little else is kept as it is.
+    fn keep(&self, from: usize, pending: &mut Backlog) {
+        match self {
+            Said::Spare(bytes, capacity) if bytes.len() - from > capacity / 2 => {
+                pending.push_taken(bytes.slice(from..), *capacity);
+            }
+            _ => pending.push(&self.bytes()[from..]),
+        }
+    }
 }
 
 /// How sending went.
@@ -69,6 +98,7 @@ impl Line {
             record,
             socket: Rc::new(socket),
             pending: Backlog::default(),
+            answered_bytes: 0,
             is_stranger: false,
             in_flight: false,
             wants_resume: false,
@@ -87,20 +117,26 @@ impl Line {
         let reads_well = self.pending.len() < most || self.has_limit;
         !self.in_flight && reads_well && !self.closing
     }
+    /// Whether it may, and if so, how many bytes of replies its last turn had.
+    pub fn take_answered(&mut self) -> Option<usize> {
+        self.may_resume().then(|| std::mem::take(&mut self.answered_bytes))
+    }
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty()
     }
 
     /// Sends `bytes`, with `grafts` standing in them at their offsets (counted from `base` before the first byte).
-    pub fn send(&mut self, bytes: &[u8], grafts: &[Graft], base: usize, board: &Board) -> Sent {
+    pub fn send(&mut self, said: Said, grafts: &[Graft], base: usize, board: &Board) -> Sent {
+        let bytes = said.bytes();
         let total = bytes.len() + grafts.iter().map(|graft| graft.bytes.len()).sum::<usize>();
+        self.answered_bytes += total;
         self.record.output_bytes.fetch_add(total as u64, Relaxed);
         board.vitals.output_bytes.fetch_add(total as u64, Relaxed);
         if self.pending.is_empty() && grafts.is_empty() {
             return match self.write_through(bytes, board) {
                 Ok(written) if written == bytes.len() => Sent::All,
                 Ok(written) => {
-                    self.pending.push(&bytes[written..]);
+                    said.keep(written, &mut self.pending);
                     self.check_limit(board)
                 }
                 Err(_) => Sent::Broken,
@@ -113,7 +149,7 @@ impl Line {
             self.pending.push_shared(graft.bytes.clone());
             from = at;
         }
-        self.pending.push(&bytes[from..]);
+        said.keep(from, &mut self.pending);
         // Who waits for the socket writes it then.
         if self.waits_writable { self.check_limit(board) } else { self.flush(board) }
     }
@@ -156,7 +192,8 @@ impl Line {
         }
     }
     fn post(&self) {
-        self.record.output_buffer_bytes.store(self.pending.len(), Relaxed)
+        self.record.output_buffer_bytes.store(self.pending.len(), Relaxed);
+        self.record.output_memory_bytes.store(self.pending.own_bytes(), Relaxed);
     }
     /// `client-output-buffer-limit`: at once beyond the hard limit, after some seconds beyond the soft one.
     fn check_limit(&mut self, board: &Board) -> Sent {

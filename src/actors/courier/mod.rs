@@ -6,7 +6,7 @@
 //!
 //! Connections and Courier share a thread and a [`Desk`]: the outbox between them is a plain queue.
 mod backlog;
-mod line;
+pub mod line;
 pub mod messages;
 pub mod socket;
 
@@ -21,8 +21,8 @@ use crate::{
     resp::reply::Graft,
 };
 use actix::prelude::*;
-use bytes::BytesMut;
-use line::{Line, Sent};
+use bytes::{Bytes, BytesMut};
+use line::{Line, Said, Sent};
 use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Replies, Turn};
 use slab::Slab;
 use socket::Socket;
@@ -100,9 +100,9 @@ impl Desk {
         lines.get_mut(id.slot).filter(|line| line.client == id.client).map(act)
     }
     /// Sends bytes to a client now.
-    pub fn send(&self, id: LineId, bytes: &[u8], grafts: &[Graft], base: usize) {
+    pub fn send(&self, id: LineId, said: Said, grafts: &[Graft], base: usize) {
         let sent = self.with_line(id, |line| {
-            let sent = line.send(bytes, grafts, base, &self.board);
+            let sent = line.send(said, grafts, base, &self.board);
             (sent, line.closing, line.waits_writable)
         });
         match sent {
@@ -254,10 +254,20 @@ impl Handler<Replies> for Courier {
     type Result = ();
     fn handle(&mut self, replies: Replies, _: &mut Self::Context) {
         let (mut start, mut grafted) = (0, 0);
+        let capacity = replies.bytes.capacity();
+        // The room of enormous replies is given back; so whoever has to wait with them may keep it.
+        let (lent, spare) = match capacity <= SPARE_BYTES_MAX {
+            true => (replies.bytes, Bytes::new()),
+            false => (Vec::new(), Bytes::from(replies.bytes)),
+        };
         for &End { line, at: end, settles } in &replies.ends {
             let grafts_end =
                 grafted + replies.grafts[grafted..].iter().take_while(|graft| graft.at < end).count();
-            self.desk.send(line, &replies.bytes[start..end], &replies.grafts[grafted..grafts_end], start);
+            let own = match capacity <= SPARE_BYTES_MAX {
+                true => Said::Lent(&lent[start..end]),
+                false => Said::Spare(&spare.slice(start..end), capacity),
+            };
+            self.desk.send(line, own, &replies.grafts[grafted..grafts_end], start);
             if settles {
                 self.desk.settle(line);
             } else {
@@ -270,9 +280,7 @@ impl Handler<Replies> for Courier {
             spent.clear();
             self.desk.spare_batch.replace(Some(spent));
         }
-        // The room of an enormous reply is given back.
-        let spare = (replies.bytes.capacity() <= SPARE_BYTES_MAX).then_some(replies.bytes);
-        self.desk.spare_bytes.replace(spare);
+        self.desk.spare_bytes.replace((capacity <= SPARE_BYTES_MAX).then_some(lent));
     }
 }
 

@@ -220,7 +220,7 @@ impl WriteCommand for BitField {
         };
         let old = changes.string(&self.key)?.map(TextRef::len);
         let grows = old.is_none_or(|old| old < length);
-        let changed = changes.edit_string(&self.key, |bytes| {
+        let changed = changes.edit_string(&self.key, length, |bytes| {
             grow(bytes, length);
             run_all(bytes, &self.steps, reply)
         });

@@ -39,7 +39,7 @@ impl WriteCommand for SetBit {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let length = bytes_for(self.position + 1);
         let old_length = changes.string(&self.key)?.map(TextRef::len);
-        let before = changes.edit_string(&self.key, |bytes| {
+        let before = changes.edit_string(&self.key, length, |bytes| {
             grow(bytes, length);
             bits::set_bit(bytes, self.position, self.bit)
         });

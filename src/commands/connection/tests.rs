@@ -341,7 +341,8 @@ fn a_line_has_the_fields_of_redis_in_their_order() {
     record.query_buffer_bytes.store(26, Relaxed);
     record.query_buffer_free_bytes.store(100, Relaxed);
     record.argument_bytes.store(10, Relaxed);
-    record.output_buffer_bytes.store(5, Relaxed);
+    record.output_buffer_bytes.store(5_000, Relaxed);
+    record.output_memory_bytes.store(5, Relaxed);
     let index = Registry::get().find_full(b"client|info").map_or(0, |node| node.index);
     record.last_command.store(index + 1, Relaxed);
     prompt.now_ms += 2_000;

@@ -52,7 +52,7 @@ impl WriteCommand for PfDebug {
         let encoding = encoding_of(changes.string(&self.key)?)?
             .ok_or(CommandError::fixed("ERR The specified key does not exist"))?;
         // Redis makes the value one of its own to be written to, whatever is asked: OBJECT ENCODING tells.
-        changes.edit_string(&self.key, |_| ());
+        changes.edit_string(&self.key, 0, |_| ());
         match &self.question {
             Question::Registers => {
                 make_dense(changes, &self.key, encoding)?;
@@ -79,7 +79,7 @@ fn make_dense(changes: &mut Changes, key: &[u8], encoding: Encoding) -> Result<b
     if encoding == Encoding::Dense {
         return Ok(false);
     }
-    changes.edit_string(key, hll::to_dense)?;
+    changes.edit_string(key, 0, hll::to_dense)?;
     changes.modified_quietly(key);
     Ok(true)
 }

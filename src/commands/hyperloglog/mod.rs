@@ -80,7 +80,7 @@ impl WriteCommand for PfAdd {
         let sparse_bytes_max = changes.store.limits.hll_sparse_bytes_max;
         let is_new = encoding_of(changes.string(&self.key)?)?.is_none();
         let mut updates = is_new as u64;
-        let added = changes.edit_string(&self.key, |value| {
+        let added = changes.edit_string(&self.key, 0, |value| {
             if is_new {
                 *value = hll::create();
                 // Nothing is stale yet, but Redis' bytes say so.
@@ -141,7 +141,7 @@ fn count_one(changes: &mut Changes, key: &[u8]) -> Result<u64, CommandError> {
         return Ok(count);
     }
     let count = hll::count(value)?;
-    changes.edit_string(key, |value| hll::set_cached_count(value, count));
+    changes.edit_string(key, 0, |value| hll::set_cached_count(value, count));
     changes.modified_quietly(key);
     Ok(count)
 }
@@ -196,7 +196,7 @@ impl WriteCommand for PfMerge {
             union.add(changes, key)?;
         }
         let is_new = changes.lookup(&self.destination).is_none();
-        changes.edit_string(&self.destination, |value| {
+        changes.edit_string(&self.destination, 0, |value| {
             if is_new {
                 *value = hll::create();
             }

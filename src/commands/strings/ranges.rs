@@ -38,7 +38,7 @@ impl WriteCommand for Append {
         }
         match old {
             None => changes.set_string(&self.key, Text::smallest(&self.value), Deadline::Clear),
-            Some(_) => changes.edit_string(&self.key, |bytes| bytes.extend_from_slice(&self.value)),
+            Some(_) => changes.edit_string(&self.key, length, |bytes| bytes.extend_from_slice(&self.value)),
         }
         changes.modified(Event::String, "append", &self.key);
         reply.integer(length as i64);
@@ -78,7 +78,7 @@ impl WriteCommand for SetRange {
         if end > self.bytes_max {
             return Err(CommandError::StringTooLong);
         }
-        changes.edit_string(&self.key, |bytes| {
+        changes.edit_string(&self.key, end, |bytes| {
             if bytes.len() < end {
                 bytes.resize(end, 0);
             }

@@ -130,7 +130,8 @@ fn write_line(client: &ClientRecord, now_ms: i64, line: &mut String) -> std::fmt
     line.write_char('\n')
 }
 /// The buffers. Redis fills a fixed reply buffer first (rbs, rbp, obl) and then a list of blocks (oll, omem); here
-/// pending output is one queue, which is shown as that list.
+/// pending output is one queue, which is shown as that list. Its memory is told, not its length: a large value that is
+/// shared with the data waits here without costing more.
 fn write_memory(client: &ClientRecord, line: &mut String) -> std::fmt::Result {
     let pending_bytes = number(&client.output_buffer_bytes);
     let (blocks, events) = if pending_bytes > 0 { (1, "rw") } else { (0, "r") };
@@ -138,7 +139,7 @@ fn write_memory(client: &ClientRecord, line: &mut String) -> std::fmt::Result {
     write!(line, " qbuf-free={}", number(&client.query_buffer_free_bytes))?;
     write!(line, " argv-mem={}", number(&client.argument_bytes))?;
     write!(line, " multi-mem={}", number(&client.queued_bytes))?;
-    write!(line, " rbs=0 rbp=0 obl=0 oll={blocks} omem={pending_bytes}")?;
+    write!(line, " rbs=0 rbp=0 obl=0 oll={blocks} omem={}", number(&client.output_memory_bytes))?;
     write!(line, " tot-mem={} events={events}", client.memory_bytes())
 }
 fn number(count: &AtomicUsize) -> usize {
