@@ -296,7 +296,7 @@ fn one_who_asks_for_large_replies_and_never_reads_is_stopped_as_early() {
         }
         let before = used_memory(&mut watcher);
         deaf.send_raw(&b"PING\r\n".repeat(3)).expect("the server takes it");
-        deaf.send_raw(b"LRANGE l 0 -1\r\n").expect("the server takes it");
+        deaf.send_raw(&b"LRANGE l 0 -1\r\n".repeat(4)).expect("the server takes it");
         while total_output(&mut watcher) < 1_000_000 {
             thread::sleep(Duration::from_millis(10));
         }

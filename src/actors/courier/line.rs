@@ -64,10 +64,11 @@ impl Said<'_> {
             Said::Spare(bytes, _) => bytes,
         }
     }
-    /// Keeps what stands at `from` and behind. A buffer that holds little else is kept as it is.
+    /// Keeps what stands at `from` and behind. A buffer that holds hardly anything else, and has hardly
+    /// any room, is kept as it is.
     fn keep(&self, from: usize, pending: &mut Backlog) {
         match self {
-            Said::Spare(bytes, capacity) if bytes.len() - from > capacity / 2 => {
+            Said::Spare(bytes, capacity) if bytes.len() - from >= capacity / 8 * 7 => {
                 pending.push_taken(bytes.slice(from..), *capacity);
             }
             _ => pending.push(&self.bytes()[from..]),

@@ -128,10 +128,11 @@ impl Persistence {
         }
         let changes = self.board.vitals.changes.load(Relaxed);
         let seconds = now_s - archive.last_save_s.load(Relaxed);
-        let reached =
-            config.save.0.iter().find(|point| {
-                changes >= point.changes && seconds > point.seconds as i64 && changes > 0
-            });
+        let reached = config
+            .save
+            .0
+            .iter()
+            .find(|point| changes >= point.changes && seconds > point.seconds as i64 && changes > 0);
         if let Some(point) = reached {
             tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
         }
