@@ -19,6 +19,8 @@ const WRITERS: usize = 4;
 /// Keys that nobody touches: a snapshot has some work with them.
 const BALLAST: usize = 20_000;
 const ROUNDS: u64 = 7;
+/// With `appendfsync everysec`.
+const LOST_AT_MOST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
@@ -80,8 +82,24 @@ struct Played {
     handed_out: Times,
     handed_on: Vec<(usize, Instant)>,
     looked_on: Vec<(usize, Instant)>,
-    /// Whatever was acknowledged or shown by then must be there.
-    until: Option<Instant>,
+    until: Until,
+}
+
+/// Whatever was acknowledged or shown by then must be there.
+enum Until {
+    TheEnd,
+    Moment(Instant),
+    /// Nothing is promised.
+    Never,
+}
+impl Played {
+    fn promised(&self, at: &Instant) -> bool {
+        match self.until {
+            Until::TheEnd => true,
+            Until::Moment(until) => *at <= until,
+            Until::Never => false,
+        }
+    }
 }
 
 impl Rounds {
@@ -163,16 +181,17 @@ impl Rounds {
         })
     }
     /// Has the server write its files anew at random moments, then kills it. Returns up to when nothing may be lost.
-    fn disturb(&self, server: Running, rng: &mut fastrand::Rng) -> Option<Instant> {
+    fn disturb(&self, server: Running, rng: &mut fastrand::Rng) -> Until {
         let mut client = server.connect();
-        let ends = Instant::now() + Duration::from_millis(rng.u64(5..600));
-        let mut until = None;
+        let lasts_ms = if self.promise == Promise::OlderThanASecond { 5..2500 } else { 5..600 };
+        let ends = Instant::now() + Duration::from_millis(rng.u64(lasts_ms));
+        let mut until = Until::Never;
         let mut underway = None;
         while Instant::now() < ends {
             let command = if rng.bool() { "BGSAVE" } else { "BGREWRITEAOF" };
             match (self.promise, underway) {
                 (Promise::Snapshots, Some(began)) if !is_saving(&mut client) => {
-                    (until, underway) = (Some(began), None);
+                    (until, underway) = (Until::Moment(began), None);
                 }
                 (Promise::Snapshots, Some(_)) => {}
                 (Promise::Snapshots, None) => {
@@ -187,14 +206,14 @@ impl Rounds {
         let now = Instant::now();
         server.kill();
         match self.promise {
-            Promise::Everything => Some(now),
-            Promise::OlderThanASecond => now.checked_sub(Duration::from_secs(1)),
+            Promise::Everything => Until::TheEnd,
+            Promise::OlderThanASecond => now.checked_sub(LOST_AT_MOST).map_or(Until::Never, Until::Moment),
             Promise::Snapshots => until,
         }
     }
     fn check_writers(&mut self, client: &mut Client, played: &Played) {
         for (index, written) in played.written.iter().enumerate() {
-            let promised = |at: &Instant| played.until.is_some_and(|until| *at <= until) || self.loses_nothing();
+            let promised = |at: &Instant| played.promised(at);
             let at_least = written.replies.iter().take_while(|(_, at)| promised(at)).count();
             let history = History {
                 before: std::mem::take(&mut self.befores[index]),
@@ -223,9 +242,6 @@ impl Rounds {
         }
         self.steps += 1_000_000;
     }
-    fn loses_nothing(&self) -> bool {
-        self.promise == Promise::Everything
-    }
     fn check_queue(&mut self, client: &mut Client, played: &Played) {
         let mut numbers = |key: &str| -> Vec<usize> {
             let items = client.call(&["LRANGE", key, "0", "-1"]).items();
@@ -234,7 +250,7 @@ impl Rounds {
         let (done, queue) = (numbers("done"), numbers("queue"));
         let all: Vec<usize> = done.iter().chain(&queue).copied().collect();
         assert_eq!(all, (0..all.len()).collect::<Vec<_>>(), "done: {}, then the queue", done.len());
-        let promised = |at: &Instant| played.until.is_some_and(|until| *at <= until) || self.loses_nothing();
+        let promised = |at: &Instant| played.promised(at);
         let handed_out = played.handed_out.iter().filter(|at| promised(at)).count();
         assert!(all.len() >= self.queue.next + handed_out, "{} < {} + {handed_out}", all.len(), self.queue.next);
         for (shown, at) in played.handed_on.iter().chain(&played.looked_on) {
