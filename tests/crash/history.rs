@@ -175,7 +175,7 @@ impl State {
     /// What readers may be shown, as they ask for it.
     fn shown(&self) -> [(Question, Option<String>); 4] {
         [
-            (Question::Count, Some(self.count.to_string())),
+            (Question::Count, (self.count > 0).then(|| self.count.to_string())),
             (Question::Moved, self.moved.back().cloned()),
             (Question::Field, self.hash.get("f5").cloned()),
             (Question::Text, self.text.clone()),
