@@ -160,7 +160,8 @@ fn a_log_is_refused_if_something_else_stands_in_it() {
         fs::write(copy.path(INCREMENT), &bytes).expect("a file to spoil");
         let output = refused(&copy, &LOGGED, INCREMENT);
         let (_, offset) = output.split_once("offset ").unwrap_or_else(|| panic!("no offset: {output}"));
-        let offset: usize = offset.split(')').next().and_then(|digits| digits.parse().ok()).expect("a number");
+        let offset: usize =
+            offset.split(')').next().and_then(|digits| digits.parse().ok()).expect("a number");
         assert!(place.abs_diff(offset) < 200, "{place} was spoiled: {output}");
     }
 }

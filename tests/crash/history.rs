@@ -140,7 +140,8 @@ impl State {
     /// Asks a server for it.
     pub fn read(client: &mut Client, writer: &str) -> State {
         let mut call = |line: &str| {
-            let words: Vec<String> = line.split(' ').map(|word| word.replace("W:", &format!("{writer}:"))).collect();
+            let words: Vec<String> =
+                line.split(' ').map(|word| word.replace("W:", &format!("{writer}:"))).collect();
             let reply = client.call(&words);
             assert!(!reply.is_error(), "{line}: {reply:?}");
             reply
@@ -148,12 +149,15 @@ impl State {
         let texts = |value: Value| value.items().iter().map(Value::text).collect::<Vec<_>>();
         let text = Some(call("GET W:text")).filter(|value| !value.is_null());
         State {
-            count: Some(call("GET W:count")).filter(|value| !value.is_null()).map_or(0, |value| {
-                value.text().parse().expect("a counter")
-            }),
+            count: Some(call("GET W:count"))
+                .filter(|value| !value.is_null())
+                .map_or(0, |value| value.text().parse().expect("a counter")),
             list: texts(call("LRANGE W:list 0 -1")).into(),
             moved: texts(call("LRANGE W:moved 0 -1")).into(),
-            hash: texts(call("HGETALL W:hash")).chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+            hash: texts(call("HGETALL W:hash"))
+                .chunks(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
             text: text.map(|value| value.text()),
             text_until_ms: u64::try_from(call("PEXPIRETIME W:text").integer()).ok(),
             set: texts(call("SMEMBERS W:set")).into_iter().collect(),

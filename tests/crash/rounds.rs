@@ -201,7 +201,9 @@ impl Rounds {
                 // It may be refused, if something else is being written.
                 _ => drop(client.call(&[command])),
             }
-            thread::sleep(Duration::from_millis(rng.u64(..60)).min(ends.saturating_duration_since(Instant::now())));
+            thread::sleep(
+                Duration::from_millis(rng.u64(..60)).min(ends.saturating_duration_since(Instant::now())),
+            );
         }
         let now = Instant::now();
         server.kill();
@@ -252,7 +254,12 @@ impl Rounds {
         assert_eq!(all, (0..all.len()).collect::<Vec<_>>(), "done: {}, then the queue", done.len());
         let promised = |at: &Instant| played.promised(at);
         let handed_out = played.handed_out.iter().filter(|at| promised(at)).count();
-        assert!(all.len() >= self.queue.next + handed_out, "{} < {} + {handed_out}", all.len(), self.queue.next);
+        assert!(
+            all.len() >= self.queue.next + handed_out,
+            "{} < {} + {handed_out}",
+            all.len(),
+            self.queue.next
+        );
         for (shown, at) in played.handed_on.iter().chain(&played.looked_on) {
             assert!(!promised(at) || *shown < done.len(), "{shown} was shown as done: {} are", done.len());
         }
