@@ -1,14 +1,8 @@
-//! The append-only file while it is written: the increment at hand, and what the disk has not taken yet.
+//! An increment of the append-only file while it is written, and what the disk has not taken of it yet.
 use super::{DiskFile, Shared};
-use std::{
-    ffi::OsStr,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 pub struct Journal {
-    disk: Shared,
-    folder: PathBuf,
     file: Box<dyn DiskFile>,
     /// Bytes that the file holds and that `pending` does not: all of them whole commands.
     settled: u64,
@@ -17,6 +11,12 @@ pub struct Journal {
     written: usize,
     /// Something was written since the last sync.
     unsynced: bool,
+    /// Some of that was not kept.
+    unkept: bool,
+    /// A sync has failed: what was kept is to be written once more.
+    again: bool,
+    /// A sync has failed, and something is lost that was not kept.
+    lost: bool,
     /// Keep what is written until it is synced. If a sync fails, the kernel may have dropped what it could not write, and
     /// says so only once: then it is written again.
     pub keeps: bool,
@@ -26,21 +26,27 @@ pub struct Journal {
 const ROOM_BYTES: usize = 1024 * 1024;
 
 impl Journal {
-    /// Opens an increment, to be written behind what is in it.
+    /// Opens an increment, to be written behind what is in it; one that is `new` has nothing in it, whatever lies there.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn open(disk: Shared, folder: &Path, name: &OsStr) -> io::Result<Journal> {
-        let (file, settled) = disk.append(&folder.join(name))?;
-        disk.sync_folder(folder)?;
+    pub fn open(disk: Shared, path: &Path, new: bool) -> io::Result<Journal> {
+        if new {
+            disk.create(path)?;
+        }
+        let (mut file, settled) = disk.append(path)?;
+        // A server that was killed has left it to the kernel; what was loaded of it is shown to clients from now on.
+        file.sync()?;
+        disk.sync_folder(path.parent().unwrap_or(Path::new("")))?;
         Ok(Journal {
-            disk,
-            folder: folder.into(),
             file,
             settled,
             pending: Vec::new(),
             written: 0,
             unsynced: false,
+            unkept: false,
+            again: false,
+            lost: false,
             keeps: false,
         })
     }
@@ -56,6 +62,10 @@ impl Journal {
     pub fn is_unsynced(&self) -> bool {
         self.unsynced
     }
+    /// Something that was written may be lost.
+    pub fn is_doubtful(&self) -> bool {
+        self.lost
+    }
     pub fn push(&mut self, commands: &[u8]) {
         self.pending.extend_from_slice(commands)
     }
@@ -65,6 +75,7 @@ impl Journal {
     /// Whatever the disk says. Nothing is lost: what it did not take is tried again with the next call. If it took a
     /// part, that is cut off again, if that can be done: who reads the file should find whole commands.
     pub fn write(&mut self) -> io::Result<()> {
+        self.begin_again()?;
         let before = self.written;
         let result = loop {
             if self.written == self.pending.len() {
@@ -83,6 +94,7 @@ impl Journal {
             self.written = before;
         }
         if !self.keeps {
+            self.unkept |= self.written > 0;
             self.forget_written();
         }
         result
@@ -99,28 +111,26 @@ impl Journal {
     /// # Errors
     /// Whatever the disk says. What was kept will be written anew.
     pub fn sync(&mut self) -> io::Result<()> {
+        if self.again {
+            self.write()?;
+        }
         if self.unsynced {
             if let Err(error) = self.file.sync() {
-                if self.keeps && self.file.truncate(self.settled).is_ok() {
-                    self.written = 0;
-                }
+                self.again |= self.written > 0;
+                self.lost |= self.unkept;
                 return Err(error);
             }
-            self.unsynced = false;
+            (self.unsynced, self.unkept) = (false, false);
         }
         self.forget_written();
         Ok(())
     }
-    /// From now on commands go to another increment. All that was pushed is in this one, and synced.
-    ///
-    /// # Errors
-    /// Whatever the disk says; then everything is as it was.
-    pub fn rotate(&mut self, name: &OsStr) -> io::Result<()> {
-        self.write()?;
-        self.sync()?;
-        let (file, settled) = self.disk.append(&self.folder.join(name))?;
-        self.disk.sync_folder(&self.folder)?;
-        (self.file, self.settled) = (file, settled);
+    /// Cuts off what may be lost, to write it anew.
+    fn begin_again(&mut self) -> io::Result<()> {
+        if self.again {
+            self.file.truncate(self.settled)?;
+            (self.written, self.again) = (0, false);
+        }
         Ok(())
     }
 }

@@ -3,10 +3,14 @@
 //! All of it goes through [`Disk`], so that a test can hand in a disk that is full, breaks, or loses what was not synced.
 //! Paths are relative to the working directory, which is `dir`.
 mod journal;
+mod log;
 mod output;
 mod reading;
+#[cfg(test)]
+mod testing;
 
 pub use journal::Journal;
+pub use log::{LogFiles, LogFolder};
 pub use output::Output;
 pub use reading::{Sink, Trouble, read_log, read_snapshot};
 
@@ -40,6 +44,7 @@ pub trait Disk: Send + Sync {
     /// Has renamings, new and removed files in a folder brought to the medium.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
     fn exists(&self, path: &Path) -> bool;
+    fn is_file(&self, path: &Path) -> bool;
     /// The names of what is in a folder.
     fn names(&self, folder: &Path) -> io::Result<Vec<std::ffi::OsString>>;
 }
@@ -91,6 +96,9 @@ impl Disk for Real {
     }
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
     }
     fn names(&self, folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()

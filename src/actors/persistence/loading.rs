@@ -1,10 +1,6 @@
 //! What is on disk when the server starts: it is read here and taken in by the Keyspace, which answers `-LOADING` to
 //! clients in between. While one batch is taken in the next is read.
-use super::{
-    Persistence,
-    log::{Log, read_manifest, write_manifest},
-    messages::Start,
-};
+use super::{Persistence, log::Log, messages::Start};
 use crate::{
     actors::{
         keyspace::{BeginLoading, EndLoading, Load, TellAll},
@@ -14,19 +10,18 @@ use crate::{
     board::Activity,
     commands::loading::{Fault, Loader, Piece},
     config::Config,
-    disk::{self, Journal, Output, Trouble},
+    disk::{self, LogFiles, Output, Trouble},
     formats::{
-        aof::{self, BaseFormat, Found, Manifest, Names, Opening, Part},
+        aof::{self, BaseFormat, Found, Manifest, Part},
         rdb::Checksum,
     },
 };
 use actix::prelude::*;
 use std::{
     collections::VecDeque,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
         atomic::Ordering::{Relaxed, Release},
         mpsc::{Receiver, sync_channel},
     },
@@ -85,19 +80,16 @@ impl Persistence {
         }
     }
     fn load_log(&mut self, config: &Config) -> Result<(), String> {
-        let names = Names(&config.appendfilename);
         let (folder, disk) = (self.folder(), self.disk.clone());
+        let names = folder.names();
         let fatal = |what: &str, error: io::Error| format!("Fatal error: {what}: {error}");
-        let manifest = read_manifest(&*disk, config)
+        self.enter_folder().map_err(|error| fatal("can't open the append-only directory", error))?;
+        let manifest = folder
+            .read_manifest()
             .map_err(|error| format!("Reading the append only file manifest failed. {error}"))?;
-        let found = Found {
-            manifest,
-            old_file: Path::new(names.0).is_file(),
-            moved_file: disk.exists(&folder.join(names.0)),
-        };
-        disk.create_folder(&folder)
-            .map_err(|error| fatal("can't create the append-only directory", error))?;
-        self.lock = Some(lock(&folder)?);
+        let moved = folder.path().join(names.0);
+        let found =
+            Found { manifest, old_file: disk.is_file(Path::new(names.0)), moved_file: disk.exists(&moved) };
         let manifest = match aof::Start::of(found, names) {
             aof::Start::Empty(manifest) => manifest,
             aof::Start::Load(manifest) => manifest,
@@ -106,14 +98,19 @@ impl Persistence {
                     "Fatal error: there is an append-only file {0} in the working directory, and another one in {1}, and no \
                      manifest: which of them is it?",
                     names.0,
-                    folder.display()
+                    folder.path().display()
                 ));
             }
             aof::Start::Upgrade(manifest) => {
-                tracing::info!("Migrating the old append-only file {} to {}", names.0, folder.display());
-                write_manifest(&*disk, config, &manifest)
-                    .and_then(|()| disk.rename(Path::new(names.0), &folder.join(names.0)))
-                    .and_then(|()| disk.sync_folder(&folder))
+                tracing::info!(
+                    "Migrating the old append-only file {} to {}",
+                    names.0,
+                    folder.path().display()
+                );
+                folder
+                    .write_manifest(&manifest)
+                    .and_then(|()| disk.rename(Path::new(names.0), &moved))
+                    .and_then(|()| disk.sync_folder(folder.path()))
                     .map_err(|error| fatal("can't take over the old append-only file", error))?;
                 tracing::info!("Successfully migrated an old-style AOF");
                 manifest
@@ -135,7 +132,7 @@ impl Persistence {
         self.open_log(config, manifest).map_err(|error| fatal("can't open the append-only file", error))
     }
     fn load_parts(&mut self, config: &Config, manifest: &Manifest) -> Result<(), String> {
-        let folder = self.folder();
+        let folder = self.folder().path().to_path_buf();
         let parts: Vec<&Part> = manifest.parts().collect();
         for part in &parts {
             if !self.disk.exists(&folder.join(&part.name)) {
@@ -188,29 +185,18 @@ impl Persistence {
     }
     /// Opens the log behind what was loaded. There is a base in any case: data that were loaded from elsewhere, or none.
     fn open_log(&mut self, config: &Config, manifest: Manifest) -> io::Result<()> {
-        let names = Names(&config.appendfilename);
-        let folder = self.folder();
         let format = if config.aof_use_rdb_preamble { BaseFormat::Rdb } else { BaseFormat::Commands };
-        let opening = Opening::of(manifest.clone(), names, format);
-        if let Some(base) = &opening.new_base {
-            self.write_first_base(config, &folder.join(base))?;
-            tracing::info!("Creating AOF base file {} on server start", base.display());
-        }
-        let journal = Journal::open(self.disk.clone(), &folder, &opening.increment)?;
-        if opening.increment_is_new {
-            tracing::info!("Creating AOF incr file {} on server start", opening.increment.display());
-        }
-        if opening.manifest != manifest {
-            write_manifest(&*self.disk, config, &opening.manifest)?;
-        }
-        let all: u64 = opening.manifest.parts().map(|part| self.bytes_of(&folder.join(&part.name))).sum();
-        let base = opening.manifest.base().map_or(0, |part| self.bytes_of(&folder.join(&part.name)));
-        self.board.archive.log_base_bytes.store(base, Relaxed);
-        let older = all - journal.bytes();
-        self.log = Some(Log::new(journal, opening.manifest, older));
-        self.delete_history()
+        let files = LogFiles::open(self.folder(), manifest, format, |path| {
+            self.write_first_base(config, path)?;
+            tracing::info!("Creating AOF base file {} on server start", path.display());
+            Ok(())
+        })?;
+        self.board.archive.log_base_bytes.store(files.base_bytes(), Relaxed);
+        self.log = Some(Log::new(files));
+        self.delete_history();
+        Ok(())
     }
-    fn write_first_base(&mut self, config: &Config, path: &Path) -> io::Result<()> {
+    fn write_first_base(&self, config: &Config, path: &Path) -> io::Result<()> {
         let temporary = PathBuf::from(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
         let mut output = Output::create(self.disk.clone(), temporary, config.aof_rewrite_incremental_fsync)?;
         let mut checksum = config.aof_use_rdb_preamble.then(|| Checksum::new(config.rdbchecksum));
@@ -336,23 +322,11 @@ fn remove_leftovers(disk: &dyn disk::Disk) {
             |prefix, suffix| name.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(suffix));
         let pid = middle("temp-rewriteaof-bg-", ".aof").or(middle("temp-", ".rdb"));
         let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else { continue };
-        if !Path::new("/proc").join(pid.to_string()).exists() {
+        let is_ours = pid == std::process::id();
+        if is_ours || !Path::new("/proc").join(pid.to_string()).exists() {
             tracing::info!("Removing {name}, which a server that is gone has left");
             // It would only take room.
             let _ = disk.remove(Path::new(name));
         }
-    }
-}
-
-/// Sees to it that no other server writes the same log.
-fn lock(folder: &Path) -> Result<Arc<dyn Send + Sync>, String> {
-    let open = fs::File::open(folder).map_err(|error| format!("Can't open {}: {error}", folder.display()))?;
-    match open.try_lock() {
-        Ok(()) => Ok(Arc::new(open)),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(format!("Fatal error: another server writes the append-only file in {}", folder.display()))
-        }
-        // A file system without locks: then nothing is seen to.
-        Err(fs::TryLockError::Error(_)) => Ok(Arc::new(open)),
     }
 }

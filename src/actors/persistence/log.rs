@@ -9,36 +9,26 @@ use crate::{
         now_ms,
     },
     board::Activity,
-    config::Config,
-    disk::{self, Disk, Journal},
-    formats::aof::{Manifest, Names, Writer, manifest::Logging},
+    disk::{LogFiles, LogFolder},
+    formats::aof::{Writer, manifest::Logging},
 };
 use actix::prelude::*;
 use std::{
-    ffi::OsStr,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    sync::atomic::Ordering::Relaxed,
+    fs, io,
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 /// The append-only file, while it is on.
 pub struct Log {
-    pub journal: Journal,
-    pub manifest: Manifest,
-    /// It was switched on, and there is no base yet: commands go to the temporary increment.
-    pub beginning: bool,
-    /// Bytes of all parts but the increment at hand.
-    pub older_bytes: u64,
+    pub files: LogFiles,
     /// Tells the time in it (`aof-timestamp-enabled`).
     stamps: Writer,
 }
 impl Log {
-    pub fn new(journal: Journal, manifest: Manifest, older_bytes: u64) -> Log {
-        Log { journal, manifest, beginning: false, older_bytes, stamps: Writer::default() }
-    }
-    pub fn bytes(&self) -> u64 {
-        self.older_bytes + self.journal.bytes()
+    pub fn new(files: LogFiles) -> Log {
+        Log { files, stamps: Writer::default() }
     }
 }
 
@@ -59,9 +49,9 @@ impl Handler<Commit> for Persistence {
         if let Some(log) = &mut self.log {
             if !effects.is_empty() && self.board.config.load().aof_timestamp_enabled {
                 log.stamps.stamp(now_ms() / 1000);
-                log.journal.push(&log.stamps.take());
+                log.files.journal.push(&log.stamps.take());
             }
-            log.journal.push(&effects);
+            log.files.journal.push(&effects);
         }
         if !std::mem::replace(&mut self.writing_asked, true) {
             ctx.address().do_send(Write);
@@ -107,8 +97,12 @@ impl Persistence {
     fn write_log(&mut self) {
         let always = self.syncs_always();
         if let Some(log) = &mut self.log {
-            log.journal.keeps = always;
-            let result = log.journal.write().and_then(|()| if always { log.journal.sync() } else { Ok(()) });
+            log.files.journal.keeps = always;
+            let result = log
+                .files
+                .journal
+                .write()
+                .and_then(|()| if always { log.files.journal.sync() } else { Ok(()) });
             if let Err(error) = result {
                 return self.complain(&error);
             }
@@ -116,15 +110,21 @@ impl Persistence {
         }
         if always || self.log.is_none() {
             self.synced();
+        } else {
+            // They have waited while it was otherwise.
+            self.release_held();
         }
     }
     /// Everything that was committed is on the medium.
     fn synced(&mut self) {
         self.last_sync = Instant::now();
+        self.release_held();
+        self.keyspace.do_send(Synced { number: self.number });
+    }
+    fn release_held(&mut self) {
         for held in self.held.drain(..) {
             held.reply_to.do_send(held.replies);
         }
-        self.keyspace.do_send(Synced { number: self.number });
     }
     /// The disk did not take it. Clients are told with their next writes; it is tried again until it does.
     fn complain(&self, error: &io::Error) {
@@ -151,27 +151,24 @@ impl Persistence {
         use crate::config::AppendFsync::{Always, No};
         let Some(log) = &mut self.log else { return };
         let busy = self.board.archive.activity() != Activity::None && config.no_appendfsync_on_rewrite;
-        if config.appendfsync == No || busy || !log.journal.is_unsynced() {
+        if config.appendfsync == No || busy || !log.files.journal.is_unsynced() {
             return;
         }
         let due = self.last_sync.elapsed() + super::TICK / 2 >= SYNC_EVERY || config.appendfsync == Always;
-        if !due || log.journal.pending_bytes() > 0 {
+        if !due || log.files.journal.pending_bytes() > 0 {
             return;
         }
-        match log.journal.sync() {
+        match log.files.journal.sync() {
             Ok(()) => self.synced(),
-            Err(error) => {
-                // What the kernel could not write it may have dropped: only a new base brings it to the medium for sure.
-                self.complain(&error);
-                self.board.archive.rewrite_scheduled.store(true, Relaxed);
-            }
+            // What the kernel could not write it may have dropped: see `LogFiles::is_doubtful`.
+            Err(error) => self.complain(&error),
         }
     }
     /// Brings all that was committed to the medium.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if let Some(log) = &mut self.log {
-            log.journal.write()?;
-            log.journal.sync()?;
+            log.files.journal.write()?;
+            log.files.journal.sync()?;
             self.rejoice();
         }
         self.synced();
@@ -181,9 +178,9 @@ impl Persistence {
         let archive = &self.board.archive;
         archive.log_on.store(self.log.is_some(), Relaxed);
         if let Some(log) = &self.log {
-            archive.log_bytes.store(log.bytes(), Relaxed);
-            archive.log_pending_bytes.store(log.journal.pending_bytes() as u64, Relaxed);
-            archive.log_unsynced.store(log.journal.is_unsynced(), Relaxed);
+            archive.log_bytes.store(log.files.bytes(), Relaxed);
+            archive.log_pending_bytes.store(log.files.journal.pending_bytes() as u64, Relaxed);
+            archive.log_unsynced.store(log.files.journal.is_unsynced(), Relaxed);
         }
     }
     /// Tells the Keyspace what the log needs of it.
@@ -206,81 +203,59 @@ impl Persistence {
             tracing::warn!("The AOF file ends without its last commands: {error}");
         }
         if let Some(log) = self.log.take()
-            && log.beginning
+            && log.files.is_beginning()
         {
-            let name = Names(&self.config().appendfilename).temporary_increment();
+            let name = self.folder().names().temporary_increment();
             tracing::info!("Removing the temp incr aof file {name}");
-            let path = self.folder().join(name);
-            // It is of no use without its base; the next time it is made anew.
-            let _ = self.disk.remove(&path);
+            // It is of no use without its base.
+            self.folder().remove_leftovers();
         }
         self.rejoice();
         self.synced();
         self.post_log();
     }
-    pub(super) fn folder(&self) -> PathBuf {
-        PathBuf::from(&*self.board.config.load().appenddirname)
+    pub(super) fn folder(&self) -> LogFolder {
+        let config = self.board.config.load();
+        LogFolder::new(self.disk.clone(), &config.appenddirname, &config.appendfilename)
     }
     /// A rewrite begins: what is committed from here on goes to a new increment.
     pub(super) fn rotate_log(&mut self, logging: Logging) -> io::Result<()> {
-        let config = self.config();
-        let names = Names(&config.appendfilename);
-        let (disk, folder) = (self.disk.clone(), self.folder());
-        let log = match (logging, &mut self.log) {
-            (Logging::On, Some(log)) => log,
-            (Logging::Off, None) => return disk.create_folder(&folder),
-            (Logging::Beginning, None) if config.appendonly => return self.begin_log(&config),
+        match (logging, &mut self.log) {
+            (Logging::On, Some(log)) => log.files.rotate(),
+            (Logging::Off, None) => self.enter_folder(),
+            (Logging::Beginning, None) if self.board.config.load().appendonly => {
+                self.enter_folder()?;
+                self.log = Some(Log::new(LogFiles::begin(self.folder())?));
+                Ok(())
+            }
             _ => {
                 self.announce_log();
-                return Err(io::Error::other("appendonly was switched meanwhile"));
+                Err(io::Error::other("appendonly was switched meanwhile"))
             }
-        };
-        let mut manifest = log.manifest.clone();
-        let old = manifest.increments().last().map(|part| part.name.clone());
-        let new = manifest.add_increment(names).name.clone();
-        let old_bytes = log.journal.bytes() + log.journal.pending_bytes() as u64;
-        log.journal.rotate(&new)?;
-        if let Err(error) = write_manifest(&*disk, &config, &manifest) {
-            // Nobody would look for commands in the new one.
-            if let Some(old) = &old {
-                log.journal.rotate(old)?;
-            }
-            return Err(error);
         }
-        log.manifest = manifest;
-        log.older_bytes += old_bytes;
-        Ok(())
     }
-    /// It was switched on just now: until there is a base, commands are gathered.
-    fn begin_log(&mut self, config: &Config) -> io::Result<()> {
-        let (disk, folder) = (self.disk.clone(), self.folder());
-        disk.create_folder(&folder)?;
-        // What is in an earlier temporary increment belongs to no base.
-        let name = Names(&config.appendfilename).temporary_increment();
-        disk.create(&folder.join(&name))?;
-        let journal = Journal::open(disk.clone(), &folder, OsStr::new(&name))?;
-        let manifest = read_manifest(&*disk, config)?.unwrap_or_default();
-        self.log = Some(Log { beginning: true, ..Log::new(journal, manifest, 0) });
+    /// Makes the folder, and sees to it that no other server writes there.
+    pub(super) fn enter_folder(&mut self) -> io::Result<()> {
+        let folder = self.folder();
+        folder.create()?;
+        if self.lock.is_none() {
+            self.lock = Some(lock(folder.path())?);
+            folder.remove_leftovers();
+        }
         Ok(())
     }
 }
 
-pub(super) fn write_manifest(disk: &dyn Disk, config: &Config, manifest: &Manifest) -> io::Result<()> {
-    let names = Names(&config.appendfilename);
-    let text = manifest.to_text();
-    let folder = Path::new(&*config.appenddirname);
-    disk::replace(disk, folder, &names.temporary_manifest(), &names.manifest(), text.as_bytes())
-}
-
-/// The manifest on disk; `None` if there is none.
-pub(super) fn read_manifest(disk: &dyn Disk, config: &Config) -> io::Result<Option<Manifest>> {
-    let path = Path::new(&*config.appenddirname).join(Names(&config.appendfilename).manifest());
-    if !disk.exists(&path) {
-        return Ok(None);
+/// Keeps other servers out of a folder as long as it is held.
+fn lock(folder: &Path) -> io::Result<Arc<dyn Send + Sync>> {
+    let open = fs::File::open(folder)?;
+    match open.try_lock() {
+        Ok(()) => Ok(Arc::new(open)),
+        Err(fs::TryLockError::WouldBlock) => {
+            let reason = format!("another server writes the append-only file in {}", folder.display());
+            Err(io::Error::other(reason))
+        }
+        // A file system without locks: then nothing is seen to.
+        Err(fs::TryLockError::Error(_)) => Ok(Arc::new(open)),
     }
-    let mut text = Vec::new();
-    disk.open(&path)?.0.read_to_end(&mut text)?;
-    let manifest = Manifest::parse(&text)
-        .map_err(|error| io::Error::other(format!("{error}\nThe file is {}", path.display())))?;
-    Ok(Some(manifest))
 }

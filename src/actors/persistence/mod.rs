@@ -141,8 +141,14 @@ impl Persistence {
         if archive.rewrite_scheduled.swap(false, Relaxed) {
             return true;
         }
-        if self.log.is_none() || config.auto_aof_rewrite_percentage == 0 || Instant::now() < self.next_rewrite
-        {
+        let Some(log) = self.log.as_ref().filter(|_| Instant::now() >= self.next_rewrite) else {
+            return false;
+        };
+        if log.files.is_doubtful() {
+            tracing::warn!("Starting rewriting of AOF, for something in it could not be synced");
+            return true;
+        }
+        if config.auto_aof_rewrite_percentage == 0 {
             return false;
         }
         let (bytes, base) = (archive.log_bytes.load(Relaxed), archive.log_base_bytes.load(Relaxed).max(1));
@@ -157,7 +163,7 @@ impl Persistence {
     /// `appendfsync always`, for commands that go to an increment of the manifest.
     fn syncs_always(&self) -> bool {
         self.board.config.load().appendfsync == AppendFsync::Always
-            && self.log.as_ref().is_some_and(|log| !log.beginning)
+            && self.log.as_ref().is_some_and(|log| !log.files.is_beginning())
     }
 }
 
@@ -183,9 +189,7 @@ impl Handler<Reconsider> for Persistence {
             _ => {}
         }
         // They are kept only as long as `aof-disable-auto-gc` says.
-        if let Err(error) = self.delete_history() {
-            tracing::warn!("Can't delete files of the past: {error}");
-        }
+        self.delete_history();
         self.announce_log();
     }
 }

@@ -1,7 +1,6 @@
 //! Snapshots on their way to disk: BGSAVE, BGREWRITEAOF, SAVE.
 use super::{
     Persistence,
-    log::{read_manifest, write_manifest},
     messages::{Begun, GiveUpSave, SaveNow, Told},
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     board::{Activity, Board},
     disk::Output,
     formats::{
-        aof::{BaseFormat, Manifest, Names, manifest::Logging},
+        aof::{BaseFormat, manifest::Logging},
         rdb::Checksum,
     },
     store::SnapshotId,
@@ -33,7 +32,6 @@ pub struct Writing {
     file: RdbFile,
     /// Changes to the data since the last save that are in it.
     changes: u64,
-    logging: Logging,
     began: Instant,
     /// What was told, and is to be written when `rdb-key-save-delay` lets it.
     told: VecDeque<Told>,
@@ -53,14 +51,12 @@ impl RdbFile {
         }
         self.output.write(bytes)
     }
-    /// Gives it its name; returns its length in bytes.
-    fn finish(mut self, path: &Path) -> io::Result<u64> {
+    /// Writes what comes behind all else.
+    fn end(mut self) -> io::Result<Output> {
         if let Some(checksum) = self.checksum.take() {
             self.output.write(&checksum.trailer())?;
         }
-        let bytes = self.output.bytes;
-        self.output.finish(path)?;
-        Ok(bytes)
+        Ok(self.output)
     }
 }
 
@@ -75,8 +71,7 @@ impl Handler<Begun> for Persistence {
             Ok(file) => {
                 tracing::info!("{} started", name_of(of));
                 let (told, now) = (VecDeque::new(), Instant::now());
-                self.writing =
-                    Some(Writing { of, id, file, changes, logging, began: now, told, last_written: now });
+                self.writing = Some(Writing { of, id, file, changes, began: now, told, last_written: now });
                 // Two at a time: one is told while the other is written.
                 self.keyspace.do_send(Next(id));
                 self.keyspace.do_send(Next(id));
@@ -153,9 +148,9 @@ impl Persistence {
         if let Err(error) = writing.file.write(&bytes) {
             self.keyspace.do_send(Abandon(id));
             self.fail_writing(error);
-        } else if last && let Some(Writing { of, file, changes, logging, began, .. }) = self.writing.take() {
+        } else if last && let Some(Writing { of, file, changes, began, .. }) = self.writing.take() {
             let result = match of {
-                Activity::Rewrite => self.adopt_base(file, logging),
+                Activity::Rewrite => self.adopt_base(file),
                 _ => self.adopt_snapshot(file, changes),
             };
             self.end_writing(of, began, result);
@@ -181,7 +176,7 @@ impl Persistence {
     }
     fn adopt_snapshot(&mut self, file: RdbFile, changes: u64) -> io::Result<()> {
         let config = self.config();
-        file.finish(Path::new(&config.dbfilename))?;
+        file.end()?.finish(Path::new(&config.dbfilename))?;
         let (archive, vitals) = (&self.board.archive, &self.board.vitals);
         archive.last_save_s.store(now_ms() / 1000, Relaxed);
         archive.saves.fetch_add(1, Relaxed);
@@ -189,59 +184,40 @@ impl Persistence {
         Ok(())
     }
     /// The new base takes the place of all that came before it.
-    fn adopt_base(&mut self, file: RdbFile, logging: Logging) -> io::Result<()> {
-        let config = self.config();
-        let names = Names(&config.appendfilename);
-        let folder = self.folder();
-        let disk = self.disk.clone();
+    fn adopt_base(&mut self, file: RdbFile) -> io::Result<()> {
         let format = if file.checksum.is_some() { BaseFormat::Rdb } else { BaseFormat::Commands };
-        let Some(log) = &mut self.log else {
-            // Asked for while logging is off: a base, and nothing that follows it.
-            let manifest = read_manifest(&*disk, &config)?.unwrap_or_default();
-            let mut rewritten = manifest.rewritten(names, format, Logging::Off);
-            file.finish(&folder.join(&rewritten.base))?;
-            write_manifest(&*disk, &config, &rewritten.manifest)?;
-            return self.delete_history_of(&mut rewritten.manifest);
-        };
-        let rewritten = log.manifest.rewritten(names, format, logging);
-        let bytes = file.finish(&folder.join(&rewritten.base))?;
-        if let Some(increment) = &rewritten.increment {
-            // Its first commands must be there before a manifest tells of it.
-            log.journal.write()?;
-            log.journal.sync()?;
-            disk.rename(&folder.join(names.temporary_increment()), &folder.join(increment))?;
-            disk.sync_folder(&folder)?;
-        }
-        write_manifest(&*disk, &config, &rewritten.manifest)?;
-        log.manifest = rewritten.manifest;
-        log.beginning = false;
-        log.older_bytes = bytes;
-        self.board.archive.log_base_bytes.store(log.bytes(), Relaxed);
-        self.delete_history()
-    }
-    /// Deletes files that the manifest calls history.
-    pub(super) fn delete_history(&mut self) -> io::Result<()> {
-        let Some(mut log) = self.log.take() else { return Ok(()) };
-        let result = self.delete_history_of(&mut log.manifest);
-        self.log = Some(log);
-        result
-    }
-    fn delete_history_of(&self, manifest: &mut Manifest) -> io::Result<()> {
-        let config = self.config();
-        let folder = self.folder();
-        if config.aof_disable_auto_gc || manifest.history().is_empty() {
-            return Ok(());
-        }
-        for part in manifest.take_history() {
-            // A file that is gone already is as good as deleted.
-            match self.disk.remove(&folder.join(&part.name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!("Can't delete {}: {error}", part.name.display())
+        let output = file.end()?;
+        match &mut self.log {
+            Some(log) => {
+                log.files.adopt(output, format)?;
+                self.board.archive.log_base_bytes.store(log.files.bytes(), Relaxed);
+                self.delete_history();
+            }
+            // Asked for while logging is off.
+            None => {
+                let folder = self.folder();
+                let mut manifest = folder.adopt_alone(output, format)?;
+                if !self.board.config.load().aof_disable_auto_gc {
+                    self.complain_of_history(folder.delete_history(&mut manifest));
                 }
-                _ => {}
             }
         }
-        write_manifest(&*self.disk, &config, manifest)
+        Ok(())
+    }
+    /// Deletes files that the manifest calls history.
+    pub(super) fn delete_history(&mut self) {
+        if let Some(log) = &mut self.log
+            && !self.board.config.load().aof_disable_auto_gc
+        {
+            let result = log.files.delete_history();
+            self.complain_of_history(result);
+        }
+    }
+    /// They only take room; it is tried again with the next rewrite.
+    fn complain_of_history(&self, result: io::Result<()>) {
+        if let Err(error) = result {
+            tracing::warn!("Can't delete files of the past: {error}");
+        }
     }
     /// Ends what is under way without a result. Nothing has failed: it is not wanted any more.
     pub(super) fn give_up_writing(&mut self) {
@@ -298,7 +274,7 @@ impl Persistence {
         }
         self.next_rewrite = Instant::now() + Duration::from_secs((minutes * 60).max(1));
         // Without a base there is no append-only file: it begins anew then.
-        if self.log.as_ref().is_some_and(|log| log.beginning) {
+        if self.log.as_ref().is_some_and(|log| log.files.is_beginning()) {
             self.stop_log();
         }
     }

@@ -160,9 +160,9 @@ impl Manifest {
         manifest.retire_increments(logging != Logging::Off);
         Rewritten { manifest, base, increment }
     }
-    /// Takes out the history files, to be deleted (unless `aof-disable-auto-gc`).
-    pub fn take_history(&mut self) -> Vec<Part> {
-        std::mem::take(&mut self.history)
+    /// Keeps the history files of which this says so; the others are deleted.
+    pub fn retain_history(&mut self, keep: impl FnMut(&Part) -> bool) {
+        self.history.retain(keep)
     }
 }
 
