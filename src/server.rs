@@ -182,10 +182,11 @@ fn name_thread(arbiter: &Arbiter, name: String) {
 
 fn watch_signals(supervisor: Addr<Supervisor>) {
     use actix_rt::signal::unix::{SignalKind, signal};
-    // Who started the server may log out, and SIGUSR2 does nothing in Redis: neither may end it, as they would unless
-    // they are caught. Once caught they stay so, and nobody listens. (SIGPIPE is ignored before `main` begins; SIGUSR1
-    // ends the process, as it does in Redis.)
-    for kind in [SignalKind::hangup(), SignalKind::user_defined2()] {
+    // Who started the server may log out, SIGUSR2 does nothing in Redis, and a file that may not grow any more (SIGXFSZ,
+    // `ulimit -f`) is an error of the disk like others: none may end the server, as they would unless they are caught.
+    // Once caught they stay so, and nobody listens. (SIGPIPE is ignored before `main` begins; SIGUSR1 ends the process,
+    // as it does in Redis.)
+    for kind in [SignalKind::hangup(), SignalKind::user_defined2(), SignalKind::from_raw(libc::SIGXFSZ)] {
         if let Err(error) = signal(kind) {
             tracing::warn!("Cannot ignore {kind:?}: {error}");
         }

@@ -151,7 +151,16 @@ fn start(disk: &FaultyDisk, rng: &mut fastrand::Rng, promised: u64, pushed: u64)
     // It was there for whoever read it; that it stays is another matter.
     let (rng, always) = (rng.fork(), rng.bool());
     let _ = files.delete_history();
-    Some(Life { disk: disk.clone(), rng, files, always, pushed: count, promised, inherits_doubt: false, base: None })
+    Some(Life {
+        disk: disk.clone(),
+        rng,
+        files,
+        always,
+        pushed: count,
+        promised,
+        inherits_doubt: false,
+        base: None,
+    })
 }
 
 fn live(seed: u64) {
@@ -168,7 +177,6 @@ fn live(seed: u64) {
         };
         life.inherits_doubt = doubtful;
         for _ in 0..rng.u8(..80) {
-            if std::env::var_os("TRACE").is_some() { println!("pushed {} promised {} doubtful {} always {} base {:?} {}", life.pushed, life.promised, life.is_doubtful(), life.always, life.base.as_ref().map(|b| (b.numbers, b.written)), life.files.manifest.to_text().replace("\n", "; ")); }
             // What fails is tried again some time; meanwhile the disk may recover.
             if life.act().is_err() && rng.bool() {
                 disk.mend();

@@ -32,7 +32,7 @@ pub trait DiskFile: Send {
 
 /// Where files are.
 pub trait Disk: Send + Sync {
-    /// An empty file, whatever stood there.
+    /// A new and empty file in the place of whatever stood there: that may have another name, under which it stays.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// A file to be written behind what it holds, and how long it is; it is made if there is none.
     fn append(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)>;
@@ -67,7 +67,10 @@ impl DiskFile for RealFile {
 
 impl Disk for Real {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(fs::File::create(path)?)))
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(Box::new(RealFile(fs::File::create_new(path)?))),
+        }
     }
     fn append(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
         let file = fs::OpenOptions::new().append(true).create(true).open(path)?;

@@ -57,3 +57,45 @@ impl Drop for Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::testing::FaultyDisk;
+    use std::sync::Arc;
+
+    fn save(disk: &FaultyDisk, text: &str) -> io::Result<()> {
+        let mut output = Output::create(Arc::new(disk.clone()), "temp-1.rdb".into(), true)?;
+        text.as_bytes().chunks(10).try_for_each(|piece| output.write(piece))?;
+        output.finish(Path::new("dump.rdb"))
+    }
+
+    #[test]
+    fn a_snapshot_is_the_old_one_or_the_new_one() {
+        for seed in 0..3000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let disk = FaultyDisk::new(rng.fork());
+            // What may be found: the last one that was saved for sure, and those that failed since.
+            let mut possible = vec![None];
+            for number in 0..6 {
+                let text = format!("snapshot {number} ").repeat(rng.usize(1..10));
+                disk.fail_after(rng.usize(..30), rng.bool());
+                if save(&disk, &text).is_ok() {
+                    possible.clear();
+                }
+                possible.push(Some(text));
+                disk.mend();
+                let cut = rng.bool();
+                if cut {
+                    disk.lose_power();
+                }
+                let found = disk.read(Path::new("dump.rdb"));
+                let found = found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                assert!(possible.contains(&found), "seed {seed}: {found:?}, not among {possible:?}");
+                if cut {
+                    possible = vec![found];
+                }
+            }
+        }
+    }
+}

@@ -183,6 +183,9 @@ impl State {
         if let Some(inode) = self.names.get(path) {
             return Ok(*inode);
         }
+        self.new_inode(path)
+    }
+    fn new_inode(&mut self, path: &Path) -> io::Result<usize> {
         self.inodes.push(Inode::default());
         let inode = self.inodes.len() - 1;
         self.name(path, Some(inode))?;
@@ -234,8 +237,7 @@ impl Disk for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
         state.operation()?;
-        let inode = state.inode(path)?;
-        state.inodes[inode].cut(0);
+        let inode = state.new_inode(path)?;
         Ok(Box::new(File { disk: self.clone(), inode }))
     }
     fn append(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
