@@ -57,8 +57,9 @@ impl Inode {
     }
     fn lose_power(&mut self, rng: &mut fastrand::Rng) {
         let kept_whole = self.states.iter().take_while(|state| **state == Byte::Synced).count();
+        let length_on_medium = if self.was_cut { 0 } else { self.medium.len() };
         let mut image = self.written_back();
-        image.truncate(rng.usize(kept_whole..=image.len()));
+        image.truncate(rng.usize(kept_whole.max(length_on_medium)..=image.len()));
         if rng.bool() || self.was_cut && rng.bool() {
             image = self.medium.clone();
         }

@@ -135,7 +135,7 @@ fn always_answers_when_the_disk_has_room_again() {
 #[test]
 fn a_snapshot_that_fails_leaves_the_old_one_and_stops_writes() {
     let site = Site::new();
-    let options = ["--save", "3600 1000000"];
+    let options = ["--save", "3600 1000000", "--rdbcompression", "no"];
     let server = site.start(&options);
     let mut client = server.connect();
     assert_eq!(client.call(&["SET", "count", "1"]), Value::ok());
@@ -168,7 +168,7 @@ fn a_snapshot_that_fails_leaves_the_old_one_and_stops_writes() {
 #[test]
 fn a_rewrite_that_fails_leaves_the_log() {
     let site = Site::new();
-    let server = site.start(&[&LOGGED[..], &["--appendfsync", "always"]].concat());
+    let server = site.start(&[&LOGGED[..], &["--appendfsync", "always", "--rdbcompression", "no"]].concat());
     let mut client = server.connect();
     fill(&mut client, 100);
     limit_files(&server, 20_000);
@@ -204,7 +204,8 @@ fn what_stands_in_the_way_is_told_and_left_alone() {
     assert_eq!(fs::read_to_string(site.path("appendonlydir")).expect("a file"), "a file");
 
     fs::create_dir(site.path("dump.rdb")).expect("a folder");
-    let server = site.start(&["--dbfilename", "other.rdb", "--save", "3600 1"]);
+    let options = ["--dbfilename", "other.rdb", "--enable-protected-configs", "yes", "--save", "3600 1"];
+    let server = site.start(&options);
     let mut client = server.connect();
     assert_eq!(client.call(&["CONFIG", "SET", "dbfilename", "dump.rdb"]), Value::ok());
     assert_eq!(client.call(&["INCR", "count"]), Value::Integer(1));
