@@ -133,6 +133,47 @@ fn always_answers_when_the_disk_has_room_again() {
 }
 
 #[test]
+fn what_the_disk_has_not_taken_is_shown_to_nobody() {
+    let site = Site::new();
+    let options = [&LOGGED[..], &["--appendfsync", "always"]].concat();
+    let server = site.start(&options);
+    let mut client = server.connect();
+    assert_eq!(client.call(&["RPUSH", "list", "1"]), Value::Integer(1));
+    limit_files(&server, 40_000);
+    let mut writer = server.connect();
+    let counting = thread::spawn(move || {
+        // It ends with the server.
+        let request = encode(&["APPEND", "growing1", &"x".repeat(500)]);
+        while writer.send_raw(&request).is_ok() && writer.try_receive().is_ok() {}
+    });
+    wait_for(&mut client, "aof_last_write_status", "err");
+    let questions: [&[&str]; 5] = [
+        &["GET", "growing1"],
+        &["STRLEN", "growing1"],
+        &["MGET", "nothing", "growing1"],
+        &["SORT_RO", "list", "BY", "nosort", "GET", "growing*"],
+        &["LCS", "growing1", "growing1", "LEN"],
+    ];
+    let mut readers: Vec<Client> = questions.iter().map(|_| server.connect()).collect();
+    for (reader, question) in readers.iter_mut().zip(questions) {
+        reader.send(question);
+    }
+    // Whatever is answered at once has been answered by now.
+    for _ in 0..100 {
+        assert_eq!(client.call(&["LLEN", "list"]), Value::Integer(1));
+    }
+    server.kill();
+    counting.join().expect("a writer");
+    let server = site.start(&options);
+    let mut client = server.connect();
+    for (mut reader, question) in readers.into_iter().zip(questions) {
+        if let Ok(shown) = reader.try_receive() {
+            assert_eq!(shown, client.call(question), "{question:?}");
+        }
+    }
+}
+
+#[test]
 fn a_snapshot_that_fails_leaves_the_old_one_and_stops_writes() {
     let site = Site::new();
     let options = ["--save", "3600 1000000", "--rdbcompression", "no"];

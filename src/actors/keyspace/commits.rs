@@ -9,7 +9,7 @@ use crate::{
         courier::messages::{End, LineId, Replies},
         persistence::messages::{Commit, Drain, Held},
     },
-    commands::{Access, key_positions::keys_asked_for, registry::Node},
+    commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
     resp::{Reply, Request},
 };
 use actix::prelude::*;
@@ -86,6 +86,10 @@ impl Commits {
                 true => self.open.all = true,
                 false => self.open.hashes.extend(hashes),
             }
+            return true;
+        }
+        // It looks at keys that nobody can tell from the request (SORT … GET).
+        if node.spec().keys.iter().any(|key| matches!(key.begin, Begin::Unknown)) {
             return true;
         }
         let mut hashes = hashes;
