@@ -140,6 +140,10 @@ impl LogFiles {
         if let Some(base) = &opening.new_base {
             write_base(&folder.at(base))?;
         }
+        // A server that was killed may have left the one before to the kernel, if it had failed to go on to the last.
+        for part in manifest.increments() {
+            folder.disk.append(&folder.at(&part.name))?.0.sync()?;
+        }
         let journal =
             Journal::open(folder.disk.clone(), &folder.at(&opening.increment), opening.increment_is_new)?;
         if opening.manifest != manifest {
