@@ -56,6 +56,8 @@ pub fn all_generators() -> Vec<&'static Generator> {
 /// Commands that two servers cannot be compared by, and why. A container's reason holds for its subcommands.
 pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("AUTH", "neither server has a password here; the transcripts cover it"),
+    ("BGREWRITEAOF", "works on the servers' files; the tests of persistence cover it"),
+    ("BGSAVE", "works on the servers' files; the tests of persistence cover it"),
     ("CLIENT HELP", "7.4 has more lines than 7.0; the transcripts cover it"),
     ("CLIENT INFO", "fields of 7.2, and each server's own addresses"),
     ("CLIENT KILL", "would end the session that compares"),
@@ -81,12 +83,14 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("HSETEX", "since 8.0"),
     ("HTTL", "since 7.4"),
     ("INFO", "tells of each server's inside; the transcripts cover it"),
+    ("LASTSAVE", "tells when each server saved"),
     ("LATENCY", "measures"),
     ("LOLWUT", "random art"),
     ("MEMORY", "each server's own numbers; the transcripts cover it"),
     ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
     ("QUIT", "ends the session that compares"),
+    ("SAVE", "works on the servers' files; the tests of persistence cover it"),
     ("SDIFFCARD", "since 8.10"),
     ("SHUTDOWN", "ends the servers that are compared"),
     ("SUNIONCARD", "since 8.10"),
