@@ -124,7 +124,11 @@ impl Persistence {
         for held in self.held.drain(..) {
             held.reply_to.do_send(held.replies);
         }
-        self.keyspace.do_send(Synced { number: self.number });
+        // What is behind no base yet would not be loaded.
+        let counts = self.log.as_ref().is_none_or(|log| !log.beginning);
+        if counts && std::mem::replace(&mut self.number_told, self.number) != self.number {
+            self.keyspace.do_send(Synced { number: self.number });
+        }
     }
     /// The disk did not take it. Clients are told with their next writes; it is tried again until it does.
     fn complain(&self, error: &io::Error) {
@@ -151,7 +155,8 @@ impl Persistence {
         use crate::config::AppendFsync::{Always, No};
         let Some(log) = &mut self.log else { return };
         let busy = self.board.archive.activity() != Activity::None && config.no_appendfsync_on_rewrite;
-        if config.appendfsync == No || busy || !log.journal.is_unsynced() {
+        let is_told = self.number_told == self.number;
+        if config.appendfsync == No || busy || is_told && !log.journal.is_unsynced() {
             return;
         }
         let due = self.last_sync.elapsed() + super::TICK / 2 >= SYNC_EVERY || config.appendfsync == Always;
