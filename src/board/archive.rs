@@ -28,6 +28,8 @@ pub struct Archive {
     /// Keys of the activity under way: all, and those told.
     pub keys_total: AtomicU64,
     pub keys_told: AtomicU64,
+    /// How many were begun in the background since the start.
+    pub snapshots: AtomicU64,
 
     /// Seconds since 1970; the start counts as one.
     pub last_save_s: AtomicI64,
@@ -79,6 +81,7 @@ impl Archive {
             rewrite_scheduled: AtomicBool::new(false),
             keys_total: AtomicU64::new(0),
             keys_told: AtomicU64::new(0),
+            snapshots: AtomicU64::new(0),
             last_save_s: AtomicI64::new(now_s),
             last_save_failed: AtomicBool::new(false),
             last_save_tried_s: AtomicI64::new(0),

@@ -29,7 +29,6 @@ const PLACEMENT: &str = "there are no such threads or processes to place";
 const SYSLOG: &str = "the log goes to a file or to standard output";
 const NO_CRASH_REPORT: &str = "a crash is reported by the system";
 const NO_HEARTBEAT: &str = "timers fire when they are due, there is no heartbeat";
-const TESTING: &str = "it slows Redis down for its own tests";
 
 const fn yes_no() -> Parameter {
     row(Kind::Bool)
@@ -212,8 +211,8 @@ parameters! {
     "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(REPLICATION);
     "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no();
     "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0",
-        integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
-    "key-load-delay" => key_load_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden().no_effect(TESTING);
+        integer(i32::MIN as i128, INT).hidden();
+    "key-load-delay" => key_load_delay_us: i32 = "0", integer(i32::MIN as i128, INT).hidden();
     "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = "2097152",
         integer(1024, INT).hidden().no_effect("loading does not hold up connections");
     "stop-writes-on-bgsave-error" => stop_writes_on_bgsave_error: bool = "yes", yes_no();
@@ -230,7 +229,7 @@ parameters! {
     "aof-load-truncated" => aof_load_truncated: bool = "yes", yes_no();
     "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = "yes", yes_no();
     "aof-timestamp-enabled" => aof_timestamp_enabled: bool = "no", yes_no();
-    "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden();
+    "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden().apply(Apply::Persistence);
 
     // Replication
     "replicaof" => replicaof: Option<Master> = "", words().alias("slaveof").immutable().later(REPLICATION);

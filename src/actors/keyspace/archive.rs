@@ -13,7 +13,10 @@ use crate::{
         loading::{Fault, Loader, OnDuplicate, Piece},
     },
     disk,
-    formats::{aof, rdb},
+    formats::{
+        aof::{self, manifest::Logging},
+        rdb,
+    },
     store::{PieceSize, Scribe, SnapshotId},
 };
 use actix::prelude::*;
@@ -88,17 +91,23 @@ impl Keyspace {
             tracing::warn!("Too many snapshots are under way: one more cannot begin");
             return self.stage.board.archive.release();
         };
-        if of == Activity::Rewrite && self.commits.mode == LogMode::Off {
-            // Logging begins here: what follows is not in the snapshot.
-            self.stage.record.take_effects();
-            self.commits.mode = LogMode::Written;
-            self.stage.record.wants.effects = true;
-        }
+        let logging = match self.commits.mode {
+            LogMode::Off if of == Activity::Rewrite && self.stage.board.config.load().appendonly => {
+                // Logging begins here: what follows is not in the snapshot.
+                self.stage.record.take_effects();
+                self.commits.mode = LogMode::Written;
+                self.stage.record.wants.effects = true;
+                Logging::Beginning
+            }
+            LogMode::Off => Logging::Off,
+            _ => Logging::On,
+        };
         let keys = self.stage.store.databases().iter().map(|database| database.len() as u64).sum();
         let board = &self.stage.board;
         board.archive.keys_total.store(keys, Relaxed);
         let changes = board.vitals.changes.load(Relaxed);
-        self.persistence.do_send(Begun { of, id, changes });
+        board.archive.snapshots.fetch_add(1, Relaxed);
+        self.persistence.do_send(Begun { of, id, changes, logging });
     }
     /// Runs what a command asked for; its reply is in `Ok`, or becomes the error.
     pub(super) fn run_errand(&mut self, errand: Errand, ctx: &mut Context<Self>) -> Result<(), CommandError> {
@@ -148,8 +157,9 @@ impl Handler<Next> for Keyspace {
     type Result = ();
     fn handle(&mut self, Next(id): Next, _: &mut Self::Context) {
         if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
-            self.stage.board.archive.keys_told.fetch_add(piece.entries as u64, Relaxed);
-            self.persistence.do_send(Told { id, bytes: piece.bytes, last: piece.last });
+            let entries = piece.entries as u64;
+            self.stage.board.archive.keys_told.fetch_add(entries, Relaxed);
+            self.persistence.do_send(Told { id, bytes: piece.bytes, entries, last: piece.last });
         }
         self.post_dropped();
     }

@@ -11,7 +11,7 @@ use crate::{
     board::Activity,
     config::Config,
     disk::{self, Disk, Journal},
-    formats::aof::{Manifest, Names, Writer},
+    formats::aof::{Manifest, Names, Writer, manifest::Logging},
 };
 use actix::prelude::*;
 use std::{
@@ -213,7 +213,9 @@ impl Persistence {
         if let Some(log) = self.log.take()
             && log.beginning
         {
-            let path = self.folder().join(Names(&self.config().appendfilename).temporary_increment());
+            let name = Names(&self.config().appendfilename).temporary_increment();
+            tracing::info!("Removing the temp incr aof file {name}");
+            let path = self.folder().join(name);
             // It is of no use without its base; the next time it is made anew.
             let _ = self.disk.remove(&path);
         }
@@ -225,19 +227,18 @@ impl Persistence {
         PathBuf::from(&*self.board.config.load().appenddirname)
     }
     /// A rewrite begins: what is committed from here on goes to a new increment.
-    pub(super) fn rotate_log(&mut self) -> io::Result<()> {
+    pub(super) fn rotate_log(&mut self, logging: Logging) -> io::Result<()> {
         let config = self.config();
         let names = Names(&config.appendfilename);
         let (disk, folder) = (self.disk.clone(), self.folder());
-        let Some(log) = &mut self.log else {
-            // It was switched on just now. What is in an earlier temporary increment belongs to no base.
-            disk.create_folder(&folder)?;
-            let name = names.temporary_increment();
-            disk.create(&folder.join(&name))?;
-            let journal = Journal::open(disk.clone(), &folder, OsStr::new(&name))?;
-            let manifest = read_manifest(&*disk, &config)?.unwrap_or_default();
-            self.log = Some(Log { beginning: true, ..Log::new(journal, manifest, 0) });
-            return Ok(());
+        let log = match (logging, &mut self.log) {
+            (Logging::On, Some(log)) => log,
+            (Logging::Off, None) => return disk.create_folder(&folder),
+            (Logging::Beginning, None) if config.appendonly => return self.begin_log(&config),
+            _ => {
+                self.announce_log();
+                return Err(io::Error::other("appendonly was switched meanwhile"));
+            }
         };
         let mut manifest = log.manifest.clone();
         let old = manifest.increments().last().map(|part| part.name.clone());
@@ -253,6 +254,18 @@ impl Persistence {
         }
         log.manifest = manifest;
         log.older_bytes += old_bytes;
+        Ok(())
+    }
+    /// It was switched on just now: until there is a base, commands are gathered.
+    fn begin_log(&mut self, config: &Config) -> io::Result<()> {
+        let (disk, folder) = (self.disk.clone(), self.folder());
+        disk.create_folder(&folder)?;
+        // What is in an earlier temporary increment belongs to no base.
+        let name = Names(&config.appendfilename).temporary_increment();
+        disk.create(&folder.join(&name))?;
+        let journal = Journal::open(disk.clone(), &folder, OsStr::new(&name))?;
+        let manifest = read_manifest(&*disk, config)?.unwrap_or_default();
+        self.log = Some(Log { beginning: true, ..Log::new(journal, manifest, 0) });
         Ok(())
     }
 }

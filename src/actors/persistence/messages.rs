@@ -1,5 +1,7 @@
 //! What the Persistence actor is told.
-use crate::{actors::courier::messages::Replies, board::Activity, store::SnapshotId};
+use crate::{
+    actors::courier::messages::Replies, board::Activity, formats::aof::manifest::Logging, store::SnapshotId,
+};
 use actix::{Message, Recipient};
 use std::{
     io,
@@ -32,6 +34,8 @@ pub struct Begun {
     pub id: SnapshotId,
     /// Changes to the data since the last save that are in it.
     pub changes: u64,
+    /// What the Keyspace does with effects from here on. [`Logging::Beginning`]: until now it told none.
+    pub logging: Logging,
 }
 
 /// From the Keyspace: a piece of a snapshot, as it was asked for.
@@ -40,6 +44,8 @@ pub struct Begun {
 pub struct Told {
     pub id: SnapshotId,
     pub bytes: Vec<u8>,
+    /// How many entries are in it.
+    pub entries: u64,
     pub last: bool,
 }
 
@@ -52,6 +58,11 @@ pub struct SaveNow {
     pub changes: u64,
     pub done: SyncSender<io::Result<()>>,
 }
+
+/// From the Keyspace: all data were deleted. What is being saved is of no use any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUpSave;
 
 /// Bring all that was committed before this to the medium, and say so: who asks waits for it.
 #[derive(Message)]

@@ -96,6 +96,7 @@ impl Persistence {
         }
         self.retry_log();
         self.sync_on_time();
+        self.write_told();
         if self.board.archive.activity() == Activity::None {
             self.begin_what_is_due();
         }
@@ -108,12 +109,9 @@ impl Persistence {
                 self.keyspace.do_send(Begin(activity));
             }
         };
-        if config.appendonly && self.log.is_none() {
-            // It was switched on, and there must be a base first.
-            if Instant::now() >= self.next_rewrite {
-                begin(Activity::Rewrite);
-            }
-        } else if self.rewrite_is_due(&config) {
+        // If it was switched on, there must be a base first.
+        let wants_base = config.appendonly && self.log.is_none() && Instant::now() >= self.next_rewrite;
+        if self.rewrite_is_due(&config) || wants_base {
             begin(Activity::Rewrite);
         } else if self.save_is_due(&config, now_s) {
             begin(Activity::Save);
@@ -186,6 +184,10 @@ impl Handler<Reconsider> for Persistence {
             (false, true) => self.stop_log(),
             (true, false) => self.next_rewrite = Instant::now(),
             _ => {}
+        }
+        // They are kept only as long as `aof-disable-auto-gc` says.
+        if let Err(error) = self.delete_history() {
+            tracing::warn!("Can't delete files of the past: {error}");
         }
         self.announce_log();
     }

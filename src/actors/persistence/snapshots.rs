@@ -1,8 +1,8 @@
 //! Snapshots on their way to disk: BGSAVE, BGREWRITEAOF, SAVE.
 use super::{
     Persistence,
-    log::write_manifest,
-    messages::{Begun, SaveNow, Told},
+    log::{read_manifest, write_manifest},
+    messages::{Begun, GiveUpSave, SaveNow, Told},
 };
 use crate::{
     actors::{
@@ -12,13 +12,14 @@ use crate::{
     board::{Activity, Board},
     disk::Output,
     formats::{
-        aof::{BaseFormat, Names, manifest::Logging},
+        aof::{BaseFormat, Manifest, Names, manifest::Logging},
         rdb::Checksum,
     },
     store::SnapshotId,
 };
 use actix::prelude::*;
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     sync::atomic::Ordering::Relaxed,
@@ -32,7 +33,11 @@ pub struct Writing {
     file: RdbFile,
     /// Changes to the data since the last save that are in it.
     changes: u64,
+    logging: Logging,
     began: Instant,
+    /// What was told, and is to be written when `rdb-key-save-delay` lets it.
+    told: VecDeque<Told>,
+    last_written: Instant,
 }
 
 /// A file whose end tells the checksum of all before.
@@ -65,11 +70,13 @@ const WAIT_MINUTES_MAX: u64 = 60;
 
 impl Handler<Begun> for Persistence {
     type Result = ();
-    fn handle(&mut self, Begun { of, id, changes }: Begun, _: &mut Self::Context) {
-        match self.open_output(of) {
+    fn handle(&mut self, Begun { of, id, changes, logging }: Begun, _: &mut Self::Context) {
+        match self.open_output(of, logging) {
             Ok(file) => {
                 tracing::info!("{} started", name_of(of));
-                self.writing = Some(Writing { of, id, file, changes, began: Instant::now() });
+                let (told, now) = (VecDeque::new(), Instant::now());
+                self.writing =
+                    Some(Writing { of, id, file, changes, logging, began: now, told, last_written: now });
                 // Two at a time: one is told while the other is written.
                 self.keyspace.do_send(Next(id));
                 self.keyspace.do_send(Next(id));
@@ -85,22 +92,20 @@ impl Handler<Begun> for Persistence {
 
 impl Handler<Told> for Persistence {
     type Result = ();
-    fn handle(&mut self, Told { id, bytes, last }: Told, _: &mut Self::Context) {
+    fn handle(&mut self, told: Told, _: &mut Self::Context) {
         // It may have been given up meanwhile.
-        let Some(writing) = self.writing.as_mut().filter(|writing| writing.id == id) else { return };
-        if !last {
-            self.keyspace.do_send(Next(id));
+        if let Some(writing) = self.writing.as_mut().filter(|writing| writing.id == told.id) {
+            writing.told.push_back(told);
+            self.write_told();
         }
-        if let Err(error) = writing.file.write(&bytes) {
-            self.keyspace.do_send(Abandon(id));
-            self.fail_writing(error);
-        } else if last && let Some(Writing { of, file, changes, began, .. }) = self.writing.take() {
-            let result = match of {
-                Activity::Rewrite => self.adopt_base(file),
-                _ => self.adopt_snapshot(file, changes),
-            };
-            self.end_writing(of, began, result);
-            self.announce_log();
+    }
+}
+
+impl Handler<GiveUpSave> for Persistence {
+    type Result = ();
+    fn handle(&mut self, _: GiveUpSave, _: &mut Self::Context) {
+        if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Save) {
+            self.give_up_writing();
         }
     }
 }
@@ -108,7 +113,7 @@ impl Handler<Told> for Persistence {
 impl Handler<SaveNow> for Persistence {
     type Result = ();
     fn handle(&mut self, SaveNow { pieces, changes, done }: SaveNow, _: &mut Self::Context) {
-        let result = self.open_output(Activity::Save).and_then(|mut file| {
+        let result = self.open_output(Activity::Save, Logging::Off).and_then(|mut file| {
             // The Keyspace waits for us here, so this ends.
             pieces.iter().try_for_each(|piece| file.write(&piece))?;
             self.adopt_snapshot(file, changes)
@@ -126,12 +131,43 @@ impl Handler<SaveNow> for Persistence {
 }
 
 impl Persistence {
-    fn open_output(&mut self, of: Activity) -> io::Result<RdbFile> {
+    /// Writes what was told, as fast as `rdb-key-save-delay` lets it; the rest waits for the clock.
+    pub(super) fn write_told(&mut self) {
+        while let Some(writing) = &mut self.writing {
+            let Some(next) = writing.told.front() else { return };
+            let delay = delay_of(next.entries, self.board.config.load().rdb_key_save_delay_us);
+            if writing.last_written.elapsed() < delay {
+                return;
+            }
+            writing.last_written = Instant::now();
+            if let Some(told) = writing.told.pop_front() {
+                self.write_piece(told);
+            }
+        }
+    }
+    fn write_piece(&mut self, Told { id, bytes, last, .. }: Told) {
+        let Some(writing) = &mut self.writing else { return };
+        if !last {
+            self.keyspace.do_send(Next(id));
+        }
+        if let Err(error) = writing.file.write(&bytes) {
+            self.keyspace.do_send(Abandon(id));
+            self.fail_writing(error);
+        } else if last && let Some(Writing { of, file, changes, logging, began, .. }) = self.writing.take() {
+            let result = match of {
+                Activity::Rewrite => self.adopt_base(file, logging),
+                _ => self.adopt_snapshot(file, changes),
+            };
+            self.end_writing(of, began, result);
+            self.announce_log();
+        }
+    }
+    fn open_output(&mut self, of: Activity, logging: Logging) -> io::Result<RdbFile> {
         let config = self.config();
         let pid = std::process::id();
         let (temporary, incremental, checksum) = match of {
             Activity::Rewrite => {
-                self.rotate_log()?;
+                self.rotate_log(logging)?;
                 let checksum = config.aof_use_rdb_preamble.then(|| Checksum::new(config.rdbchecksum));
                 (format!("temp-rewriteaof-bg-{pid}.aof"), config.aof_rewrite_incremental_fsync, checksum)
             }
@@ -153,14 +189,20 @@ impl Persistence {
         Ok(())
     }
     /// The new base takes the place of all that came before it.
-    fn adopt_base(&mut self, file: RdbFile) -> io::Result<()> {
+    fn adopt_base(&mut self, file: RdbFile, logging: Logging) -> io::Result<()> {
         let config = self.config();
         let names = Names(&config.appendfilename);
         let folder = self.folder();
         let disk = self.disk.clone();
-        let Some(log) = &mut self.log else { return Err(io::Error::other("the AOF file was switched off")) };
         let format = if file.checksum.is_some() { BaseFormat::Rdb } else { BaseFormat::Commands };
-        let logging = if log.beginning { Logging::Beginning } else { Logging::On };
+        let Some(log) = &mut self.log else {
+            // Asked for while logging is off: a base, and nothing that follows it.
+            let manifest = read_manifest(&*disk, &config)?.unwrap_or_default();
+            let mut rewritten = manifest.rewritten(names, format, Logging::Off);
+            file.finish(&folder.join(&rewritten.base))?;
+            write_manifest(&*disk, &config, &rewritten.manifest)?;
+            return self.delete_history_of(&mut rewritten.manifest);
+        };
         let rewritten = log.manifest.rewritten(names, format, logging);
         let bytes = file.finish(&folder.join(&rewritten.base))?;
         if let Some(increment) = &rewritten.increment {
@@ -179,13 +221,18 @@ impl Persistence {
     }
     /// Deletes files that the manifest calls history.
     pub(super) fn delete_history(&mut self) -> io::Result<()> {
+        let Some(mut log) = self.log.take() else { return Ok(()) };
+        let result = self.delete_history_of(&mut log.manifest);
+        self.log = Some(log);
+        result
+    }
+    fn delete_history_of(&self, manifest: &mut Manifest) -> io::Result<()> {
         let config = self.config();
         let folder = self.folder();
-        let Some(log) = &mut self.log else { return Ok(()) };
-        if config.aof_disable_auto_gc || log.manifest.history().is_empty() {
+        if config.aof_disable_auto_gc || manifest.history().is_empty() {
             return Ok(());
         }
-        for part in log.manifest.take_history() {
+        for part in manifest.take_history() {
             // A file that is gone already is as good as deleted.
             match self.disk.remove(&folder.join(&part.name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -194,13 +241,20 @@ impl Persistence {
                 _ => {}
             }
         }
-        write_manifest(&*self.disk, &config, &log.manifest)
+        write_manifest(&*self.disk, &config, manifest)
     }
-    /// Ends what is under way without a result.
+    /// Ends what is under way without a result. Nothing has failed: it is not wanted any more.
     pub(super) fn give_up_writing(&mut self) {
-        if let Some(writing) = &self.writing {
-            self.keyspace.do_send(Abandon(writing.id));
-            self.fail_writing(io::Error::other("it was given up"));
+        if let Some(Writing { of, id, file, .. }) = self.writing.take() {
+            // In Redis' words, which operators look for; here no process is killed.
+            match of {
+                Activity::Rewrite => tracing::info!("Killing running AOF rewrite child: it is given up"),
+                _ => tracing::info!("Killing running RDB child: the snapshot is given up"),
+            }
+            self.keyspace.do_send(Abandon(id));
+            // The temporary file goes with it.
+            drop(file);
+            self.board.archive.release();
         }
     }
     fn fail_writing(&mut self, error: io::Error) {
@@ -237,6 +291,11 @@ impl Persistence {
             None => 0,
             Some(further) => (1 << further.min(6)).min(WAIT_MINUTES_MAX),
         };
+        if minutes > 0 {
+            tracing::warn!(
+                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {minutes} minutes"
+            );
+        }
         self.next_rewrite = Instant::now() + Duration::from_secs((minutes * 60).max(1));
         // Without a base there is no append-only file: it begins anew then.
         if self.log.as_ref().is_some_and(|log| log.beginning) {
@@ -250,6 +309,15 @@ fn note_save(board: &Board, seconds: i64, failed: bool) {
     archive.last_save_failed.store(failed, Relaxed);
     archive.last_background_save_seconds.store(seconds, Relaxed);
     archive.last_save_tried_s.store(archive.activity_began_s.load(Relaxed), Relaxed);
+}
+
+/// What a delay of so many µs for each of these entries comes to; a negative one is a µs for so many entries.
+pub(super) fn delay_of(entries: u64, each_us: i32) -> Duration {
+    let us = match u64::try_from(each_us) {
+        Ok(each) => entries.saturating_mul(each),
+        Err(_) => entries / u64::from(each_us.unsigned_abs()),
+    };
+    Duration::from_micros(us)
 }
 
 /// As it stands in the log.

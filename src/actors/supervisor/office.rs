@@ -2,16 +2,16 @@
 use super::{OpenListener, Supervisor, duties};
 use crate::{
     actors::{
-        keyspace::PauseOver,
+        keyspace::{Begin, PauseOver},
         listener::{CannotListen, Listening, files},
         now_ms,
         persistence::messages::Reconsider,
     },
-    board::PauseScope,
+    board::{Activity, PauseScope},
     commands::{Office, Outcome, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Rewriting, SetError},
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// The Supervisor while it serves one client.
 pub struct AtDesk<'a> {
@@ -97,13 +97,27 @@ impl Supervisor {
         if duties.contains(&Apply::Log) {
             (self.set_log_level)(new.loglevel);
         }
+        let logging_begins = new.appendonly && !self.board.config.load().appendonly;
         self.board.config.store(Arc::new(new));
         if duties.contains(&Apply::Persistence)
             && let Some(persistence) = &self.persistence
         {
             persistence.do_send(Reconsider);
         }
+        if logging_begins {
+            self.begin_rewrite();
+        }
         Ok(())
+    }
+    /// Begins the first base of the append-only file, or schedules it: whoever has switched that on sees it at once.
+    fn begin_rewrite(&self) {
+        let archive = &self.board.archive;
+        match &self.keyspace {
+            Some(keyspace) if archive.claim(Activity::Rewrite, now_ms() / 1000) => {
+                keyspace.do_send(Begin(Activity::Rewrite))
+            }
+            _ => archive.rewrite_scheduled.store(true, Relaxed),
+        }
     }
     /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go
     /// first; if the new then fail, the old are opened again.
