@@ -3,7 +3,7 @@
 //!
 //! It knows Callboard only as a process and a socket: whatever passes here would pass from any machine.
 //! Each integration binary includes this folder as a module and uses its own part of it.
-#![allow(dead_code, reason = "every integration binary uses another part of this module")]
+#![allow(dead_code, unused_imports, reason = "every integration binary uses another part of this module")]
 
 pub mod client;
 pub mod line;

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::Ordering::Relaxed,
+        atomic::Ordering::{Relaxed, Release},
         mpsc::{Receiver, sync_channel},
     },
     time::Instant,
@@ -36,14 +36,15 @@ use std::{
 impl Handler<Start> for Persistence {
     type Result = ();
     fn handle(&mut self, _: Start, _: &mut Self::Context) {
-        let result = self.load_all();
-        self.board.archive.loading.active.store(false, Relaxed);
-        match result {
+        match self.load_all() {
             Ok(()) => {
                 self.ready = true;
+                // The Keyspace hears that it is to log before the first client's command can reach it.
                 self.announce_log();
+                self.board.archive.loading.active.store(false, Release);
                 self.supervisor.do_send(Loaded(true));
             }
+            // Nobody is shown a part of the data: until the process has ended, it is loading.
             Err(reason) => {
                 tracing::error!("{reason}");
                 self.supervisor.do_send(Loaded(false));
@@ -150,6 +151,11 @@ impl Persistence {
         let mut before = 0;
         for (index, part) in parts.iter().enumerate() {
             let path = folder.join(&part.name);
+            // An increment may have been begun, and the disk have failed before it was used.
+            let is_last = bytes[index + 1..].iter().all(|bytes| *bytes == 0);
+            if bytes[index] == 0 && path.extension().is_some_and(|extension| extension == "rdb") {
+                return Err(log_fatal(&path, &Trouble::Short(empty_snapshot()), is_last));
+            }
             let loader = Loader { keeps_expired: true, ..Loader::default() };
             let result =
                 self.feed(loader, before, |sink| disk::read_log(&*disk, &path, config.rdbchecksum, sink));
@@ -157,10 +163,10 @@ impl Persistence {
             match result {
                 Ok(loader) if loader.loaded > 0 => self.tell_loaded(&loader),
                 Ok(_) => {}
-                Err(Trouble::Truncated(end)) if config.aof_load_truncated && index + 1 == parts.len() => {
+                Err(Trouble::Truncated(end)) if config.aof_load_truncated && is_last => {
                     self.cut_off(&path, end.whole)?;
                 }
-                Err(trouble) => return Err(log_fatal(&path, &trouble, index + 1 == parts.len())),
+                Err(trouble) => return Err(log_fatal(&path, &trouble, is_last)),
             }
             tracing::info!("DB loaded from {} file {}", kind_of(part, manifest), part.name.display());
         }
@@ -277,6 +283,11 @@ impl Persistence {
 
 fn kind_of(part: &Part, manifest: &Manifest) -> &'static str {
     if manifest.base() == Some(part) { "base" } else { "incr" }
+}
+
+/// It was whole when it got its name.
+fn empty_snapshot() -> Fault {
+    Fault { offset: 0, reason: "There is nothing in it, not even the beginning of a snapshot".into() }
 }
 
 fn rdb_fatal(path: &Path, trouble: &Trouble) -> String {

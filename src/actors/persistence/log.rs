@@ -285,6 +285,7 @@ pub(super) fn read_manifest(disk: &dyn Disk, config: &Config) -> io::Result<Opti
     }
     let mut text = Vec::new();
     disk.open(&path)?.0.read_to_end(&mut text)?;
-    let manifest = Manifest::parse(&text).map_err(|error| io::Error::other(error.to_string()))?;
+    let manifest = Manifest::parse(&text)
+        .map_err(|error| io::Error::other(format!("{error}\nThe file is {}", path.display())))?;
     Ok(Some(manifest))
 }
