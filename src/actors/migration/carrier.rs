@@ -55,7 +55,10 @@ pub async fn carry(at_hand: Option<Carrier>, shipment: &Shipment) -> (Delivery, 
         }
         Err(error) => {
             tracing::debug!("MIGRATE to {}:{}: {error}", shipment.host, shipment.port);
-            (Delivery { trouble: Some(Trouble::Connecting), ..Delivery::default() }, None)
+            // As Redis tells them apart: a refusal is met when it writes.
+            let was_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+            let trouble = Some(if was_refused { Trouble::Writing } else { Trouble::Connecting });
+            (Delivery { trouble, ..Delivery::default() }, None)
         }
     }
 }
