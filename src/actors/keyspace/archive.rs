@@ -65,7 +65,7 @@ pub struct Load {
 }
 
 /// Of a snapshot beside the clients: some tenths of a millisecond of their time.
-const PIECE: PieceSize = PieceSize { bytes: 256 * 1024, entries: 2000 };
+const PIECE: PieceSize = PieceSize { bytes: 64 * 1024, entries: 400 };
 /// Of one for which all wait.
 const LARGE_PIECE: PieceSize = PieceSize { bytes: 1024 * 1024, entries: 100_000 };
 /// Pieces on their way to the disk while all wait.
