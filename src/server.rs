@@ -10,6 +10,7 @@ use crate::{
         expiry::{Expiry, Serve},
         keyspace::Keyspace,
         listener::{CannotListen, Listening, Ushers, files},
+        migration::Migration,
         now_ms,
         persistence::{Persistence, messages::Start},
         supervisor::{Open, Signalled, Supervisor},
@@ -133,6 +134,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let io_threads = board.config.load().io_threads;
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
+    let migration = Migration::default().start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
     let (introduce, introduced) = std::sync::mpsc::sync_channel(1);
@@ -148,7 +150,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
         let (board, expiry) = (board.clone(), expiry.clone());
         let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
         Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry, persistence, supervisor)
+            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry, persistence, supervisor, migration)
         })
     };
     // Nobody is there yet who could have closed it.

@@ -11,6 +11,7 @@ pub mod courier;
 pub mod expiry;
 pub mod keyspace;
 pub mod listener;
+pub mod migration;
 pub mod persistence;
 pub mod supervisor;
 

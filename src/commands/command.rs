@@ -5,7 +5,14 @@
 //! for what is propagated.
 use crate::{
     board::{Activity, Board},
-    commands::{args::Args, error::CommandError, session::Session, spec::Spec, waiting::Waiting},
+    commands::{
+        args::Args,
+        error::CommandError,
+        session::Session,
+        shipment::{Delivery, Shipment},
+        spec::Spec,
+        waiting::Waiting,
+    },
     resp::{Protocol, Reply, Request},
     store::{Changes, Kind, View},
 };
@@ -43,6 +50,12 @@ pub trait BlockingCommand: Command {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError>;
     /// What it waits for. Asked once, when `run` has first said that it waits.
     fn patience(&self) -> Patience;
+    /// What is to be sent elsewhere for it while it waits for the answer; see [`Awaited::Answer`].
+    fn shipment(&mut self) -> Option<Shipment> {
+        None
+    }
+    /// What became of that. It is run again behind this.
+    fn hear(&mut self, _: Delivery) {}
     /// Replies that its time is over.
     fn give_up(&self, reply: &mut Reply) {
         reply.null_array();
@@ -57,13 +70,30 @@ pub enum Progress {
 /// What a client waits for.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    pub keys: Vec<Bytes>,
-    /// A key that holds something of another type is left alone.
-    pub kind: Kind,
-    /// It wants to hear of any change of its keys: of their end, and of another type there (XREADGROUP).
-    pub of_any_change: bool,
+    pub awaited: Awaited,
     /// When its time is over, in ms since 1970; `None`: never.
     pub until_ms: Option<i64>,
+}
+#[derive(Clone, Debug)]
+pub enum Awaited {
+    /// That one of these keys has changed.
+    Keys {
+        keys: Vec<Bytes>,
+        /// A key that holds something of another type is left alone.
+        kind: Kind,
+        /// It wants to hear of any change of its keys: of their end, and of another type there (XREADGROUP).
+        of_any_change: bool,
+    },
+    /// That more of the log is on the medium (WAITAOF).
+    Log,
+    /// What becomes of its shipment (MIGRATE).
+    Answer,
+}
+impl Patience {
+    /// For a change of keys that hold values of this type.
+    pub fn for_keys(keys: &[Bytes], kind: Kind, until_ms: Option<i64>) -> Patience {
+        Patience { awaited: Awaited::Keys { keys: keys.to_vec(), kind, of_any_change: false }, until_ms }
+    }
 }
 /// Looks behind the scenes: data and board together (INFO, MEMORY, DEBUG). Runs in the Keyspace.
 pub trait BackstageCommand: Command {
@@ -187,6 +217,8 @@ pub trait RunWrite: Send + Unpin {
 pub trait RunBlocking: Send + Unpin {
     fn run_blocking(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError>;
     fn its_patience(&self) -> Patience;
+    fn its_shipment(&mut self) -> Option<Shipment>;
+    fn it_hears(&mut self, delivery: Delivery);
     fn it_gives_up(&self, reply: &mut Reply);
 }
 pub trait RunBackstage: Send + Unpin {
@@ -214,6 +246,12 @@ impl<C: BlockingCommand> RunBlocking for C {
     }
     fn its_patience(&self) -> Patience {
         self.patience()
+    }
+    fn its_shipment(&mut self) -> Option<Shipment> {
+        self.shipment()
+    }
+    fn it_hears(&mut self, delivery: Delivery) {
+        self.hear(delivery)
     }
     fn it_gives_up(&self, reply: &mut Reply) {
         self.give_up(reply)
@@ -277,6 +315,10 @@ pub const fn blocking_write<C: BlockingCommand>() -> Entry {
 /// A [`BlockingCommand`] that only reads (XREAD).
 pub const fn blocking_read<C: BlockingCommand>() -> Entry {
     entry(C::SPEC, Access::Read, |args| Ok(Task::Blocking(smallbox!(C::parse(args)?))))
+}
+/// A [`BlockingCommand`] about the server (WAITAOF).
+pub const fn blocking<C: BlockingCommand>() -> Entry {
+    entry(C::SPEC, Access::Neither, |args| Ok(Task::Blocking(smallbox!(C::parse(args)?))))
 }
 pub const fn backstage<C: BackstageCommand>() -> Entry {
     entry(C::SPEC, Access::Neither, |args| Ok(Task::Backstage(smallbox!(C::parse(args)?))))

@@ -10,6 +10,7 @@ pub mod loading;
 pub(crate) mod redis_names;
 pub mod registry;
 pub mod session;
+pub mod shipment;
 pub mod span;
 pub mod spec;
 pub mod stage;

@@ -3,9 +3,10 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Backstage, Caller, Errand, Progress, Task,
+    Awaited, Backstage, Caller, Errand, Progress, Task,
     error::CommandError,
     registry::{Node, Registry},
+    shipment::Delivery,
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
 };
 use crate::{
@@ -74,6 +75,7 @@ impl Stage {
         self.store.flushes_lazily = config.lazyfree_lazy_user_flush;
         self.store.compresses_dumps = config.rdbcompression;
         self.store.unlinks = config.lazyfree_lazy_server_del;
+        self.record.log.is_wanted = config.appendonly;
         self.last = Instant::now();
     }
     /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may
@@ -180,16 +182,38 @@ impl Stage {
     }
     fn try_again(&mut self, ticket: Ticket, db: usize, key: &Bytes) {
         let Some(waiter) = self.waiting.get_mut(ticket) else { return };
-        // Who was killed gets nothing, though its connection may not have ended yet. (0: no client of the server's.)
-        let client = waiter.caller.client;
-        if client != 0 && self.board.roster.get(client).is_none() {
-            return;
-        }
+        let Awaited::Keys { kind, of_any_change, .. } = waiter.patience.awaited else { return };
         let view = View { store: &self.store, db, touches: false };
-        let kind = view.peek(key).map(|entry| entry.kind());
-        if kind != Some(waiter.patience.kind) && !waiter.patience.of_any_change {
-            return;
+        let found = view.peek(key).map(|entry| entry.kind());
+        if (found == Some(kind) || of_any_change) && self.is_here(ticket) {
+            self.run_again(ticket);
         }
+    }
+    /// Who was killed gets nothing, though its connection may not have ended yet. (0: no client of the server's.)
+    fn is_here(&mut self, ticket: Ticket) -> bool {
+        let client = self.waiting.get_mut(ticket).map_or(0, |waiter| waiter.caller.client);
+        client == 0 || self.board.roster.get(client).is_some()
+    }
+    /// Serves the blocked clients for whom enough of the log is on the medium.
+    pub fn serve_log_waiters(&mut self) {
+        for ticket in self.waiting.for_log() {
+            if self.is_here(ticket) {
+                self.run_again(ticket);
+            }
+        }
+    }
+    /// Tells a command that waits what became of its shipment, and runs it again, even if its client is gone: what has
+    /// arrived elsewhere must go here.
+    pub fn hear(&mut self, client: u64, delivery: Delivery) {
+        let Some(ticket) = self.waiting.ticket_of(client) else { return };
+        let waiter = self.waiting.get_mut(ticket);
+        if let Some(Task::Blocking(task)) = waiter.and_then(|waiter| waiter.task.as_mut()) {
+            task.it_hears(delivery);
+            self.run_again(ticket);
+        }
+    }
+    fn run_again(&mut self, ticket: Ticket) {
+        let Some(waiter) = self.waiting.get_mut(ticket) else { return };
         let (node, caller, request) = (waiter.node, waiter.caller, waiter.request.clone());
         // While it runs it is out of its place: it is handed the rest of the stage.
         let Some(mut task) = waiter.task.take() else { return };

@@ -3,10 +3,10 @@
 //! A blocked client is data: its command, kept whole, and a place in the queue of each key that it waits for. When a
 //! command has changed such a key, the first in the key's queue is tried again, then the next, until nothing is left
 //! to serve them with. What serving one changes may serve others: so it goes on until no queue is concerned.
-use super::{Caller, Patience, Task, error::CommandError, registry::Node};
+use super::{Awaited, Caller, Patience, Task, error::CommandError, registry::Node, shipment::Shipment};
 use crate::resp::{Reply, Request};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// A command that waits, with all that is needed to run it again.
 pub struct Waiter {
@@ -16,18 +16,27 @@ pub struct Waiter {
     pub request: Request,
     pub caller: Caller,
     pub patience: Patience,
+    /// What is to be sent for it.
+    pub shipment: Option<Shipment>,
     /// Set when it ended without being served.
     pub ending: Option<Ending>,
 }
 impl Waiter {
     /// `None` for a task that never waits.
     pub fn new(node: &'static Node, task: Task, request: Request, caller: Caller) -> Option<Waiter> {
-        let Task::Blocking(blocking) = &task else { return None };
-        let patience = blocking.its_patience();
-        Some(Waiter { node, task: Some(task), request, caller, patience, ending: None })
+        let mut task = task;
+        let Task::Blocking(blocking) = &mut task else { return None };
+        let (patience, shipment) = (blocking.its_patience(), blocking.its_shipment());
+        Some(Waiter { node, task: Some(task), request, caller, patience, shipment, ending: None })
     }
     fn places(&self) -> impl Iterator<Item = (usize, Bytes)> {
-        self.patience.keys.iter().map(|key| (self.caller.db, key.clone()))
+        self.keys().iter().map(|key| (self.caller.db, key.clone()))
+    }
+    fn keys(&self) -> &[Bytes] {
+        if let Awaited::Keys { keys, .. } = &self.patience.awaited { keys } else { &[] }
+    }
+    fn awaits_any_change(&self) -> bool {
+        matches!(self.patience.awaited, Awaited::Keys { of_any_change: true, .. })
     }
 }
 
@@ -52,6 +61,8 @@ pub struct Waiting {
     /// Those who wait for a key (of a database), in order.
     queues: HashMap<(usize, Bytes), VecDeque<Ticket>>,
     tickets: HashMap<u64, Ticket>,
+    /// Those who wait for the log.
+    for_log: BTreeSet<Ticket>,
     next_ticket: Ticket,
     /// Those whose wait is over, with their replies.
     served: Vec<(Waiter, Reply)>,
@@ -66,7 +77,7 @@ impl Waiting {
     }
     /// Keys that somebody waits for, and those of them whose end somebody wants to hear of.
     pub fn count_keys(&self) -> (usize, usize) {
-        let wants_end = |ticket: &Ticket| self.waiters[ticket].patience.of_any_change;
+        let wants_end = |ticket: &Ticket| self.waiters[ticket].awaits_any_change();
         let of_any_change = self.queues.values().filter(|queue| queue.iter().any(wants_end)).count();
         (self.queues.len(), of_any_change)
     }
@@ -85,6 +96,9 @@ impl Waiting {
                 queue.push_back(ticket);
             }
         }
+        if matches!(waiter.patience.awaited, Awaited::Log) {
+            self.for_log.insert(ticket);
+        }
         self.tickets.insert(waiter.caller.client, ticket);
         self.waiters.insert(ticket, waiter);
     }
@@ -92,6 +106,7 @@ impl Waiting {
     pub fn remove(&mut self, client: u64) -> Option<Waiter> {
         let ticket = self.tickets.remove(&client)?;
         let waiter = self.waiters.remove(&ticket)?;
+        self.for_log.remove(&ticket);
         for place in waiter.places() {
             if let Some(queue) = self.queues.get_mut(&place) {
                 queue.retain(|other| *other != ticket);
@@ -104,6 +119,10 @@ impl Waiting {
     }
     /// Ends the wait of a client; false if it does not wait.
     pub fn end(&mut self, client: u64, how: Ending) -> bool {
+        // What is on its way cannot be called back.
+        if self.awaits_answer(client) {
+            return false;
+        }
         let Some(mut waiter) = self.remove(client) else { return false };
         waiter.ending = Some(how);
         let mut reply = Reply::new(waiter.caller.protocol);
@@ -114,12 +133,23 @@ impl Waiting {
         self.served.push((waiter, reply));
         true
     }
+    pub fn awaits_answer(&self, client: u64) -> bool {
+        let waiter = self.ticket_of(client).and_then(|ticket| self.waiters.get(&ticket));
+        waiter.is_some_and(|waiter| matches!(waiter.patience.awaited, Awaited::Answer))
+    }
     /// Those who wait for a key, in order.
     pub fn queue(&self, db: usize, key: &Bytes) -> Vec<Ticket> {
         match self.queues.get(&(db, key.clone())) {
             Some(queue) => queue.iter().copied().collect(),
             None => Vec::new(),
         }
+    }
+    /// Those who wait for the log, in order.
+    pub fn for_log(&self) -> Vec<Ticket> {
+        self.for_log.iter().copied().collect()
+    }
+    pub fn ticket_of(&self, client: u64) -> Option<Ticket> {
+        self.tickets.get(&client).copied()
     }
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Waiter> {
         self.waiters.get_mut(&ticket)

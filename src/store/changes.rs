@@ -81,6 +81,21 @@ pub struct Record {
     /// Where the effects of the command at hand begin, and how many there are.
     first_effect: usize,
     own_effects: usize,
+    /// How far the log is.
+    pub log: LogProgress,
+}
+
+/// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogProgress {
+    /// There shall be one (`appendonly`).
+    pub is_wanted: bool,
+    /// Effects go to it.
+    pub is_on: bool,
+    /// Of the last commit.
+    pub committed: u64,
+    /// Of the last commit that is on the medium.
+    pub synced: u64,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
@@ -119,6 +134,11 @@ impl Record {
     /// How much is written since the last call of [`Record::take_effects`].
     pub fn effects_bytes(&self) -> usize {
         self.effects.len()
+    }
+    /// Number of the commit that the last change is in, or will be in: the first one behind the beginning of the log if
+    /// it has not begun.
+    pub fn last_commit(&self) -> u64 {
+        self.log.committed + u64::from(!self.effects.is_empty() || !self.log.is_on)
     }
     /// Changes since the last call.
     pub fn take_changes(&mut self) -> u64 {

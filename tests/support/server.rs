@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::client::{Client, PATIENCE};
+use super::value::Value;
 
 /// The binary under test: `CALLBOARD_BIN`, or the one cargo built for this test.
 pub fn ours() -> PathBuf {
@@ -77,11 +78,13 @@ impl Server {
         Err(format!("no answer in {PATIENCE:?}\n{}", server.output()))
     }
 
-    /// Whether it does. It is left as if nobody had asked: the server has closed the connection when this returns.
+    /// Whether it serves data by now. It is left as if nobody had asked: the server has closed the connection when this
+    /// returns.
     fn answers(&self) -> bool {
         let Ok(mut client) = Client::tcp("127.0.0.1", self.port) else { return false };
+        let is_loading = |reply: &Value| matches!(reply, Value::Error(text) if text.starts_with("LOADING"));
         client.send_raw(b"PING\r\nQUIT\r\n").is_ok()
-            && client.try_receive().is_ok()
+            && client.try_receive().is_ok_and(|reply| !is_loading(&reply))
             && client.read_to_end().is_ok()
     }
 

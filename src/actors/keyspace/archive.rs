@@ -65,7 +65,7 @@ pub struct Load {
 }
 
 /// Of a snapshot beside the clients: some tenths of a millisecond of their time.
-const PIECE: PieceSize = PieceSize { bytes: 256 * 1024, entries: 2000 };
+const PIECE: PieceSize = PieceSize { bytes: 64 * 1024, entries: 400 };
 /// Of one for which all wait.
 const LARGE_PIECE: PieceSize = PieceSize { bytes: 1024 * 1024, entries: 100_000 };
 /// Pieces on their way to the disk while all wait.
@@ -94,9 +94,7 @@ impl Keyspace {
         let logging = match self.commits.mode {
             LogMode::Off if of == Activity::Rewrite && self.stage.board.config.load().appendonly => {
                 // Logging begins here: what follows is not in the snapshot.
-                self.stage.record.take_effects();
-                self.commits.mode = LogMode::Written;
-                self.stage.record.wants.effects = true;
+                self.set_log_mode(LogMode::Written);
                 Logging::Beginning
             }
             LogMode::Off => Logging::Off,
@@ -108,6 +106,9 @@ impl Keyspace {
         let changes = board.vitals.changes.load(Relaxed);
         board.archive.snapshots.fetch_add(1, Relaxed);
         self.persistence.do_send(Begun { of, id, changes, logging });
+        if logging == Logging::Beginning {
+            self.begin_commits();
+        }
     }
     /// Runs what a command asked for; its reply is in `Ok`, or becomes the error.
     pub(super) fn run_errand(&mut self, errand: Errand, ctx: &mut Context<Self>) -> Result<(), CommandError> {

@@ -77,7 +77,10 @@ impl Keyspace {
     ) {
         // A client that is gone already would be waited for in vain: it has said so before.
         let Some(record) = self.stage.board.roster.get(caller.client) else { return };
-        let Some(waiter) = Waiter::new(run.node, run.task, run.request, caller) else { return };
+        let Some(mut waiter) = Waiter::new(run.node, run.task, run.request, caller) else { return };
+        if let Some(shipment) = waiter.shipment.take() {
+            self.moving.begin(caller.client, caller.db, shipment);
+        }
         let alarm =
             waiter.patience.until_ms.map(|at_ms| Alarm { at_ms: at_ms.max(0) as u64, client: caller.client });
         self.blocked.alarms.set.extend(alarm);
@@ -96,9 +99,8 @@ impl Keyspace {
             let client = waiter.caller.client;
             let Some(seat) = self.blocked.seats.remove(&client) else { continue };
             self.blocked.stop(seat.alarm);
-            if let Some(record) = self.stage.board.roster.get(client) {
-                self.stage.board.unblock(&record);
-            }
+            let Some(record) = self.stage.board.roster.get(client) else { continue };
+            self.stage.board.unblock(&record);
             if seat.muted {
                 reply.truncate(0);
             }
@@ -121,6 +123,10 @@ impl Keyspace {
 impl Handler<Gone> for Keyspace {
     type Result = ();
     fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
+        // What is on its way will arrive; then its keys must go.
+        if self.stage.waiting.awaits_answer(client) {
+            return;
+        }
         self.stage.waiting.remove(client);
         if let Some(seat) = self.blocked.seats.remove(&client) {
             self.blocked.stop(seat.alarm);

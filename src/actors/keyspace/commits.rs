@@ -55,9 +55,6 @@ impl Keys {
 #[derive(Default)]
 pub struct Commits {
     pub mode: LogMode,
-    /// Of the last commit.
-    pub number: u64,
-    pub synced: u64,
     held: Vec<Held>,
     /// Written since the last commit.
     open: Keys,
@@ -132,16 +129,18 @@ impl Keyspace {
         if commits.mode == LogMode::Off || effects.is_empty() && commits.held.is_empty() {
             return;
         }
-        commits.number += 1;
+        let progress = &mut self.stage.record.log;
+        progress.committed += 1;
+        let number = progress.committed;
         let keys = std::mem::take(&mut commits.open);
         if !keys.is_empty() {
-            commits.unsynced.push_back((commits.number, keys));
+            commits.unsynced.push_back((number, keys));
         }
         let archive = &self.stage.board.archive;
         let bytes = effects.len() as u64;
         let underway = archive.log_underway_bytes.fetch_add(bytes, Relaxed) + bytes;
         let held = std::mem::take(&mut commits.held);
-        self.persistence.do_send(Commit { effects, held, number: commits.number });
+        self.persistence.do_send(Commit { effects, held, number });
         if underway > UNDERWAY_BYTES_MAX {
             let (done, drained) = oneshot::channel();
             self.persistence.do_send(Drain { done });
@@ -154,32 +153,60 @@ impl Keyspace {
 impl Handler<LogMode> for Keyspace {
     type Result = ();
     fn handle(&mut self, mode: LogMode, ctx: &mut Self::Context) {
-        if self.commits.mode == LogMode::Off {
-            // What was done before belongs to no log.
-            self.stage.record.take_effects();
-        } else {
+        let begins = self.commits.mode == LogMode::Off && mode != LogMode::Off;
+        if self.commits.mode != LogMode::Off {
             self.commit(ctx);
         }
-        self.commits.mode = mode;
-        self.stage.record.wants.effects = mode != LogMode::Off;
+        self.set_log_mode(mode);
+        if begins {
+            self.begin_commits();
+        }
         if mode != LogMode::Synced {
             self.commits.unsynced.clear();
             self.commits.open = Keys::default();
         }
+        self.stage.record.log.is_wanted = self.stage.board.config.load().appendonly;
+        self.serve_log_waiters(ctx);
     }
 }
 
 impl Handler<Synced> for Keyspace {
     type Result = ();
-    fn handle(&mut self, Synced { number }: Synced, _: &mut Self::Context) {
-        self.commits.synced = number;
+    fn handle(&mut self, Synced { number }: Synced, ctx: &mut Self::Context) {
+        self.stage.record.log.synced = number;
         while self.commits.unsynced.front().is_some_and(|(of, _)| *of <= number) {
             self.commits.unsynced.pop_front();
         }
+        self.serve_log_waiters(ctx);
     }
 }
 
 impl Keyspace {
+    pub(super) fn set_log_mode(&mut self, mode: LogMode) {
+        if self.commits.mode == LogMode::Off {
+            // What was done before belongs to no log.
+            self.stage.record.take_effects();
+        }
+        self.commits.mode = mode;
+        self.stage.record.wants.effects = mode != LogMode::Off;
+        self.stage.record.log.is_on = mode != LogMode::Off;
+    }
+    /// The log begins. What there was before is in its base: that it is on the medium is told by the first commit, which
+    /// holds nothing.
+    pub(super) fn begin_commits(&mut self) {
+        let progress = &mut self.stage.record.log;
+        progress.committed += 1;
+        let number = progress.committed;
+        self.persistence.do_send(Commit { effects: Vec::new(), held: Vec::new(), number });
+    }
+    fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {
+        if self.stage.waiting.is_empty() {
+            return;
+        }
+        self.stage.serve_log_waiters();
+        self.deliver_served(ctx);
+        self.note_changes(ctx);
+    }
     /// Has a [`Flush`] come once the mailbox is drained of what is in it now.
     pub(super) fn ask_for_flush(&mut self, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.flushing, true) {

@@ -1,4 +1,4 @@
-//! Turns that wait for the end of CLIENT PAUSE, in the order in which they came.
+//! Turns that wait for the end of something (CLIENT PAUSE, MIGRATE), in the order in which they came.
 use crate::{
     actors::courier::messages::{Batch, LineId, Replies, Step, Turn},
     board::{Board, ClientRecord},
@@ -25,13 +25,17 @@ impl Held {
         if held.is_empty() {
             return Vec::new();
         }
-        for client in held.turns.iter().filter_map(|turn| board.roster.get(turn.line.client)) {
+        let lines = held.turns.iter().map(|turn| turn.line).collect();
+        self.keep(held, reply_to.clone(), board);
+        lines
+    }
+    /// Keeps these turns.
+    pub fn keep(&mut self, batch: Batch, reply_to: Recipient<Replies>, board: &Board) {
+        for client in batch.turns.iter().filter_map(|turn| board.roster.get(turn.line.client)) {
             board.block(&client);
             self.clients.push(client);
         }
-        let lines = held.turns.iter().map(|turn| turn.line).collect();
-        self.batches.push((reply_to.clone(), held));
-        lines
+        self.batches.push((reply_to, batch));
     }
     /// All that wait, to be run now. What clients wanted who have gone is dropped: they will never know whether it
     /// was done, and may have done it elsewhere.

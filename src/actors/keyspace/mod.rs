@@ -8,11 +8,13 @@ mod blocked;
 mod commits;
 mod dropper;
 mod held;
+mod moving;
 
 use crate::{
     actors::{
         courier::messages::{Batch, End, LineId, Replies, Run, Step},
         expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
+        migration::Migration,
         now_ms,
         persistence::Persistence,
         supervisor::Supervisor,
@@ -36,6 +38,8 @@ use commits::Commits;
 pub use commits::{LogMode, Synced};
 use dropper::Dropper;
 use held::Held;
+pub use moving::Landed;
+use moving::Moving;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -91,6 +95,7 @@ pub struct Keyspace {
     flushing: bool,
     held: Held,
     blocked: Blocked,
+    moving: Moving,
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
     due: Vec<DueKey>,
@@ -109,8 +114,10 @@ impl Keyspace {
         expiry: Addr<Expiry>,
         persistence: Addr<Persistence>,
         supervisor: Addr<Supervisor>,
+        migration: Addr<Migration>,
     ) -> Keyspace {
         Keyspace {
+            moving: Moving::new(migration, address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
             // Effects are wanted when there is a log. Nobody listens to events or touched keys yet: the PubSub actor will.
             stage: Stage::new(board, seed, Wants::default()),
@@ -244,6 +251,15 @@ impl Handler<Execute> for Keyspace {
                     }
                     Step::Run(run) => run,
                 };
+                if self.moving.holds(run) {
+                    let mut rest = Batch::default();
+                    rest.push_from(step.take(), &batch.says);
+                    own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
+                    rest.end_turn(turn.line);
+                    self.hold_for_move(rest, &reply_to);
+                    settles = false;
+                    break;
+                }
                 let client = turn.line.client;
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
                 let (position, effects) = (reply.position(), self.stage.record.effects_bytes());

@@ -119,7 +119,12 @@ impl Persistence {
     fn synced(&mut self) {
         self.last_sync = Instant::now();
         self.release_held();
-        self.keyspace.do_send(Synced { number: self.number });
+        // What is behind no base yet would not be loaded, and what a sync has lost waits for a new one.
+        let counts =
+            self.log.as_ref().is_none_or(|log| !log.files.is_beginning() && !log.files.is_doubtful());
+        if counts && std::mem::replace(&mut self.number_told, self.number) != self.number {
+            self.keyspace.do_send(Synced { number: self.number });
+        }
     }
     fn release_held(&mut self) {
         for held in self.held.drain(..) {
@@ -151,7 +156,8 @@ impl Persistence {
         use crate::config::AppendFsync::{Always, No};
         let Some(log) = &mut self.log else { return };
         let busy = self.board.archive.activity() != Activity::None && config.no_appendfsync_on_rewrite;
-        if config.appendfsync == No || busy || !log.files.journal.is_unsynced() {
+        let is_told = self.number_told == self.number;
+        if config.appendfsync == No || busy || is_told && !log.files.journal.is_unsynced() {
             return;
         }
         let due = self.last_sync.elapsed() + super::TICK / 2 >= SYNC_EVERY || config.appendfsync == Always;

@@ -42,6 +42,8 @@ pub struct Persistence {
     held: Vec<Held>,
     /// Number of the last commit that has come.
     number: u64,
+    /// Number of the last commit that the Keyspace was told to be on the medium.
+    number_told: u64,
     /// A [`log::Write`] is under way to this actor itself.
     writing_asked: bool,
     last_sync: Instant,
@@ -75,6 +77,7 @@ impl Persistence {
             log: None,
             held: Vec::new(),
             number: 0,
+            number_told: 0,
             writing_asked: false,
             last_sync: now,
             writing: None,

@@ -143,7 +143,7 @@ fn events_and_effects() {
             ("HPERSIST h FIELDS 3 a b x", "hpersist h", "HPERSIST h FIELDS 3 a b x"),
             ("HPERSIST h FIELDS 3 a b x", "", ""),
             ("HSET h c 3 d 4", "hset h", "HSET h c 3 d 4"),
-            ("HPEXPIREAT h 1 FIELDS 3 a x b", "hdel h", "HDEL h a HDEL h b"),
+            ("HPEXPIREAT h 1 FIELDS 3 a x b", "hdel h", "MULTI HDEL h a HDEL h b EXEC"),
             ("HDEL h c x", "hdel h", "HDEL h c x"),
             ("HDEL h x", "", ""),
             ("HEXPIRE h 0 FIELDS 1 d", "hdel h, del h", "HDEL h d"),

@@ -8,6 +8,7 @@ mod dump;
 #[cfg(test)]
 mod dump_tests;
 mod life;
+mod migrate;
 mod names;
 mod object;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod scan_tests;
 mod tests;
 pub(super) mod walk;
 
-use super::{Entry, container, read, session, spec::*, write};
+use super::{Entry, blocking_write, container, read, session, spec::*, write};
 
 pub static COMMANDS: &[Entry] = &[
     write::<life::Del>(),
@@ -38,6 +39,7 @@ pub static COMMANDS: &[Entry] = &[
     write::<names::Copy>(),
     write::<names::Move>(),
     read::<dump::Dump>(),
+    blocking_write::<migrate::Migrate>(),
     write::<dump::Restore>(),
     write::<dump::RestoreAsking>(),
     read::<walk::Keys>(),

@@ -18,7 +18,7 @@ fn progress(done: bool) -> Progress {
     if done { Progress::Done } else { Progress::Waits }
 }
 fn patience(keys: &[Bytes], until_ms: Option<i64>) -> Patience {
-    Patience { keys: keys.to_vec(), kind: Kind::List, of_any_change: false, until_ms }
+    Patience::for_keys(keys, Kind::List, until_ms)
 }
 
 /// One element of the first list that there is.

@@ -1,7 +1,7 @@
 //! The server about itself: what it can do, how it is set up, how it fares.
 //!
 //! * `command`: COMMAND, from the declarations of all commands; * `config`: CONFIG;
-//! * `info`, `memory`, `latency`: figures; * `debug`: what tests need; * `saving`: to disk; * `shutdown`, `modules`, `time`, `lolwut`.
+//! * `info`, `memory`, `latency`: figures; * `debug`: what tests need; * `saving`: to disk; `wait`: until it is there; * `shutdown`, `modules`, `time`, `lolwut`.
 mod command;
 mod config;
 mod debug;
@@ -17,11 +17,12 @@ mod shutdown;
 #[cfg(test)]
 mod testing;
 mod time;
+mod wait;
 
 pub use debug::value_digest;
 
 use super::{
-    Entry, backstage, container, control,
+    Entry, backstage, blocking, container, control,
     spec::{Arity::*, *},
 };
 
@@ -63,6 +64,7 @@ pub static COMMANDS: &[Entry] = &[
     backstage::<saving::BackgroundSave>(),
     backstage::<saving::LastSave>(),
     backstage::<saving::RewriteLog>(),
+    blocking::<wait::WaitAof>(),
     control::<shutdown::ShutDown>(),
 ];
 

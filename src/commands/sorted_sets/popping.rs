@@ -197,12 +197,7 @@ impl PopFirst {
         Ok(Progress::Waits)
     }
     fn patience(&self) -> Patience {
-        Patience {
-            keys: self.keys.clone(),
-            kind: Kind::SortedSet,
-            of_any_change: false,
-            until_ms: self.until_ms,
-        }
+        Patience::for_keys(&self.keys, Kind::SortedSet, self.until_ms)
     }
 }
 

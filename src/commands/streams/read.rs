@@ -2,7 +2,7 @@
 use super::{ids::parse_strict, reply_entries, spec};
 use crate::{
     commands::{
-        BlockingCommand, Command, Patience, Progress,
+        Awaited, BlockingCommand, Command, Patience, Progress,
         args::Args,
         error::CommandError,
         key_positions::{KeyPosition, KeyPositions},
@@ -134,12 +134,9 @@ impl Reading {
         Progress::Done
     }
     pub fn patience(&self, of_any_change: bool) -> Patience {
-        Patience {
-            keys: self.streams.iter().map(|(key, _)| key.clone()).collect(),
-            kind: Kind::Stream,
-            of_any_change,
-            until_ms: self.blocks.flatten(),
-        }
+        let keys = self.streams.iter().map(|(key, _)| key.clone()).collect();
+        let awaited = Awaited::Keys { keys, kind: Kind::Stream, of_any_change };
+        Patience { awaited, until_ms: self.blocks.flatten() }
     }
 }
 

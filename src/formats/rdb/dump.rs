@@ -11,7 +11,7 @@ use crate::{
 use bytes::Bytes;
 
 const FOOTER_BYTES: usize = 10;
-const SUM_BYTES: usize = 8;
+pub const SUM_BYTES: usize = 8;
 
 /// A value as DUMP gives it.
 pub fn seal(entry: EntryRef, compresses: bool) -> Vec<u8> {
@@ -22,6 +22,11 @@ pub fn seal(entry: EntryRef, compresses: bool) -> Vec<u8> {
     let sum = Crc64::of(&out);
     out.extend_from_slice(&sum.to_le_bytes());
     out
+}
+
+/// The checksum that stands at the end of a sealed value.
+pub fn sum(sealed: &[u8]) -> [u8; SUM_BYTES] {
+    sealed.last_chunk().copied().unwrap_or_default()
 }
 
 /// What stands within the frame.

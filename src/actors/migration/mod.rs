@@ -1,0 +1,59 @@
+//! Migration: carries keys to other servers (MIGRATE), beside everything else that happens.
+//!
+//! Connections are kept for some seconds: whoever moves a slot or a range moves many keys to the same place.
+mod carrier;
+
+use crate::{actors::keyspace::Landed, commands::shipment::Shipment};
+use actix::prelude::*;
+use carrier::Carrier;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+/// From the Keyspace, for a client that waits there: carry this, and tell what became of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Carry {
+    pub client: u64,
+    pub shipment: Shipment,
+    pub reply_to: Recipient<Landed>,
+}
+
+/// A place that things are carried to: host and port.
+type Place = (String, u16);
+
+#[derive(Default)]
+pub struct Migration {
+    /// Those who know the way and are at hand, and since when.
+    idle: HashMap<Place, (Carrier, Instant)>,
+}
+
+/// How long a connection is kept that nobody uses.
+const KEPT: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+impl Actor for Migration {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(LOOK_EVERY, |migration, _| {
+            migration.idle.retain(|_, (_, since)| since.elapsed() < KEPT);
+        });
+    }
+}
+
+impl Handler<Carry> for Migration {
+    type Result = ();
+    fn handle(&mut self, Carry { client, shipment, reply_to }: Carry, ctx: &mut Self::Context) {
+        let place = (shipment.host.clone(), shipment.port);
+        // Two at a time to one place have a connection each; the one that is done last is kept.
+        let at_hand = self.idle.remove(&place).map(|(carrier, _)| carrier);
+        let journey = async move { carrier::carry(at_hand, &shipment).await };
+        ctx.spawn(journey.into_actor(self).map(move |(delivery, carrier), migration, _| {
+            if let Some(carrier) = carrier {
+                migration.idle.insert(place, (carrier, Instant::now()));
+            }
+            reply_to.do_send(Landed { client, delivery });
+        }));
+    }
+}

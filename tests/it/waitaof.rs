@@ -1,0 +1,64 @@
+//! WAITAOF, which redis-server has since 7.2.
+use crate::support::{Client, Server, ours};
+
+fn waitaof(client: &mut Client, rest: &[&str]) -> Vec<i64> {
+    let reply = client.call(&[&["WAITAOF"][..], rest].concat());
+    reply.items().iter().map(|item| item.integer()).collect()
+}
+
+#[test]
+fn writes_are_waited_for() {
+    for policy in ["always", "everysec"] {
+        let server = Server::start(&ours(), &["--appendonly", "yes", "--appendfsync", policy]);
+        let mut client = server.connect();
+        client.call(&["SET", "k", "v"]);
+        assert_eq!(waitaof(&mut client, &["1", "0", "0"]), [1, 0], "{policy}");
+        // Nobody replicates; what is here is told all the same.
+        assert_eq!(waitaof(&mut client, &["1", "1", "10"]), [1, 0], "{policy}");
+    }
+}
+
+#[test]
+fn what_nobody_syncs_is_waited_for_until_the_time_is_over() {
+    let server = Server::start(&ours(), &["--appendonly", "yes", "--appendfsync", "no"]);
+    let (mut waiter, mut client) = (server.connect(), server.connect());
+    waiter.call(&["SET", "k", "v"]);
+    assert_eq!(waitaof(&mut waiter, &["1", "0", "50"]), [0, 0]);
+    waiter.send(&["WAITAOF", "1", "0", "0"]);
+    client.call(&["CONFIG", "SET", "appendfsync", "everysec"]);
+    assert_eq!(waiter.receive().items()[0].integer(), 1);
+}
+
+#[test]
+fn a_log_that_begins_or_ends_meanwhile() {
+    const NO_LOG: &str = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    let server = Server::start(&ours(), &[]);
+    let (mut waiter, mut client) = (server.connect(), server.connect());
+    waiter.call(&["SET", "k", "v"]);
+    assert_eq!(waiter.call(&["WAITAOF", "1", "0", "0"]).text(), NO_LOG);
+    assert_eq!(waitaof(&mut waiter, &["0", "0", "0"]), [0, 0]);
+    // Its base holds what was written before.
+    client.call(&["CONFIG", "SET", "appendonly", "yes"]);
+    assert_eq!(waitaof(&mut waiter, &["1", "0", "0"]), [1, 0]);
+    client.call(&["CONFIG", "SET", "appendfsync", "no"]);
+    waiter.call(&["SET", "k", "w"]);
+    waiter.send(&["WAITAOF", "1", "0", "0"]);
+    while !client.call(&["INFO", "clients"]).text().contains("blocked_clients:1\r") {}
+    client.call(&["CONFIG", "SET", "appendonly", "no"]);
+    assert_eq!(waiter.receive().text(), NO_LOG);
+}
+
+#[test]
+fn what_is_asked_for_wrongly() {
+    let server = Server::start(&ours(), &["--appendonly", "yes"]);
+    let mut client = server.connect();
+    for (rest, error) in [
+        (["2", "0", "0"], "ERR value is out of range, value must between 0 and 1"),
+        (["x", "0", "0"], "ERR value is not an integer or out of range"),
+        (["1", "-1", "0"], "ERR value is out of range, must be positive"),
+        (["1", "0", "-1"], "ERR timeout is negative"),
+        (["1", "0", "x"], "ERR timeout is not an integer or out of range"),
+    ] {
+        assert_eq!(client.call(&[&["WAITAOF"][..], &rest].concat()).text(), error);
+    }
+}
