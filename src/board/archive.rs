@@ -38,10 +38,9 @@ pub struct Archive {
     pub last_save_tried_s: AtomicI64,
     /// How long it took; -1: there was none.
     pub last_background_save_seconds: AtomicI64,
+    /// Asked for or begun by itself, whatever came of it.
     pub saves: AtomicU64,
 
-    /// Commands are being logged.
-    pub log_on: AtomicBool,
     pub log_bytes: AtomicU64,
     pub log_base_bytes: AtomicU64,
     /// Not written yet.
@@ -50,6 +49,8 @@ pub struct Archive {
     pub log_underway_bytes: AtomicU64,
     pub log_unsynced: AtomicBool,
     pub log_delayed_syncs: AtomicU64,
+    /// Persistence waits so long before it writes (DEBUG AOF-FLUSH-SLEEP).
+    pub log_delay_us: AtomicU64,
     /// Of the last write or sync; 0: it went well.
     pub log_error: AtomicI32,
     pub last_rewrite_failed: AtomicBool,
@@ -87,13 +88,13 @@ impl Archive {
             last_save_tried_s: AtomicI64::new(0),
             last_background_save_seconds: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
-            log_on: AtomicBool::new(false),
             log_bytes: AtomicU64::new(0),
             log_base_bytes: AtomicU64::new(0),
             log_pending_bytes: AtomicU64::new(0),
             log_underway_bytes: AtomicU64::new(0),
             log_unsynced: AtomicBool::new(false),
             log_delayed_syncs: AtomicU64::new(0),
+            log_delay_us: AtomicU64::new(0),
             log_error: AtomicI32::new(0),
             last_rewrite_failed: AtomicBool::new(false),
             last_rewrite_seconds: AtomicI64::new(-1),
@@ -115,6 +116,24 @@ impl Archive {
             self.activity_began_s.store(now_s, Relaxed);
         }
         claimed
+    }
+    /// It has begun in the background.
+    pub fn count_begun(&self, activity: Activity) {
+        self.snapshots.fetch_add(1, Relaxed);
+        let kind = if activity == Activity::Rewrite { &self.rewrites } else { &self.saves };
+        kind.fetch_add(1, Relaxed);
+    }
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        for count in [
+            &self.snapshots,
+            &self.saves,
+            &self.rewrites,
+            &self.rewrite_failures_in_a_row,
+            &self.log_delayed_syncs,
+        ] {
+            count.store(0, Relaxed);
+        }
     }
     pub fn release(&self) {
         self.activity.store(0, SeqCst);

@@ -15,8 +15,8 @@ use crate::{
 use actix::prelude::*;
 use std::{
     fs, io,
-    path::Path,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -96,13 +96,14 @@ impl Persistence {
     /// Writes what has come and, if replies wait for it, syncs it and sends them.
     fn write_log(&mut self) {
         let always = self.syncs_always();
+        let delay_us = self.board.archive.log_delay_us.load(Relaxed);
         if let Some(log) = &mut self.log {
-            log.files.journal.keeps = always;
-            let result = log
-                .files
-                .journal
-                .write()
-                .and_then(|()| if always { log.files.journal.sync() } else { Ok(()) });
+            if delay_us > 0 {
+                thread::sleep(Duration::from_micros(delay_us));
+            }
+            let journal = &mut log.files.journal;
+            journal.keeps = always;
+            let result = journal.write().and_then(|()| if always { journal.sync() } else { Ok(()) });
             if let Err(error) = result {
                 return self.complain(&error);
             }
@@ -182,11 +183,15 @@ impl Persistence {
     }
     pub(super) fn post_log(&self) {
         let archive = &self.board.archive;
-        archive.log_on.store(self.log.is_some(), Relaxed);
-        if let Some(log) = &self.log {
-            archive.log_bytes.store(log.files.bytes(), Relaxed);
-            archive.log_pending_bytes.store(log.files.journal.pending_bytes() as u64, Relaxed);
-            archive.log_unsynced.store(log.files.journal.is_unsynced(), Relaxed);
+        let (bytes, pending, unsynced) = self.log.as_ref().map_or((0, 0, false), |log| {
+            let journal = &log.files.journal;
+            (log.files.bytes(), journal.pending_bytes() as u64, journal.is_unsynced())
+        });
+        archive.log_bytes.store(bytes, Relaxed);
+        archive.log_pending_bytes.store(pending, Relaxed);
+        archive.log_unsynced.store(unsynced, Relaxed);
+        if self.log.is_none() {
+            archive.log_base_bytes.store(0, Relaxed);
         }
     }
     /// Tells the Keyspace what the log needs of it.
@@ -216,6 +221,7 @@ impl Persistence {
             // It is of no use without its base.
             self.folder().remove_leftovers();
         }
+        self.lock = None;
         self.rejoice();
         self.synced();
         self.post_log();
@@ -240,28 +246,28 @@ impl Persistence {
             }
         }
     }
-    /// Makes the folder, and sees to it that no other server writes there.
+    /// Makes the folder, and sees to it that no other server writes the same log. (Logs of other names may lie there.)
     pub(super) fn enter_folder(&mut self) -> io::Result<()> {
         let folder = self.folder();
         folder.create()?;
         if self.lock.is_none() {
-            self.lock = Some(lock(folder.path())?);
+            self.lock = Some(lock(&folder)?);
             folder.remove_leftovers();
         }
         Ok(())
     }
 }
 
-/// Keeps other servers out of a folder as long as it is held.
-fn lock(folder: &Path) -> io::Result<Arc<dyn Send + Sync>> {
-    let open = fs::File::open(folder)?;
-    match open.try_lock() {
-        Ok(()) => Ok(Arc::new(open)),
+/// Keeps other servers out as long as it is held.
+fn lock(folder: &LogFolder) -> io::Result<fs::File> {
+    let path = folder.path().join(format!("{}.lock", folder.names().0));
+    let file = fs::File::create(&path)?;
+    match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => {
-            let reason = format!("another server writes the append-only file in {}", folder.display());
+            let reason = format!("another server writes the append-only file, and holds {}", path.display());
             Err(io::Error::other(reason))
         }
         // A file system without locks: then nothing is seen to.
-        Err(fs::TryLockError::Error(_)) => Ok(Arc::new(open)),
+        Err(fs::TryLockError::Error(_)) | Ok(()) => Ok(file),
     }
 }

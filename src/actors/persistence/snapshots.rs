@@ -99,15 +99,15 @@ impl Handler<Told> for Persistence {
 impl Handler<GiveUpSave> for Persistence {
     type Result = ();
     fn handle(&mut self, _: GiveUpSave, _: &mut Self::Context) {
-        if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Save) {
-            self.give_up_writing();
-        }
+        self.give_up_save();
     }
 }
 
 impl Handler<SaveNow> for Persistence {
     type Result = ();
     fn handle(&mut self, SaveNow { pieces, changes, done }: SaveNow, _: &mut Self::Context) {
+        // What is saved now is newer, and they would write the same temporary file.
+        self.give_up_save();
         let result = self.open_output(Activity::Save, Logging::Off).and_then(|mut file| {
             // The Keyspace waits for us here, so this ends.
             pieces.iter().try_for_each(|piece| file.write(&piece))?;
@@ -179,7 +179,6 @@ impl Persistence {
         file.end()?.finish(Path::new(&config.dbfilename))?;
         let (archive, vitals) = (&self.board.archive, &self.board.vitals);
         archive.last_save_s.store(now_ms() / 1000, Relaxed);
-        archive.saves.fetch_add(1, Relaxed);
         vitals.changes.fetch_sub(changes, Relaxed);
         Ok(())
     }
@@ -217,6 +216,11 @@ impl Persistence {
     fn complain_of_history(&self, result: io::Result<()>) {
         if let Err(error) = result {
             tracing::warn!("Can't delete files of the past: {error}");
+        }
+    }
+    fn give_up_save(&mut self) {
+        if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Save) {
+            self.give_up_writing();
         }
     }
     /// Ends what is under way without a result. Nothing has failed: it is not wanted any more.
@@ -257,7 +261,6 @@ impl Persistence {
         archive.last_rewrite_failed.store(failed, Relaxed);
         archive.last_rewrite_seconds.store(seconds, Relaxed);
         if !failed {
-            archive.rewrites.fetch_add(1, Relaxed);
             archive.rewrite_failures_in_a_row.store(0, Relaxed);
             self.next_rewrite = Instant::now();
             return;
