@@ -1,7 +1,7 @@
 //! kill -9 at any moment, again and again on the same files.
 //!
 //! With `appendfsync always` nothing that was acknowledged is lost, and nothing that anybody was shown is taken back. With
-//! `everysec` that holds for what is older than a second, and with snapshots for what the last one has in it. In each
+//! `everysec` that holds for what is older than two seconds, and with snapshots for what the last one has in it. In each
 //! case the data are those after some number of a client's steps: a prefix of its history.
 use crate::{
     history::{History, State},
@@ -18,16 +18,17 @@ use std::{
 const WRITERS: usize = 4;
 /// Keys that nobody touches: a snapshot has some work with them.
 const BALLAST: usize = 20_000;
-const ROUNDS: u64 = 7;
+const ROUNDS: u64 = 5;
 /// With `appendfsync everysec`.
-const LOST_AT_MOST: Duration = Duration::from_secs(1);
+const LOST_AT_MOST: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     /// What was acknowledged, or shown.
     Everything,
-    /// What is older than a second.
-    OlderThanASecond,
+    /// What is older than two seconds. (A process that is killed leaves what it wrote to the kernel, so in fact it is what was
+    /// on its way to the disk's thread.)
+    OlderThanTwoSeconds,
     /// What was acknowledged when the last snapshot that is known to be done began.
     Snapshots,
 }
@@ -37,8 +38,8 @@ fn always_loses_nothing() {
     run(Promise::Everything);
 }
 #[test]
-fn everysec_loses_no_more_than_a_second() {
-    run(Promise::OlderThanASecond);
+fn everysec_loses_no_more_than_two_seconds() {
+    run(Promise::OlderThanTwoSeconds);
 }
 #[test]
 fn a_snapshot_is_one_moment_of_the_past() {
@@ -107,7 +108,7 @@ impl Rounds {
         let mut options = format!("--io-threads {}", 1 + rng.u32(..2));
         options += match self.promise {
             Promise::Everything => " --appendonly yes --appendfsync always",
-            Promise::OlderThanASecond => " --appendonly yes --appendfsync everysec",
+            Promise::OlderThanTwoSeconds => " --appendonly yes --appendfsync everysec",
             Promise::Snapshots => " --appendonly no",
         };
         options += if rng.bool() { " --aof-use-rdb-preamble no" } else { "" };
@@ -142,7 +143,7 @@ impl Rounds {
         check_ballast(&mut client, rng);
         self.check_writers(&mut client, &played);
         self.check_queue(&mut client, &played);
-        assert_eq!(self.site.temporary_names(), [""; 0]);
+        self.site.wait_for_no_temporary_names();
         if self.promise == Promise::Snapshots {
             // What was lost must not come back from an older file.
             assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -156,11 +157,11 @@ impl Rounds {
             let (mut writers, mut readers) = (Vec::new(), Vec::new());
             for index in 0..WRITERS {
                 let depth = [1, 1, 5, 40][index];
-                let (client, fork) = (server.connect(), rng.fork());
+                let (client, fork) = (connect_to(&server, index), rng.fork());
                 // Enough numbers for each writer, so that none comes twice.
                 let from = first + index as u64 * 10_000_000;
                 writers.push(scope.spawn(move || write(client, &name(index), fork, from, depth)));
-                let (client, fork) = (server.connect(), rng.fork());
+                let (client, fork) = (connect_to(&server, index), rng.fork());
                 readers.push(scope.spawn(move || read(client, &name(index), fork)));
             }
             let client = server.connect();
@@ -183,7 +184,7 @@ impl Rounds {
     /// Has the server write its files anew at random moments, then kills it. Returns up to when nothing may be lost.
     fn disturb(&self, server: Running, rng: &mut fastrand::Rng) -> Until {
         let mut client = server.connect();
-        let lasts_ms = if self.promise == Promise::OlderThanASecond { 5..2500 } else { 5..600 };
+        let lasts_ms = if self.promise == Promise::OlderThanTwoSeconds { 5..3500 } else { 5..600 };
         let ends = Instant::now() + Duration::from_millis(rng.u64(lasts_ms));
         let mut until = Until::Never;
         let mut underway = None;
@@ -209,7 +210,7 @@ impl Rounds {
         server.kill();
         match self.promise {
             Promise::Everything => Until::TheEnd,
-            Promise::OlderThanASecond => now.checked_sub(LOST_AT_MOST).map_or(Until::Never, Until::Moment),
+            Promise::OlderThanTwoSeconds => now.checked_sub(LOST_AT_MOST).map_or(Until::Never, Until::Moment),
             Promise::Snapshots => until,
         }
     }
@@ -222,7 +223,9 @@ impl Rounds {
                 steps: written.steps.clone(),
                 replies: written.replies.iter().map(|(reply, _)| reply.clone()).collect(),
             };
+            select(client, index);
             let found = State::read(client, &name(index));
+            select(client, 0);
             let bounds = at_least..=written.steps.len();
             let Some(steps) = history.steps_in(&found, bounds.clone()) else {
                 let anywhere = history.steps_in(&found, 0..=written.steps.len());
@@ -267,6 +270,17 @@ impl Rounds {
         assert!(done.len() >= had, "{had} were done already, not {}", done.len());
         self.queue = Queue { next: all.len(), done: done.len() };
     }
+}
+
+/// Each writer has a database of its own.
+fn connect_to(server: &Running, db: usize) -> Client {
+    let mut client = server.connect();
+    select(&mut client, db);
+    client
+}
+
+fn select(client: &mut Client, db: usize) {
+    assert_eq!(client.call(&["SELECT", &db.to_string()]), Value::ok());
 }
 
 fn name(writer: usize) -> String {

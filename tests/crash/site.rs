@@ -91,6 +91,14 @@ impl Site {
         names.sort();
         names
     }
+    /// A server that runs may make some, but none of them stays.
+    pub fn wait_for_no_temporary_names(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.temporary_names().is_empty() {
+            assert!(Instant::now() < deadline, "left behind: {:?}", self.temporary_names());
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
     pub fn temporary_names(&self) -> Vec<String> {
         self.names().into_iter().filter(|name| name.contains("temp-")).collect()
     }
@@ -119,9 +127,6 @@ impl Running {
     }
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-    pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("our own child").is_none()
     }
     /// It gets no time for last words.
     pub fn kill(mut self) {

@@ -7,6 +7,7 @@ use super::{Flush, Keyspace};
 use crate::{
     actors::{
         courier::messages::{End, LineId, Replies},
+        now_ms,
         persistence::messages::{Commit, Drain, Held},
     },
     commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
@@ -56,6 +57,8 @@ impl Keys {
 pub struct Commits {
     pub mode: LogMode,
     held: Vec<Held>,
+    /// Since then something has been on its way to Persistence, ms since 1970.
+    underway_since_ms: i64,
     /// Written since the last commit.
     open: Keys,
     /// Committed, and not synced.
@@ -65,6 +68,9 @@ pub struct Commits {
 
 /// While more than this is on its way to Persistence, the Keyspace does nothing: else a slow disk would fill the memory.
 const UNDERWAY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// So it does if something has been on its way for so long: with `everysec`, what is acknowledged and not even written when
+/// the process is killed is no more than clients wrote in that time. (While a disk is slow to sync, Redis waits as long.)
+const UNDERWAY_MS_MAX: i64 = 2000;
 
 impl Commits {
     pub fn is_open(&self) -> bool {
@@ -139,9 +145,15 @@ impl Keyspace {
         let archive = &self.stage.board.archive;
         let bytes = effects.len() as u64;
         let underway = archive.log_underway_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let now_ms = now_ms();
+        if underway == bytes {
+            commits.underway_since_ms = now_ms;
+        }
+        let is_slow = now_ms - commits.underway_since_ms > UNDERWAY_MS_MAX;
         let held = std::mem::take(&mut commits.held);
         self.persistence.do_send(Commit { effects, held, number });
-        if underway > UNDERWAY_BYTES_MAX {
+        if underway > UNDERWAY_BYTES_MAX || is_slow {
+            commits.underway_since_ms = now_ms;
             let (done, drained) = oneshot::channel();
             self.persistence.do_send(Drain { done });
             // If Persistence is gone, the process ends.
