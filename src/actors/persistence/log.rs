@@ -103,7 +103,9 @@ impl Persistence {
             }
             let journal = &mut log.files.journal;
             journal.keeps = always;
-            let result = journal.write().and_then(|()| if always { journal.sync() } else { Ok(()) });
+            // It may be a sync that has failed: nothing is well before one succeeds.
+            let syncs = always || self.board.archive.log_error.load(Relaxed) != 0;
+            let result = journal.write().and_then(|()| if syncs { journal.sync() } else { Ok(()) });
             if let Err(error) = result {
                 return self.complain(&error);
             }

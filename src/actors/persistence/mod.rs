@@ -147,7 +147,7 @@ impl Persistence {
         let Some(log) = self.log.as_ref().filter(|_| Instant::now() >= self.next_rewrite) else {
             return false;
         };
-        if log.files.is_doubtful() {
+        if log.files.is_doubtful() && archive.log_error.load(Relaxed) == 0 {
             tracing::warn!("Starting rewriting of AOF, for something in it could not be synced");
             return true;
         }
