@@ -29,11 +29,14 @@ struct Life {
     promised: u64,
     /// The one before could not sync something, and nobody can know that now.
     inherits_doubt: bool,
-    /// A base that is being written: where, what is in it, and what it waits for.
+    /// Logging was to begin anew, and could not.
+    is_off: bool,
+    /// A base that is being written.
     base: Option<Base>,
 }
 struct Base {
     output: Output,
+    /// So many are to be in it, and so many are.
     numbers: u64,
     written: u64,
 }
@@ -52,7 +55,7 @@ impl Life {
     fn sync(&mut self) -> io::Result<()> {
         self.write()?;
         self.files.journal.sync()?;
-        if !self.is_doubtful() {
+        if !self.is_doubtful() && !self.files.is_beginning() {
             self.promised = self.pushed;
         }
         Ok(())
@@ -68,8 +71,21 @@ impl Life {
         self.base = Some(Base { output, numbers: self.pushed, written: 0 });
         Ok(())
     }
+    /// Logging was switched off, and numbers went nowhere; it is on again, and begins with a base of its own.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        self.base = None;
+        self.pushed += self.rng.u64(..3);
+        self.is_off = true;
+        self.files = LogFiles::begin(folder(&self.disk))?;
+        self.is_off = false;
+        let output = Output::create(Arc::new(self.disk.clone()), "temp-base".into(), self.rng.bool())?;
+        self.base = Some(Base { output, numbers: self.pushed, written: 0 });
+        Ok(())
+    }
     fn go_on_with_base(&mut self) -> io::Result<()> {
-        let Some(mut base) = self.base.take() else { return self.begin_base() };
+        let Some(mut base) = self.base.take() else {
+            return if self.files.is_beginning() { self.begin_anew() } else { self.begin_base() };
+        };
         let until = (base.written + self.rng.u64(1..40)).min(base.numbers);
         for number in base.written..until {
             base.output.write(&command(number))?;
@@ -85,7 +101,9 @@ impl Life {
         self.files.delete_history()
     }
     fn act(&mut self) -> io::Result<()> {
-        match self.rng.u8(..12) {
+        match self.rng.u8(..13) {
+            _ if self.is_off => self.begin_anew()?,
+            12 => self.begin_anew()?,
             0..4 => self.push(),
             4..6 => self.write()?,
             6..8 => self.sync()?,
@@ -159,6 +177,7 @@ fn start(disk: &FaultyDisk, rng: &mut fastrand::Rng, promised: u64, pushed: u64)
         pushed: count,
         promised,
         inherits_doubt: false,
+        is_off: false,
         base: None,
     })
 }
