@@ -219,3 +219,32 @@ fn whatever_the_disk_does_the_log_holds_what_was_promised() {
         live(seed);
     }
 }
+
+/// What a kill leaves to the kernel and a power cut then takes must not be followed by what came later.
+#[test]
+fn a_rotation_that_fails_anywhere_leaves_no_gap() {
+    for seed in 0..60 {
+        for operations in 0..15 {
+            println!("seed {seed}, {operations} operations before the failure");
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let disk = FaultyDisk::new(rng.fork());
+            let Some(mut first) = start(&disk, &mut rng, 0, 0) else { continue };
+            disk.mend();
+            first.always = false;
+            first.push();
+            disk.fail_after(operations, false);
+            let _ = first.files.rotate();
+            disk.mend();
+            first.push();
+            first.write().expect("the disk is mended");
+            let doubtful = first.is_doubtful();
+            let Some(mut second) = start(&disk, &mut rng, first.promised, first.pushed) else { continue };
+            disk.mend();
+            second.inherits_doubt = doubtful;
+            second.push();
+            second.sync().expect("the disk is mended");
+            disk.lose_power();
+            start(&disk, &mut rng, second.promised, second.pushed);
+        }
+    }
+}
