@@ -103,7 +103,7 @@ impl Life {
     fn act(&mut self) -> io::Result<()> {
         match self.rng.u8(..13) {
             _ if self.is_off => self.begin_anew()?,
-            12 => self.begin_anew()?,
+            11 => self.begin_anew()?,
             0..4 => self.push(),
             4..6 => self.write()?,
             6..8 => self.sync()?,
