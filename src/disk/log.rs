@@ -165,6 +165,10 @@ impl LogFiles {
         let manifest = folder.read_manifest()?.unwrap_or_default();
         Ok(LogFiles { folder, journal, manifest, beginning: true, older_bytes: 0, doubtful: false })
     }
+    /// The one at hand; `None` where commands go to the temporary one.
+    pub fn increment(&self) -> Option<&Part> {
+        self.manifest.increments().last().filter(|_| !self.beginning)
+    }
     pub fn is_beginning(&self) -> bool {
         self.beginning
     }

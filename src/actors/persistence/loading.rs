@@ -188,11 +188,15 @@ impl Persistence {
     /// Opens the log behind what was loaded. There is a base in any case: data that were loaded from elsewhere, or none.
     fn open_log(&mut self, config: &Config, manifest: Manifest) -> io::Result<()> {
         let format = if config.aof_use_rdb_preamble { BaseFormat::Rdb } else { BaseFormat::Commands };
+        let increment_is_new = manifest.increments().is_empty();
         let files = LogFiles::open(self.folder(), manifest, format, |path| {
             self.write_first_base(config, path)?;
             tracing::info!("Creating AOF base file {} on server start", path.display());
             Ok(())
         })?;
+        if increment_is_new && let Some(increment) = files.increment() {
+            tracing::info!("Creating AOF incr file {} on server start", increment.name.display());
+        }
         self.board.archive.log_base_bytes.store(files.base_bytes(), Relaxed);
         self.log = Some(Log::new(files));
         self.delete_history();

@@ -234,13 +234,18 @@ impl Persistence {
     }
     /// A rewrite begins: what is committed from here on goes to a new increment.
     pub(super) fn rotate_log(&mut self, logging: Logging) -> io::Result<()> {
+        let appendonly = self.board.config.load().appendonly;
         match (logging, &mut self.log) {
             (Logging::On, Some(log)) => log.files.rotate(),
-            (Logging::Off, None) => self.enter_folder(),
-            (Logging::Beginning, None) if self.board.config.load().appendonly => {
+            (Logging::Beginning, None) if appendonly => {
                 self.enter_folder()?;
                 self.log = Some(Log::new(LogFiles::begin(self.folder())?));
                 Ok(())
+            }
+            // It is off, or was switched off just now: there will be a base, and nothing that follows it.
+            (_, None) if logging == Logging::Off || !appendonly => {
+                self.announce_log();
+                self.enter_folder()
             }
             _ => {
                 self.announce_log();
