@@ -271,7 +271,7 @@ fn lock(folder: &LogFolder) -> io::Result<fs::File> {
     let file = fs::File::create(&path)?;
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => {
-            let reason = format!("another server writes the append-only file, and holds {}", path.display());
+            let reason = format!("another server writes it, and holds {}", path.display());
             Err(io::Error::other(reason))
         }
         // A file system without locks: then nothing is seen to.
