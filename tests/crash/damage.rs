@@ -6,7 +6,7 @@ use crate::{
     history::{History, State, Step},
     number,
     site::Site,
-    support::Value,
+    support::{Client, Value},
 };
 use std::{
     collections::BTreeMap,
@@ -254,4 +254,45 @@ fn only_the_last_part_may_be_cut_off() {
     cut(&site.path(&next), 0);
     let steps = steps_loaded(&site, &LOGGED, &history);
     assert!(steps < history.steps.len());
+}
+
+/// A command and those that it wakes are logged one by one, as Redis does it: the log may end between them.
+#[test]
+fn what_a_command_wakes_comes_behind_it() {
+    let rng = &mut rng();
+    let site = Site::new();
+    let increment = INCREMENT.replace(".2.", ".1.");
+    let server = site.start(&[&LOGGED[..], &["--appendfsync", "always"]].concat());
+    let (mut client, mut mover, mut popper) = (server.connect(), server.connect(), server.connect());
+    assert_eq!(client.call(&["SET", "before", "1"]), Value::ok());
+    mover.send(&["BLMOVE", "queue", "next", "LEFT", "RIGHT", "0"]);
+    popper.send(&["BRPOP", "next", "0"]);
+    let waits = |client: &mut Client| client.call(&["INFO", "clients"]).text().contains("blocked_clients:2");
+    while !waits(&mut client) {}
+    let begins = fs::metadata(site.path(&increment)).expect("the increment").len();
+    assert_eq!(client.call(&["RPUSH", "queue", "a", "b"]), Value::Integer(2));
+    assert_eq!(mover.receive(), Value::bulk("a"));
+    assert_eq!(popper.receive().items()[1], Value::bulk("a"));
+    server.kill();
+    let ends = fs::metadata(site.path(&increment)).expect("the increment").len();
+    let stages = [(vec![], vec![]), (vec!["a", "b"], vec![]), (vec!["b"], vec!["a"]), (vec!["b"], vec![])];
+    let mut stage = 0;
+    for place in places(begins..ends + 1, rng) {
+        let copy = site.copy();
+        cut(&copy.path(&increment), place);
+        let server = copy.start(&LOGGED);
+        let mut client = server.connect();
+        let mut list = |key: &str| -> Vec<String> {
+            client.call(&["LRANGE", key, "0", "-1"]).items().iter().map(Value::text).collect()
+        };
+        let (queue, next) = (list("queue"), list("next"));
+        while stages[stage]
+            != (queue.iter().map(|word| &**word).collect(), next.iter().map(|word| &**word).collect())
+        {
+            stage += 1;
+            assert!(stage < stages.len(), "{place} of {ends} bytes: {queue:?} {next:?}");
+        }
+        assert_eq!(client.call(&["GET", "before"]), Value::bulk("1"));
+    }
+    assert_eq!(stage, stages.len() - 1);
 }
