@@ -96,6 +96,22 @@ fn everysec_refuses_writes_while_the_disk_is_full() {
 }
 
 #[test]
+fn a_server_does_not_end_before_what_it_told_is_written() {
+    let site = Site::new();
+    let server = site.start(&LOGGED);
+    let mut client = server.connect();
+    limit_files(&server, 40_000);
+    let (counted, _) = count_until_refused(&mut client);
+    assert_eq!(client.call(&["SHUTDOWN", "NOSAVE"]).text(), "ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_eq!(count(&mut client), counted);
+    lift_limit(&server);
+    drop(client);
+    server.stop();
+    let server = site.start(&LOGGED);
+    assert_eq!(count(&mut server.connect()), counted);
+}
+
+#[test]
 fn always_answers_when_the_disk_has_room_again() {
     let site = Site::new();
     let options = [&LOGGED[..], &["--appendfsync", "always"]].concat();
