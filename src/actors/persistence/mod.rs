@@ -181,7 +181,7 @@ impl Actor for Persistence {
 
 impl Handler<Reconsider> for Persistence {
     type Result = ();
-    fn handle(&mut self, _: Reconsider, _: &mut Self::Context) {
+    fn handle(&mut self, Reconsider { done }: Reconsider, _: &mut Self::Context) {
         if !self.ready {
             return;
         }
@@ -194,5 +194,7 @@ impl Handler<Reconsider> for Persistence {
         // They are kept only as long as `aof-disable-auto-gc` says.
         self.delete_history();
         self.announce_log();
+        // Who asked may wait no longer.
+        let _ = done.send(());
     }
 }
