@@ -170,6 +170,11 @@ impl Registry {
             None => Some(node),
         }
     }
+    /// The command that a request names, down to its subcommand if it names one that there is.
+    pub fn named_by(&self, request: &Request) -> Option<&Node> {
+        let node = self.find(request.get(0)?)?;
+        Some(request.get(1).and_then(|word| node.subcommand(word)).unwrap_or(node))
+    }
     /// The command that a request means, down to its subcommand.
     ///
     /// # Errors

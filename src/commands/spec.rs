@@ -292,6 +292,8 @@ pub struct Spec {
     pub deprecated: Option<(&'static str, &'static str)>,
     /// Its arguments are a secret (AUTH, HELLO): logs and MONITOR hide them.
     pub hides_arguments: bool,
+    /// A connection runs it, and others feel it (CLIENT KILL): it must not overtake what the client asked before.
+    pub acts_on_others: bool,
 }
 impl Spec {
     pub const fn new(group: Group, name: &'static str, arity: Arity) -> Spec {
@@ -311,6 +313,7 @@ impl Spec {
             history: &[],
             deprecated: None,
             hides_arguments: false,
+            acts_on_others: false,
         }
     }
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
@@ -360,6 +363,10 @@ impl Spec {
     }
     pub const fn hides_arguments(mut self) -> Spec {
         self.hides_arguments = true;
+        self
+    }
+    pub const fn acts_on_others(mut self) -> Spec {
+        self.acts_on_others = true;
         self
     }
 }

@@ -29,6 +29,8 @@ pub struct Stage {
     touched_seen: usize,
     /// What the last command asked for beside its reply.
     pub errand: Option<Errand>,
+    /// Under CLIENT PAUSE data stay as they are.
+    frozen: bool,
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
@@ -59,6 +61,7 @@ impl Stage {
             wants_touched: wants.touched,
             touched_seen: 0,
             errand: None,
+            frozen: false,
             tally,
             last: Instant::now(),
             in_a_row: InARow::default(),
@@ -67,6 +70,7 @@ impl Stage {
     /// Begins a batch that happens at `now_ms` (since 1970).
     pub fn begin(&mut self, now_ms: i64) {
         self.store.set_now_ms(now_ms);
+        self.frozen = self.board.pause.at(now_ms).is_some();
         let config = self.board.config.load();
         self.store.set_access_policy(AccessPolicy::of(&config));
         let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
@@ -100,10 +104,15 @@ impl Stage {
             reply.error(error);
             count_error(&self.board, error);
         }
-        for due in self.store.take_due_fields_seen() {
-            self.changes(caller).expire_fields(due.db, &due.key, &due.names);
+        let (fields, mut expired) = (self.store.take_due_fields_seen(), self.store.take_expired_seen());
+        if self.frozen {
+            // What is due is hidden, and stays.
+            expired.clear();
+        } else {
+            for due in fields {
+                self.changes(caller).expire_fields(due.db, &due.key, &due.names);
+            }
         }
-        let expired = self.store.take_expired_seen();
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
         self.record.settle();
@@ -154,6 +163,10 @@ impl Stage {
     }
     /// Keeps a command that said it waits.
     pub fn wait(&mut self, waiter: Waiter) {
+        if self.waiting.is_empty() {
+            // What changed before it came is not for it.
+            self.take_touched();
+        }
         self.waiting.add(waiter);
         self.record.wants.touched = true;
     }
@@ -171,8 +184,19 @@ impl Stage {
                 }
             }
         }
-        self.record.wants.touched = self.wants_touched;
-        self.take_touched();
+        self.rest();
+    }
+    /// While nobody waits, nobody wants to hear of changed keys. To be called when a wait may have ended.
+    fn rest(&mut self) {
+        if self.waiting.is_empty() {
+            self.record.wants.touched = self.wants_touched;
+            self.take_touched();
+        }
+    }
+    /// A client is gone; what it waited for is no longer waited for.
+    pub fn forget(&mut self, client: u64) {
+        self.waiting.remove(client);
+        self.rest();
     }
     /// The keys that changed since the last call.
     fn take_touched(&mut self) -> Vec<(usize, Bytes)> {
@@ -260,6 +284,7 @@ impl Stage {
     /// Those whose wait is over, with their replies. What they asked counts as a call from now on, whether it was served
     /// or not.
     pub fn take_served(&mut self) -> Vec<(Waiter, Reply)> {
+        self.rest();
         self.settle_times();
         let served = self.waiting.take_served();
         for (waiter, _) in &served {

@@ -22,6 +22,15 @@ pub(super) fn parse_hexadecimal(text: &str) -> Option<f64> {
     Some(f64::from_bits(parsed.to_bits() as u64))
 }
 
+/// Whether a digit other than 0 stands before the exponent.
+fn has_digits(magnitude: &str) -> bool {
+    let (digits, ends) = match magnitude.strip_prefix("0x").or(magnitude.strip_prefix("0X")) {
+        Some(hexadecimal) => (hexadecimal, ['p', 'P']),
+        None => (magnitude, ['e', 'E']),
+    };
+    digits.split(ends).next().is_some_and(|digits| digits.contains(|digit| digit != '0' && digit != '.'))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct LongDouble(X87DoubleExtended);
 
@@ -49,7 +58,9 @@ impl LongDouble {
             decimal => exponent_of(decimal, b"eE", u8::is_ascii_digit).map(|_| "")?,
         };
         let parsed: X87DoubleExtended = format!("{sign}{magnitude}{exponent}").parse().ok()?;
-        parsed.is_finite().then_some(LongDouble(parsed))
+        // Too small is an error, too, where nothing is left of it.
+        let is_lost = parsed.is_zero() && has_digits(magnitude);
+        (parsed.is_finite() && !is_lost).then_some(LongDouble(parsed))
     }
     pub fn is_finite(self) -> bool {
         self.0.is_finite()
@@ -243,8 +254,26 @@ mod tests {
     #[test]
     fn what_is_not_a_number_is_refused() {
         for text in [
-            "", "abc", " 1", "1 ", "nan", "0x", "0x1p", "0xg", "1p3", "1e", "1e+", "1e1.5", "1e5e5", "--1",
-            ".", ".e1", "1..2",
+            "",
+            "abc",
+            " 1",
+            "1 ",
+            "nan",
+            "0x",
+            "0x1p",
+            "0xg",
+            "1p3",
+            "1e",
+            "1e+",
+            "1e1.5",
+            "1e5e5",
+            "--1",
+            "1e-5000",
+            "-1e-4960",
+            "0x1.8p-20000",
+            ".",
+            ".e1",
+            "1..2",
         ] {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
         }

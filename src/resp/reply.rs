@@ -60,6 +60,10 @@ impl Reply {
     pub fn position(&self) -> usize {
         self.out.len()
     }
+    /// Room for the writer's own bytes.
+    pub fn capacity(&self) -> usize {
+        self.out.capacity()
+    }
     pub fn as_bytes(&self) -> &[u8] {
         &self.out
     }

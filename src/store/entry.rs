@@ -19,7 +19,7 @@
 //! All `unsafe` of the store is in this file: the faces outside are [`Entry`] (owns), [`EntryRef`] (looks) and
 //! [`EntryMut`] (changes in place).
 use super::values::{Object, ObjectRef, Value};
-use crate::data::table;
+use crate::{allocator::block_bytes, data::table};
 use bytes::Bytes;
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
@@ -502,10 +502,10 @@ impl<'a> EntryRef<'a> {
         let value = match (self.object(), self.form()) {
             (Some(object), _) => object.memory_bytes(samples),
             // A box of the handle, and the reference count beside the bytes.
-            (None, Form::Shared) => size_of::<Bytes>() + 32 + self.text().len(),
+            (None, Form::Shared) => size_of::<Bytes>() + 32 + block_bytes(self.text().len()),
             (None, _) => 0,
         };
-        self.shape().layout().size() + value
+        block_bytes(self.shape().layout().size()) + value
     }
     /// Freeing it takes long enough to be done elsewhere.
     pub fn is_big(self) -> bool {

@@ -5,6 +5,7 @@ mod support;
 #[macro_use]
 mod transcript;
 
+mod behind_a_wait;
 mod bitmaps;
 mod check_aof;
 mod config;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Client, Server, Value, ours, redis_server};
 
-fn servers() -> [Server; 3] {
+pub fn servers() -> [Server; 3] {
     [
         Server::start(&ours(), &["--io-threads", "1"]),
         Server::start(&ours(), &["--io-threads", "2"]),
@@ -19,7 +19,7 @@ fn waiting(watcher: &mut Client) -> usize {
     line.trim().parse().expect("a number")
 }
 
-fn wait_for(watcher: &mut Client, wanted: usize) {
+pub fn wait_for(watcher: &mut Client, wanted: usize) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while waiting(watcher) != wanted {
         assert!(Instant::now() < deadline, "never {wanted} waiting, but {}", waiting(watcher));
@@ -135,5 +135,26 @@ fn who_waits_is_not_timed_out() {
         assert_eq!(watcher.call(&["CLIENT", "PAUSE", "3000", "WRITE"]), Value::ok());
         client.send(&["SET", "k", "v"]);
         assert_eq!(client.receive(), Value::ok());
+    }
+}
+
+/// Nothing is changed under a pause: what is due is hidden from readers, and stays until it is over.
+#[test]
+fn what_is_due_stays() {
+    for server in servers() {
+        let mut client = server.connect();
+        client.call(&["SET", "brief", "v", "PX", "50"]);
+        client.call(&["HSET", "hash", "f", "v"]);
+        client.call(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        while !client.call(&["GET", "brief"]).is_null() {}
+        assert_eq!(client.call(&["EXISTS", "brief"]).integer(), 0);
+        assert_eq!(client.call(&["DBSIZE"]).integer(), 2);
+        assert!(client.call(&["INFO", "stats"]).text().contains("expired_keys:0\r"));
+        client.call(&["CLIENT", "UNPAUSE"]);
+        assert!(client.call(&["GET", "brief"]).is_null());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while client.call(&["DBSIZE"]).integer() == 2 {
+            assert!(Instant::now() < deadline, "it is never removed");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! changes that.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::protocol::{servers, used_memory};
 use crate::support::client::encode;
@@ -417,4 +417,35 @@ fn large_values_and_replies_hold_no_more_than_they_need() {
         client.call(&["PING"]);
         assert!(used_memory(&mut client) < before + 2_000_000);
     }
+}
+
+/// A client that neither reads nor asks any more gives no occasion to look at it; its time is over all the same.
+#[test]
+fn a_soft_limit_holds_for_who_is_silent() {
+    // The field came with 7.2.
+    let [one, two, _] = servers(&["--client-output-buffer-limit", "normal 0 200kb 1"]);
+    for server in [one, two] {
+        let (mut silent, mut other) = (server.connect(), server.connect());
+        other.call(&["SET", "k", &"v".repeat(3_000_000)]);
+        silent.send_raw(&encode(&["GET", "k"]).repeat(10)).expect("the server takes it");
+        let disconnections = "client_output_buffer_limit_disconnections:1\r";
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !other.call(&["INFO", "stats"]).text().contains(disconnections) {
+            assert!(Instant::now() < deadline, "it is never disconnected");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// What a connection answers itself is held in a buffer that is used again, but not at any size.
+#[test]
+fn room_for_large_answers_is_given_back() {
+    let server = Server::start(&ours(), &[]);
+    let mut client = server.connect();
+    let before = used_memory(&mut client);
+    let request = encode(&["COMMAND", "DOCS"]).repeat(100);
+    client.send_raw(&request).expect("the server takes it");
+    (0..100).for_each(|_| assert!(!client.receive().is_error()));
+    let grown = used_memory(&mut client) - before;
+    assert!(grown < 4 << 20, "{grown} bytes are kept");
 }

@@ -76,6 +76,8 @@ pub struct Connection {
     deferred: Option<Deferred>,
     /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
     postponed: Option<(&'static Node, Request)>,
+    /// A command that does something to others, and waits for the replies of what came before it: admitted, not parsed.
+    next: Option<(&'static Node, Request)>,
     /// The end of the pause will be told by a [`Resume`].
     awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
@@ -84,6 +86,8 @@ pub struct Connection {
     turn_start: usize,
     /// When the last command that the connection answers itself ended.
     last_said: Option<Instant>,
+    /// Requests of the turn at hand that name no command, or one that may not run.
+    refused: usize,
     /// For the roster: what CLIENT LIST shows.
     last_command: Option<&'static Node>,
     /// The peer sends no more.
@@ -109,10 +113,12 @@ impl Connection {
             is_behind: false,
             deferred: None,
             postponed: None,
+            next: None,
             awaits_pause: false,
             said: Vec::new(),
             turn_start: 0,
             last_said: None,
+            refused: 0,
             last_command: None,
             ended: false,
             halted: false,
@@ -131,7 +137,7 @@ impl Connection {
             // given what another could have had.
             let is_full =
                 self.partial.len() >= READ_AHEAD_BYTES && !self.session.record.blocked.load(Relaxed);
-            if self.halted || (waits && is_full) {
+            if (self.halted && !waits) || (waits && is_full) {
                 self.ask_to_resume();
                 return Poll::Pending;
             }
@@ -174,14 +180,14 @@ impl Connection {
         self.is_behind && !self.in_flight
     }
     fn has_more(&self) -> bool {
-        self.deferred.is_some() || self.postponed.is_some() || !self.partial.is_empty()
+        self.deferred.is_some() || self.postponed.is_some() || self.next.is_some() || !self.partial.is_empty()
     }
     fn ask_to_resume(&self) {
         self.desk.with_line(self.line, |line| line.wants_resume = true);
     }
     /// Reads into the buffer of the thread; only the rest of a large request goes straight to a buffer of its own.
     fn read(&mut self, task: &mut std::task::Context) -> Poll<io::Result<usize>> {
-        if self.decoder.wants_own_buffer() && !self.partial.is_empty() {
+        if self.decoder.wants_own_buffer() && !self.partial.is_empty() && !self.halted {
             if self.partial.capacity() == self.partial.len() {
                 // Of just this size: a value may be kept where it lies, with all the room there is.
                 let mut larger =
@@ -194,6 +200,11 @@ impl Connection {
         let desk = self.desk.clone();
         desk.with_read_buffer(|buffer| {
             let count = ready!(self.socket.poll_read(buffer, task))?;
+            if self.halted {
+                // It is blocked, and only its end is of interest.
+                buffer.clear();
+                return Poll::Ready(Ok(count));
+            }
             if self.partial.is_empty() && !self.in_flight {
                 self.take_requests(buffer, false);
             }
@@ -288,7 +299,11 @@ impl Connection {
             );
             self.desk.board.vitals.query_buffer_limit_disconnections.fetch_add(1, Relaxed);
             self.halted = true;
-            self.desk.close_when_drained(self.line);
+            // Who is blocked may be so for long: nobody waits for that.
+            match self.session.record.blocked.load(Relaxed) {
+                true => self.desk.hang_up(self.line),
+                false => self.desk.close_when_drained(self.line),
+            }
         }
     }
 }
@@ -333,7 +348,7 @@ impl ActorFuture<Connection> for Pump {
         if connection.has_turn_to_take() {
             return give_way(task);
         }
-        let waits = connection.in_flight || connection.deferred.is_some();
+        let waits = connection.in_flight || connection.deferred.is_some() || connection.next.is_some();
         if waits && !connection.session.record.blocked.load(Relaxed) {
             connection.ask_to_resume();
             return Poll::Pending;

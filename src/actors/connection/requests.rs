@@ -58,8 +58,7 @@ impl Connection {
             if only_said {
                 // Nothing for the Keyspace: the replies can go out at once.
                 let bytes = batch.says.as_bytes()[says..].to_vec();
-                batch.steps.truncate(steps);
-                batch.says.truncate(says);
+                batch.take_back(steps, says);
                 self.said = bytes;
                 return 0;
             }
@@ -79,15 +78,18 @@ impl Connection {
         }
     }
 
-    /// Turns requests into steps; says how many requests it took.
+    /// Turns requests into steps; says how many commands it took.
     fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch) -> usize {
         let mut rules = self.rules();
         self.session.record.active_at_ms.store(rules.context.now_ms, Relaxed);
-        (self.missing, self.last_said) = (1, None);
+        (self.missing, self.last_said, self.refused) = (1, None, 0);
         self.turn_start = batch.steps.len();
         let mut count = 0;
         if let Some((node, request)) = self.postponed.take() {
             self.desk.board.unblock(&self.session.record);
+            self.take_admitted(node, request, buffer.len(), batch, &rules);
+        }
+        if let Some((node, request)) = self.next.take() {
             self.take_admitted(node, request, buffer.len(), batch, &rules);
         }
         let count_max = self.pace.requests();
@@ -113,11 +115,11 @@ impl Connection {
         }
         self.pace.took(count);
         self.is_behind = count == count_max && !buffer.is_empty() && !self.is_stopped();
-        count
+        count - self.refused
     }
     /// Nothing behind the last request may be taken now.
     fn is_stopped(&self) -> bool {
-        self.deferred.is_some() || self.postponed.is_some() || self.halted
+        self.deferred.is_some() || self.postponed.is_some() || self.next.is_some() || self.halted
     }
     /// A command was postponed by CLIENT PAUSE, and must wait still.
     pub(super) fn is_paused(&self) -> bool {
@@ -146,8 +148,11 @@ impl Connection {
         let node = match self.admit(&request) {
             Ok(node) => node,
             // Who was found out to be no client of ours is told nothing.
-            Err(_) if self.halted => return,
-            Err(error) => return self.say_error(batch, &error),
+            Err(_) if self.halted => return self.refused += 1,
+            Err(error) => {
+                self.refused += 1;
+                return self.say_error(batch, &error);
+            }
         };
         self.take_admitted(node, request, behind, batch, rules);
     }
@@ -162,6 +167,12 @@ impl Connection {
         if rules.paused {
             self.desk.board.block(&self.session.record);
             self.postponed = Some((node, request));
+            return;
+        }
+        let waits =
+            |batch: &Batch| batch.steps[self.turn_start..].iter().any(|step| matches!(step, Step::Run(_)));
+        if node.spec().acts_on_others && waits(batch) {
+            self.next = Some((node, request));
             return;
         }
         match registry::parse(node, &request, rules.context) {
@@ -224,7 +235,7 @@ impl Connection {
             Ok(node) => node,
             Err(error) => {
                 self.suspect(request);
-                if let Some(node) = request.get(0).and_then(|name| Registry::get().find(name)) {
+                if let Some(node) = Registry::get().named_by(request) {
                     self.desk.tally.rejected(node.index);
                 }
                 return Err(error);

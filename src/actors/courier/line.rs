@@ -122,6 +122,10 @@ impl Line {
     pub fn take_answered(&mut self) -> Option<usize> {
         self.may_resume().then(|| std::mem::take(&mut self.answered_bytes))
     }
+    /// More was pending than the soft limit when it was last looked at.
+    pub fn is_over_soft_limit(&self) -> bool {
+        self.over_soft_since_ms.is_some()
+    }
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty()
     }
@@ -197,7 +201,7 @@ impl Line {
         self.record.output_memory_bytes.store(self.pending.own_bytes(), Relaxed);
     }
     /// `client-output-buffer-limit`: at once beyond the hard limit, after some seconds beyond the soft one.
-    fn check_limit(&mut self, board: &Board) -> Sent {
+    pub fn check_limit(&mut self, board: &Board) -> Sent {
         self.post();
         let limit = board.config.load().client_output_buffer_limit.normal;
         self.has_limit = limit.hard_bytes > 0 || limit.soft_bytes > 0;

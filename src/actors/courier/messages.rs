@@ -46,6 +46,9 @@ pub struct LineId {
     pub client: u64,
 }
 
+/// More room for replies than this is not kept for the next batch.
+const SAYS_BYTES_KEPT_MAX: usize = 1024 * 1024;
+
 /// All that the clients of one arbiter asked in one turn of it.
 #[derive(Default)]
 pub struct Batch {
@@ -77,8 +80,16 @@ impl Batch {
     }
     pub fn clear(&mut self) {
         self.turns.clear();
-        self.steps.clear();
-        self.says.truncate(0);
+        self.take_back(0, 0);
+    }
+    /// Takes back the steps from `steps` on, and what was said from `says` on.
+    pub fn take_back(&mut self, steps: usize, says: usize) {
+        self.steps.truncate(steps);
+        match says > 0 || self.says.capacity() <= SAYS_BYTES_KEPT_MAX {
+            true => self.says.truncate(says),
+            // The room of enormous replies is given back.
+            false => self.says = Reply::default(),
+        }
     }
 }
 

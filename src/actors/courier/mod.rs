@@ -30,6 +30,7 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 /// A batch is carried at once when it holds this many steps or bytes of requests, without waiting for the end of the
@@ -103,7 +104,8 @@ impl Desk {
     pub fn send(&self, id: LineId, said: Said, grafts: &[Graft], base: usize) {
         let sent = self.with_line(id, |line| {
             let sent = line.send(said, grafts, base, &self.board);
-            (sent, line.closing, line.waits_writable)
+            // Of a client that is blocked, what it asked behind that is still to be answered.
+            (sent, line.closing && !line.in_flight, line.waits_writable)
         });
         match sent {
             None | Some((Sent::All, false, _)) => {}
@@ -113,7 +115,7 @@ impl Desk {
         }
     }
     /// Tells the Connection to end.
-    fn hang_up(&self, id: LineId) {
+    pub fn hang_up(&self, id: LineId) {
         self.with_line(id, |line| {
             line.closing = true;
             line.connection.do_send(HangUp);
@@ -225,8 +227,27 @@ impl Courier {
     }
 }
 
+/// How often those are looked at who have been over a soft limit.
+const CHECK_LIMITS_EVERY: Duration = Duration::from_secs(1);
+
 impl Actor for Courier {
     type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(CHECK_LIMITS_EVERY, |courier, _| courier.check_limits());
+    }
+}
+impl Courier {
+    /// Who neither asks nor reads gives no other occasion to see that its time is over.
+    fn check_limits(&self) {
+        let desk = &self.desk;
+        let mut over = Vec::new();
+        for (slot, line) in desk.lines.borrow_mut().iter_mut() {
+            if line.is_over_soft_limit() && line.check_limit(&desk.board) == Sent::Broken {
+                over.push(LineId { slot, client: line.client });
+            }
+        }
+        over.into_iter().for_each(|id| desk.hang_up(id));
+    }
 }
 
 impl Handler<Adopt> for Courier {

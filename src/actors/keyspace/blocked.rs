@@ -127,7 +127,7 @@ impl Handler<Gone> for Keyspace {
         if self.stage.waiting.awaits_answer(client) {
             return;
         }
-        self.stage.waiting.remove(client);
+        self.stage.forget(client);
         if let Some(seat) = self.blocked.seats.remove(&client) {
             self.blocked.stop(seat.alarm);
         }

@@ -116,7 +116,9 @@ impl WriteCommand for Copy {
         if to_db == changes.db && self.from == self.to {
             return Err(SAME_OBJECT);
         }
-        let copies = changes.lookup(&self.from).is_some()
+        // It deletes what has expired, and does not count as a reading: that comes behind it.
+        let _ = changes.lookup(&self.from);
+        let copies = changes.view().lookup(&self.from).is_some()
             && (changes.lookup_in(to_db, &self.to).is_none() || self.taken == Taken::Overwrite);
         if copies {
             changes.copy(&self.from, to_db, &self.to);

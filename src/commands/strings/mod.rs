@@ -222,7 +222,7 @@ impl WriteCommand for Set {
             Lifetime::Until(when) => Deadline::At(when.resolve(changes.now_ms(), "set")?),
         };
         if self.get {
-            reply_text_or_null(reply, changes.string(&self.key)?);
+            reply_text_or_null(reply, changes.source(&self.key)?);
         }
         if let Some(condition) = self.condition {
             let present = changes.lookup(&self.key).is_some();
@@ -363,7 +363,7 @@ impl Command for GetSet {
 }
 impl WriteCommand for GetSet {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        reply_text_or_null(reply, changes.string(&self.key)?);
+        reply_text_or_null(reply, changes.source(&self.key)?);
         changes.set_string(&self.key, Text::smallest(&self.value), Deadline::Clear);
         changes.modified(Event::String, "set", &self.key);
         changes.rewrite(&[b"SET", &self.key, &self.value]);
@@ -387,7 +387,7 @@ impl Command for GetDel {
 }
 impl WriteCommand for GetDel {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let Some(text) = changes.string(&self.key)? else {
+        let Some(text) = changes.source(&self.key)? else {
             reply.null();
             return Ok(());
         };
@@ -436,7 +436,7 @@ impl Command for GetEx {
 impl WriteCommand for GetEx {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         let (key, now_ms) = (&self.key, changes.now_ms());
-        let Some(text) = changes.string(key)? else {
+        let Some(text) = changes.source(key)? else {
             reply.null();
             return Ok(());
         };

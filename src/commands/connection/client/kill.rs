@@ -88,6 +88,7 @@ impl Command for Kill {
     const SPEC: Spec = spec("KILL", AtLeast(3))
         .since("2.4.0")
         .flags(COMMON | ADMIN)
+        .acts_on_others()
         .complexity("O(N)")
         .syntax(
             "<ip:port|<[ID client-id]|[TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|[ADDR ip:port]|\

@@ -1,0 +1,122 @@
+//! What a client asks behind a command that waits (for an element, for the end of a pause): it is answered in its place,
+//! whatever it is, and nothing of it overtakes.
+use crate::{
+    pause::{servers, wait_for},
+    protocol::used_memory,
+    support::{Client, Value, client::encode},
+};
+use std::time::Duration;
+
+fn pipeline(client: &mut Client, commands: &[&[&str]]) {
+    let bytes: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+    client.send_raw(&bytes).expect("the server takes it");
+}
+fn element(key: &str, value: &str) -> Value {
+    Value::Array(vec![Value::bulk(key), Value::bulk(value)])
+}
+
+#[test]
+fn quit_waits_its_turn() {
+    for server in servers() {
+        let (mut waiter, mut other) = (server.connect(), server.connect());
+        pipeline(&mut waiter, &[&["BLPOP", "list", "0"], &["QUIT"]]);
+        wait_for(&mut other, 1);
+        other.call(&["RPUSH", "list", "a"]);
+        assert_eq!(waiter.receive(), element("list", "a"));
+        assert_eq!(waiter.receive(), Value::ok());
+        assert!(waiter.is_closed());
+        let mut pauser = server.connect();
+        pauser.call(&["CLIENT", "PAUSE", "200", "WRITE"]);
+        let mut writer = server.connect();
+        pipeline(&mut writer, &[&["SET", "k", "v"], &["QUIT"]]);
+        assert_eq!([writer.receive(), writer.receive()], [Value::ok(), Value::ok()]);
+        assert!(writer.is_closed());
+        assert_eq!(other.call(&["GET", "k"]), Value::bulk("v"));
+    }
+}
+
+#[test]
+fn broken_input_waits_its_turn() {
+    for server in servers() {
+        let (mut waiter, mut other) = (server.connect(), server.connect());
+        let mut bytes = encode(&["BLPOP", "list", "0"]);
+        bytes.extend(b"*1\r\n$-10\r\n");
+        waiter.send_raw(&bytes).expect("the server takes it");
+        wait_for(&mut other, 1);
+        other.call(&["RPUSH", "list", "a"]);
+        assert_eq!(waiter.receive(), element("list", "a"));
+        assert_eq!(waiter.receive().text(), "ERR Protocol error: invalid bulk length");
+        assert!(waiter.is_closed());
+    }
+}
+
+/// Who has said its last word and waits is noticed when it goes: nothing is given to it.
+#[test]
+fn who_quits_behind_a_wait_and_goes_gets_nothing() {
+    for server in servers() {
+        let (mut waiter, mut other) = (server.connect(), server.connect());
+        pipeline(&mut waiter, &[&["BLPOP", "list", "0"], &["QUIT"]]);
+        wait_for(&mut other, 1);
+        drop(waiter);
+        wait_for(&mut other, 0);
+        other.call(&["RPUSH", "list", "a"]);
+        assert_eq!(other.call(&["LLEN", "list"]).integer(), 1);
+    }
+}
+
+#[test]
+fn killing_others_waits_its_turn() {
+    for server in servers() {
+        let (mut killer, mut victim, mut other) = (server.connect(), server.connect(), server.connect());
+        let id = victim.call(&["CLIENT", "ID"]).integer().to_string();
+        pipeline(&mut killer, &[&["BLPOP", "list", "0"], &["CLIENT", "KILL", "ID", &id], &["PING"]]);
+        wait_for(&mut other, 1);
+        assert_eq!(victim.call(&["PING"]), Value::Simple("PONG".into()));
+        other.call(&["RPUSH", "list", "a"]);
+        assert_eq!(killer.receive(), element("list", "a"));
+        assert_eq!(killer.receive().integer(), 1);
+        assert_eq!(killer.receive(), Value::Simple("PONG".into()));
+        assert!(victim.is_closed());
+    }
+}
+
+/// One that floods while it waits is ended at the limit, and what it waited for is not given to it.
+#[test]
+fn who_sends_too_much_meanwhile_is_ended() {
+    for server in servers() {
+        let (mut waiter, mut other) = (server.connect(), server.connect());
+        other.call(&["CONFIG", "SET", "client-query-buffer-limit", "1mb"]);
+        waiter.send(&["BLPOP", "list", "0"]);
+        wait_for(&mut other, 1);
+        waiter.set_patience(Duration::from_secs(30));
+        let flood = encode(&["PING", &"x".repeat(1000)]).repeat(4000);
+        // Whether all of it is taken is the system's business.
+        let _ = waiter.send_raw(&flood);
+        wait_for(&mut other, 0);
+        other.call(&["RPUSH", "list", "a"]);
+        assert_eq!(other.call(&["LLEN", "list"]).integer(), 1);
+    }
+}
+
+/// While nobody waits, nothing is kept for who might: neither when a wait ended by its time, nor when its client went.
+#[test]
+fn when_nobody_waits_nothing_is_noted() {
+    let [server, ..] = servers();
+    let mut client = server.connect();
+    let mut writes = || {
+        let sets = encode(&["SET", "k", "v"]).repeat(50_000);
+        client.send_raw(&sets).expect("the server takes it");
+        (0..50_000).for_each(|_| assert_eq!(client.receive(), Value::ok()));
+        used_memory(&mut client)
+    };
+    let before = writes();
+    assert!(server.connect().call(&["BLPOP", "list", "0.01"]).is_null());
+    assert!(writes() < before + 1_000_000);
+    let mut waiter = server.connect();
+    waiter.send(&["BLPOP", "list", "0"]);
+    let mut other = server.connect();
+    wait_for(&mut other, 1);
+    drop(waiter);
+    wait_for(&mut other, 0);
+    assert!(writes() < before + 1_000_000);
+}
