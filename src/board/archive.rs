@@ -50,6 +50,8 @@ pub struct Archive {
     pub log_underway_bytes: AtomicU64,
     pub log_unsynced: AtomicBool,
     pub log_delayed_syncs: AtomicU64,
+    /// Persistence waits so long before it writes (DEBUG AOF-FLUSH-SLEEP).
+    pub log_delay_us: AtomicU64,
     /// Of the last write or sync; 0: it went well.
     pub log_error: AtomicI32,
     pub last_rewrite_failed: AtomicBool,
@@ -94,6 +96,7 @@ impl Archive {
             log_underway_bytes: AtomicU64::new(0),
             log_unsynced: AtomicBool::new(false),
             log_delayed_syncs: AtomicU64::new(0),
+            log_delay_us: AtomicU64::new(0),
             log_error: AtomicI32::new(0),
             last_rewrite_failed: AtomicBool::new(false),
             last_rewrite_seconds: AtomicI64::new(-1),

@@ -139,6 +139,8 @@ pub enum Errand {
     },
     /// DEBUG LOADAOF
     LoadLog,
+    /// All data were deleted: the files must not bring them back.
+    Emptied,
 }
 
 /// Who asks.

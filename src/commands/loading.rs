@@ -11,17 +11,25 @@ use super::{
     stage::Stage,
 };
 use crate::{
+    board::Loading,
     formats::{aof, rdb},
     resp::{Reply, Request},
     store::Content,
 };
 use bytes::Bytes;
-use std::fmt;
+use std::{fmt, sync::atomic::Ordering::Relaxed};
 
 /// What is loaded, in the order of the file.
 pub enum Piece {
     Snapshot(rdb::Item),
     Command(aof::Command),
+}
+
+impl Piece {
+    /// It is an entry of a snapshot.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Piece::Snapshot(rdb::Item::Record(_)))
+    }
 }
 
 /// Why it cannot be.
@@ -56,6 +64,42 @@ pub enum OnDuplicate {
     #[default]
     Refuse,
     Replace,
+}
+
+/// So many empty keys are named in the log.
+const EMPTIED_TOLD_MAX: u64 = 10;
+
+impl Loader {
+    fn skip_empty(&mut self, record: &rdb::Record) {
+        self.emptied += 1;
+        if self.emptied <= EMPTIED_TOLD_MAX {
+            tracing::info!("Loading is skipping empty key: {}", record.key.escape_ascii());
+        }
+    }
+    /// Posts, and writes to the log, what came of a snapshot.
+    pub fn tell(&self, loading: &Loading) {
+        let Loader { loaded, expired, emptied, .. } = self;
+        loading.keys_loaded.store(*loaded, Relaxed);
+        loading.keys_expired.store(*expired, Relaxed);
+        match emptied {
+            0 => tracing::info!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}."),
+            _ => tracing::info!(
+                "Done loading RDB, keys loaded: {loaded}, keys expired: {expired}, empty keys skipped: {emptied}."
+            ),
+        }
+    }
+}
+
+/// A value that is damaged. The log names its key, which whoever has to mend the file wants to know.
+fn fault_of(record: &rdb::Record, damage: rdb::Damage) -> Fault {
+    tracing::warn!(
+        "Damaged data: {} (key '{}', type {})",
+        damage.reason,
+        record.key.escape_ascii(),
+        record.kind.name()
+    );
+    let damage = damage.behind(record.payload_offset);
+    Fault { offset: damage.offset, reason: damage.reason.into_owned() }
 }
 
 impl Stage {
@@ -105,17 +149,16 @@ impl Stage {
         Ok(())
     }
     fn load_record(&mut self, loader: &mut Loader, record: rdb::Record) -> Result<(), Fault> {
-        let fault = |damage: rdb::Damage| Fault { offset: damage.offset, reason: damage.reason.into_owned() };
         let now_ms = self.store.now_ms();
         if !loader.keeps_expired && record.deadline.is_some_and(|deadline| deadline <= now_ms) {
             loader.expired += 1;
             return Ok(());
         }
         let content = match rdb::decode(record.kind, &record.payload, &self.store.limits)
-            .map_err(|damage| fault(damage.behind(record.payload_offset)))?
+            .map_err(|damage| fault_of(&record, damage))?
         {
             rdb::Decoded::Empty => {
-                loader.emptied += 1;
+                loader.skip_empty(&record);
                 return Ok(());
             }
             // It would hold the whole chunk that was read.
@@ -169,6 +212,8 @@ impl Stage {
         let mut reply = Reply::default();
         let caller = Caller { db: loader.db, ..Caller::default() };
         self.perform(node, &mut task, request, caller, &mut reply);
+        // Whoever ran it first has seen to that.
+        self.errand = None;
         Ok(())
     }
 }

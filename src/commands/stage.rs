@@ -107,6 +107,9 @@ impl Stage {
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
         self.record.settle();
+        if std::mem::take(&mut self.record.emptied) {
+            self.errand = Some(Errand::Emptied);
+        }
         if outcome == Ok(Progress::Waits) {
             return Progress::Waits;
         }

@@ -75,6 +75,8 @@ pub struct Record {
     /// Database and key of everything that changed.
     pub touched: Vec<(usize, Bytes)>,
     pub events: Vec<(Event, &'static str, usize, Bytes)>,
+    /// All data were deleted at once: what is being saved is of no use any more.
+    pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
     effects: Vec<u8>,
     effects_db: Option<usize>,
@@ -125,6 +127,14 @@ impl Record {
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.effects_db = None;
         std::mem::take(&mut self.effects)
+    }
+    /// As [`Record::take_effects`], for whoever writes them right behind the last ones: the database selected there holds.
+    pub fn next_effects(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.effects)
+    }
+    /// The next effects begin a file: their first command selects its database.
+    pub fn select_anew(&mut self) {
+        self.effects_db = None;
     }
     /// Puts effects back that were taken and not told.
     pub fn put_back(&mut self, effects: Vec<u8>) {

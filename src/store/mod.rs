@@ -178,6 +178,8 @@ pub struct Store {
     pub flushes_lazily: bool,
     /// DUMP compresses long strings. Set at the beginning of every batch.
     pub compresses_dumps: bool,
+    /// RESTORE and DEBUG RELOAD take what has a wrong checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skips_checksums: bool,
     /// As `lazyfree-lazy-server-del` has it: what empties a key is told as UNLINK. Here both free alike; those who hear of it
     /// may tell them apart.
     pub unlinks: bool,
@@ -211,6 +213,7 @@ impl Store {
             awaits_garbage: false,
             flushes_lazily: false,
             compresses_dumps: true,
+            skips_checksums: false,
             unlinks: false,
             expires_actively: true,
         }

@@ -3,7 +3,7 @@ use super::{Keyspace, LogMode};
 use crate::{
     actors::{
         now_ms,
-        persistence::messages::{Begun, SaveNow, Settle, Told},
+        persistence::messages::{Begun, GiveUpSave, SaveNow, Settle, Told},
         supervisor::PutAwayDone,
     },
     board::Activity,
@@ -85,6 +85,8 @@ impl Keyspace {
     /// Begins what was claimed, at this very moment.
     pub(super) fn begin(&mut self, of: Activity, ctx: &mut Context<Self>) {
         self.commit(ctx);
+        // With a rewrite a new increment of the log begins.
+        self.stage.record.select_anew();
         self.post();
         let scribe = self.scribe(of, false);
         let Some(id) = self.stage.store.begin_snapshot(scribe) else {
@@ -117,8 +119,18 @@ impl Keyspace {
             Errand::Save => self.save(false).map_err(|_| CommandError::fixed("ERR"))?,
             Errand::Reload { save, flush, merge } => self.reload(save, flush, merge)?,
             Errand::LoadLog => self.load_log(ctx)?,
+            Errand::Emptied => self.save_emptiness(),
         }
         Ok(())
+    }
+    /// All data were deleted by one command. A snapshot that is being written is given up, and with save points there is an
+    /// empty one at once, as in Redis: no crash is to bring back what was deleted on purpose.
+    fn save_emptiness(&mut self) {
+        self.persistence.do_send(GiveUpSave);
+        if !self.stage.board.config.load().save.0.is_empty() {
+            // If it fails, that is in the log, and the next writes are refused.
+            let _ = self.save(false);
+        }
     }
     /// Tells all there is to `pieces`, until nobody takes them.
     fn tell_all(&mut self, scribe: Box<dyn Scribe>, pieces: &SyncSender<Vec<u8>>) {
@@ -312,9 +324,10 @@ impl Keyspace {
             self.save(true).map_err(|error| failed(error.to_string()))?;
         }
         let path = std::path::PathBuf::from(&self.stage.board.config.load().dbfilename);
+        let checks = !self.stage.store.skips_checksums;
         let on_duplicate = if merge { OnDuplicate::Replace } else { OnDuplicate::Refuse };
         self.read_anew(flush, Loader { on_duplicate, ..Loader::default() }, |sink| {
-            disk::read_snapshot(&disk::Real, &path, true, sink)
+            disk::read_snapshot(&disk::Real, &path, checks, sink)
         })
         .map_err(|trouble| failed(trouble.to_string()))
     }
@@ -360,6 +373,10 @@ impl Keyspace {
         self.loader = loader;
         let result = read(&mut |pieces, _| self.load(pieces));
         self.end_loading();
+        let loader = std::mem::take(&mut self.loader);
+        if result.is_ok() && loader.loaded > 0 {
+            loader.tell(&self.stage.board.archive.loading);
+        }
         self.stage.record.wants = wanted;
         self.stage.record.put_back(pending);
         result

@@ -120,7 +120,7 @@ impl Keyspace {
     }
     /// Sends what commands did since the last time to the log.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
-        let effects = self.stage.record.take_effects();
+        let effects = self.stage.record.next_effects();
         let commits = &mut self.commits;
         if commits.mode == LogMode::Off || effects.is_empty() && commits.held.is_empty() {
             return;

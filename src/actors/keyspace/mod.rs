@@ -282,15 +282,16 @@ impl Handler<Execute> for Keyspace {
                     self.deliver_served(ctx);
                 }
             }
-            if std::mem::take(&mut self.stage.store.awaits_garbage) && self.stage.store.has_garbage() {
+            let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
+            if waits_for_disk {
+                self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
+            } else if awaits_garbage && self.stage.store.has_garbage() {
                 let (bytes, grafts) = reply.split_off(start).into_parts();
                 let ends = vec![End { line: turn.line, at: bytes.len(), settles }];
                 let replies = Replies { bytes, grafts, ends, spent: None };
                 self.stage.settle_times();
                 self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
-            } else if waits_for_disk {
-                self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
             } else {
                 ends.push(End { line: turn.line, at: reply.position(), settles });
             }

@@ -1,9 +1,10 @@
 //! What is on disk when the server starts: it is read here and taken in by the Keyspace, which answers `-LOADING` to
 //! clients in between. While one batch is taken in the next is read.
 use super::{
-    Persistence,
+    Persistence, TICK,
     log::{Log, read_manifest, write_manifest},
     messages::Start,
+    snapshots::delay_of,
 };
 use crate::{
     actors::{
@@ -30,6 +31,7 @@ use std::{
         atomic::Ordering::{Relaxed, Release},
         mpsc::{Receiver, sync_channel},
     },
+    thread,
     time::Instant,
 };
 
@@ -77,11 +79,14 @@ impl Persistence {
             .feed(Loader::default(), 0, |sink| disk::read_snapshot(&*disk, path, config.rdbchecksum, sink));
         match result {
             Ok(loader) => {
-                self.tell_loaded(&loader);
+                loader.tell(&self.board.archive.loading);
                 tracing::info!("DB loaded from disk: {:.3} seconds", began.elapsed().as_secs_f64());
                 Ok(())
             }
-            Err(trouble) => Err(rdb_fatal(path, &trouble)),
+            Err(trouble) => {
+                tracing::warn!("{}", rdb_fatal(path, &trouble));
+                Err("Terminating server after rdb file reading failure.".into())
+            }
         }
     }
     fn load_log(&mut self, config: &Config) -> Result<(), String> {
@@ -139,10 +144,8 @@ impl Persistence {
         let parts: Vec<&Part> = manifest.parts().collect();
         for part in &parts {
             if !self.disk.exists(&folder.join(&part.name)) {
-                return Err(format!(
-                    "Fatal error: the AOF file {} doesn't exist, and the manifest names it",
-                    part.name.display()
-                ));
+                let missing = Trouble::Disk(io::Error::from_raw_os_error(nix::errno::Errno::ENOENT as i32));
+                return Err(log_fatal(&folder.join(&part.name), &missing, false));
             }
         }
         let (began, disk) = (Instant::now(), self.disk.clone());
@@ -161,7 +164,7 @@ impl Persistence {
                 self.feed(loader, before, |sink| disk::read_log(&*disk, &path, config.rdbchecksum, sink));
             before += bytes[index];
             match result {
-                Ok(loader) if loader.loaded > 0 => self.tell_loaded(&loader),
+                Ok(loader) if loader.loaded > 0 => loader.tell(&self.board.archive.loading),
                 Ok(_) => {}
                 Err(Trouble::Truncated(end)) if config.aof_load_truncated && is_last => {
                     self.cut_off(&path, end.whole)?;
@@ -227,6 +230,16 @@ impl Persistence {
         }
         output.finish(path)
     }
+    /// `key-load-delay`, which may change meanwhile.
+    fn delay_loading(&self, keys: u64) {
+        let began = Instant::now();
+        while let delay = delay_of(keys, self.board.config.load().key_load_delay_us)
+            && let Some(left) = delay.checked_sub(began.elapsed())
+            && !left.is_zero()
+        {
+            thread::sleep(left.min(TICK));
+        }
+    }
     fn bytes_of(&self, path: &Path) -> u64 {
         self.disk.open(path).map_or(0, |(_, bytes)| bytes)
     }
@@ -255,6 +268,8 @@ impl Persistence {
             {
                 wait(first)?;
             }
+            let keys = pieces.iter().filter(|piece| piece.is_key()).count() as u64;
+            self.delay_loading(keys);
             let (done, answer) = sync_channel(1);
             self.keyspace.do_send(Load { pieces, done });
             underway.push_back(answer);
@@ -266,18 +281,6 @@ impl Persistence {
         self.keyspace.do_send(EndLoading { done });
         let loader = answer.recv().map_err(|_| gone())?;
         result.map(|()| loader)
-    }
-    fn tell_loaded(&self, loader: &Loader) {
-        let Loader { loaded, expired, emptied, .. } = loader;
-        let loading = &self.board.archive.loading;
-        loading.keys_loaded.store(*loaded, Relaxed);
-        loading.keys_expired.store(*expired, Relaxed);
-        match emptied {
-            0 => tracing::info!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}."),
-            _ => tracing::info!(
-                "Done loading RDB, keys loaded: {loaded}, keys expired: {expired}, empty keys skipped: {emptied}."
-            ),
-        }
     }
 }
 

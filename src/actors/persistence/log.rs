@@ -19,6 +19,7 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::atomic::Ordering::Relaxed,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -106,7 +107,11 @@ impl Persistence {
     /// Writes what has come and, if replies wait for it, syncs it and sends them.
     fn write_log(&mut self) {
         let always = self.syncs_always();
+        let delay_us = self.board.archive.log_delay_us.load(Relaxed);
         if let Some(log) = &mut self.log {
+            if delay_us > 0 {
+                thread::sleep(Duration::from_micros(delay_us));
+            }
             log.journal.keeps = always;
             let result = log.journal.write().and_then(|()| if always { log.journal.sync() } else { Ok(()) });
             if let Err(error) = result {

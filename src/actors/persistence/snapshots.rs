@@ -104,15 +104,15 @@ impl Handler<Told> for Persistence {
 impl Handler<GiveUpSave> for Persistence {
     type Result = ();
     fn handle(&mut self, _: GiveUpSave, _: &mut Self::Context) {
-        if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Save) {
-            self.give_up_writing();
-        }
+        self.give_up_save();
     }
 }
 
 impl Handler<SaveNow> for Persistence {
     type Result = ();
     fn handle(&mut self, SaveNow { pieces, changes, done }: SaveNow, _: &mut Self::Context) {
+        // What is saved now is newer, and they would write the same temporary file.
+        self.give_up_save();
         let result = self.open_output(Activity::Save, Logging::Off).and_then(|mut file| {
             // The Keyspace waits for us here, so this ends.
             pieces.iter().try_for_each(|piece| file.write(&piece))?;
@@ -242,6 +242,11 @@ impl Persistence {
             }
         }
         write_manifest(&*self.disk, &config, manifest)
+    }
+    fn give_up_save(&mut self) {
+        if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Save) {
+            self.give_up_writing();
+        }
     }
     /// Ends what is under way without a result. Nothing has failed: it is not wanted any more.
     pub(super) fn give_up_writing(&mut self) {

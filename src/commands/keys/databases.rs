@@ -76,6 +76,7 @@ impl Command for FlushAll {
 impl WriteCommand for FlushAll {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         (0..changes.store.databases().len()).for_each(|db| changes.clear(db));
+        changes.record.emptied = true;
         changes.rewrite(&[b"FLUSHALL"]);
         self.0.finish(changes, reply);
         Ok(())

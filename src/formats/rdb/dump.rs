@@ -3,10 +3,10 @@
 //! ```text
 //! | type | value | version: u16 | CRC-64 of all before: u64 |       little-endian
 //! ```
-use super::{Decoded, Encoder, Usage, VERSION_MAX, ValueType, Version, decode};
+use super::{Damage, Decoded, Encoder, Usage, VERSION_MAX, ValueType, Version, decode};
 use crate::{
     data::{Corrupt, crc64::Crc64},
-    store::{EncodingLimits, EntryRef},
+    store::{Content, EncodingLimits, EntryRef},
 };
 use bytes::Bytes;
 
@@ -29,26 +29,27 @@ pub fn sum(sealed: &[u8]) -> [u8; SUM_BYTES] {
     sealed.last_chunk().copied().unwrap_or_default()
 }
 
-/// What stands within the frame.
+/// What stands within the frame. Without `checks` its checksum may be wrong.
 ///
 /// # Errors
 /// If it is too short, of a version that we do not know, or damaged.
-pub fn open(payload: &Bytes) -> Result<Bytes, Corrupt> {
+pub fn open(payload: &Bytes, checks: bool) -> Result<Bytes, Corrupt> {
     let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(Corrupt)?;
     let (summed, sum) = payload.split_at(payload.len() - SUM_BYTES);
     let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
-    let is_right = sum == Crc64::of(summed).to_le_bytes();
+    let is_right = !checks || sum == Crc64::of(summed).to_le_bytes();
     if version <= VERSION_MAX && is_right { Ok(payload.slice(..body)) } else { Err(Corrupt) }
 }
 
 /// Decodes what [`open`] gave. Unlike in a file, nothing may be empty.
 ///
 /// # Errors
-/// If it is no value.
-pub fn decode_body(body: &Bytes, limits: &EncodingLimits) -> Result<crate::store::Content, Corrupt> {
-    let kind = body.first().and_then(|&kind| ValueType::of(kind)).ok_or(Corrupt)?;
-    match decode(kind, &body.slice(1..), limits) {
-        Ok(Decoded::Value(content)) => Ok(content),
-        Ok(Decoded::Empty) | Err(_) => Err(Corrupt),
+/// If it is no value. The offset is that in the body.
+pub fn decode_body(body: &Bytes, limits: &EncodingLimits) -> Result<Content, Damage> {
+    let kind = body.first().and_then(|&kind| ValueType::of(kind));
+    let kind = kind.ok_or_else(|| Damage::new(0, "Unknown RDB encoding type"))?;
+    match decode(kind, &body.slice(1..), limits).map_err(|damage| damage.behind(1))? {
+        Decoded::Value(content) => Ok(content),
+        Decoded::Empty => Err(Damage::new(1, "A collection without elements")),
     }
 }

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use digest::Digest;
 pub use digest::value_digest;
 use protocol::{SAMPLES, Sample};
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// What is wrong with the arguments is told only to those who may use the command at all.
 pub struct Debug(Result<Action, CommandError>);
@@ -36,6 +36,8 @@ enum Action {
     Accept,
     Sleep(Duration),
     SetActiveExpire(bool),
+    SkipChecksums(bool),
+    DelayLog(Duration),
     Log(String),
     Error(String),
     Protocol(Sample),
@@ -105,6 +107,11 @@ impl Action {
                 Action::Sleep(Duration::try_from_secs_f64(seconds(args.word()?)).unwrap_or_default())
             }
             (b"set-active-expire", 1) => Action::SetActiveExpire(args.word()? != b"0"),
+            (b"set-skip-checksum-validation", 1) => Action::SkipChecksums(args.word()? != b"0"),
+            (b"aof-flush-sleep", 1) => {
+                let us = u64::try_from(args.integer()?).unwrap_or(0);
+                Action::DelayLog(Duration::from_micros(us))
+            }
             (b"log", 1) => Action::Log(text(args)?),
             (b"error", 1) => Action::Error(text_of_bytes(args.word()?).into_owned()),
             (b"protocol", 1) => Action::Protocol(args.one_of(SAMPLES).ok_or_else(Sample::unknown)?),
@@ -165,6 +172,14 @@ impl Action {
             }
             Action::SetActiveExpire(on) => {
                 backstage.changes.store.expires_actively = *on;
+                reply.ok();
+            }
+            Action::SkipChecksums(on) => {
+                backstage.changes.store.skips_checksums = *on;
+                reply.ok();
+            }
+            Action::DelayLog(delay) => {
+                backstage.board.archive.log_delay_us.store(delay.as_micros() as u64, Relaxed);
                 reply.ok();
             }
             Action::Log(text) => {
@@ -291,6 +306,8 @@ const NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-co
     and then restart the server.";
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Wait so long before each write to the append-only file.",
     "ASSERT | PANIC | SEGFAULT",
     "    End the process at once, as a crash would.",
     "CHANGE-REPL-ID",
@@ -335,6 +352,8 @@ const HELP: &[&str] = &[
     "    Show the lengths of a key and of its string.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Leave expired keys until somebody asks for them (0), or remove them when they are due (1).",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Let RESTORE and RELOAD take what has a wrong checksum (1).",
     "SLEEP <seconds>",
     "    Do nothing else for so long.",
     "STRINGMATCH-LEN <length> <pattern>",

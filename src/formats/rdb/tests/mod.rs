@@ -57,7 +57,7 @@ proptest! {
             prop_assert!(before == after || rebuilt, "{} became {}", before, after);
         }
         let frame = dump::seal(world.get("key"), compresses);
-        let body = dump::open(&frame.into()).unwrap();
+        let body = dump::open(&frame.into(), true).unwrap();
         let mut third = World::with(limits);
         third.load(b"key", dump::decode_body(&body, &limits).unwrap(), Some(5));
         prop_assert_eq!(shown(world.get("key")), shown(third.get("key")));
