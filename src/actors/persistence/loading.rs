@@ -24,10 +24,9 @@ use crate::{
 use actix::prelude::*;
 use std::{
     collections::VecDeque,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
         atomic::Ordering::{Relaxed, Release},
         mpsc::{Receiver, sync_channel},
     },
@@ -102,7 +101,7 @@ impl Persistence {
         };
         disk.create_folder(&folder)
             .map_err(|error| fatal("can't create the append-only directory", error))?;
-        self.lock = Some(lock(&folder)?);
+        self.lock_log(config).map_err(|error| fatal("the append-only file is not ours", error))?;
         let manifest = match aof::Start::of(found, names) {
             aof::Start::Empty(manifest) => manifest,
             aof::Start::Load(manifest) => manifest,
@@ -233,10 +232,11 @@ impl Persistence {
     /// `key-load-delay`, which may change meanwhile.
     fn delay_loading(&self, keys: u64) {
         let began = Instant::now();
-        while let delay = delay_of(keys, self.board.config.load().key_load_delay_us)
-            && let Some(left) = delay.checked_sub(began.elapsed())
-            && !left.is_zero()
-        {
+        let left = || {
+            let delay = delay_of(keys, self.board.config.load().key_load_delay_us);
+            delay.checked_sub(began.elapsed()).filter(|left| !left.is_zero())
+        };
+        while let Some(left) = left() {
             thread::sleep(left.min(TICK));
         }
     }
@@ -344,18 +344,5 @@ fn remove_leftovers(disk: &dyn disk::Disk) {
             // It would only take room.
             let _ = disk.remove(Path::new(name));
         }
-    }
-}
-
-/// Sees to it that no other server writes the same log.
-fn lock(folder: &Path) -> Result<Arc<dyn Send + Sync>, String> {
-    let open = fs::File::open(folder).map_err(|error| format!("Can't open {}: {error}", folder.display()))?;
-    match open.try_lock() {
-        Ok(()) => Ok(Arc::new(open)),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(format!("Fatal error: another server writes the append-only file in {}", folder.display()))
-        }
-        // A file system without locks: then nothing is seen to.
-        Err(fs::TryLockError::Error(_)) => Ok(Arc::new(open)),
     }
 }

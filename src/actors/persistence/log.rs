@@ -16,6 +16,7 @@ use crate::{
 use actix::prelude::*;
 use std::{
     ffi::OsStr,
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::atomic::Ordering::Relaxed,
@@ -224,6 +225,7 @@ impl Persistence {
             // It is of no use without its base; the next time it is made anew.
             let _ = self.disk.remove(&path);
         }
+        self.lock = None;
         self.rejoice();
         self.synced();
         self.post_log();
@@ -238,7 +240,10 @@ impl Persistence {
         let (disk, folder) = (self.disk.clone(), self.folder());
         let log = match (logging, &mut self.log) {
             (Logging::On, Some(log)) => log,
-            (Logging::Off, None) => return disk.create_folder(&folder),
+            (Logging::Off, None) => {
+                disk.create_folder(&folder)?;
+                return self.lock_log(&config);
+            }
             (Logging::Beginning, None) if config.appendonly => return self.begin_log(&config),
             _ => {
                 self.announce_log();
@@ -261,10 +266,28 @@ impl Persistence {
         log.older_bytes += old_bytes;
         Ok(())
     }
+    /// Sees to it that no other server writes the same log. (Logs of other names may lie in the same folder.)
+    pub(super) fn lock_log(&mut self, config: &Config) -> io::Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let path = self.folder().join(format!("{}.lock", config.appendfilename));
+        let file = fs::File::create(&path)?;
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {
+                let reason = format!("another server writes it, and holds {}", path.display());
+                return Err(io::Error::other(reason));
+            }
+            // A file system without locks: then nothing is seen to.
+            Err(fs::TryLockError::Error(_)) | Ok(()) => self.lock = Some(file),
+        }
+        Ok(())
+    }
     /// It was switched on just now: until there is a base, commands are gathered.
     fn begin_log(&mut self, config: &Config) -> io::Result<()> {
         let (disk, folder) = (self.disk.clone(), self.folder());
         disk.create_folder(&folder)?;
+        self.lock_log(config)?;
         // What is in an earlier temporary increment belongs to no base.
         let name = Names(&config.appendfilename).temporary_increment();
         disk.create(&folder.join(&name))?;

@@ -52,7 +52,7 @@ pub struct Persistence {
     /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.
     next_rewrite: Instant,
     /// Keeps other servers away from the append-only file.
-    lock: Option<Arc<dyn Send + Sync>>,
+    lock: Option<std::fs::File>,
     /// Loading is over.
     ready: bool,
 }

@@ -13,7 +13,10 @@ fn survive(kind: ValueType, payload: &[u8], limits: &EncodingLimits) -> Result<(
     let entry = world.get("key");
     shown(entry);
     let frame = dump::seal(entry, true);
-    assert!(dump::decode_body(&dump::open(&frame.into(), true).unwrap(), limits).is_ok(), "it is sound: {kind:?}");
+    assert!(
+        dump::decode_body(&dump::open(&frame.into(), true).unwrap(), limits).is_ok(),
+        "it is sound: {kind:?}"
+    );
     Ok(())
 }
 
