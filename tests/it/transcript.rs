@@ -9,20 +9,28 @@
 //!   One that agrees after all is an error, so that the list stays true.
 //! * `!send GET k` sends without reading, `!read` reads one reply; `!raw "…"` sends bytes as they are;
 //!   `!close` hangs up; `!sleep 20` waits so many milliseconds. A closed connection reads as `(closed)`.
+//! * `!info rdb_saves …` shows these fields of INFO; `!until loading:0` asks INFO until it has this field
 //! * `# …`: a remark, kept in the snapshot
+//!
+//! `transcript!(options, text)` runs it on servers of its own, which have these options and no past.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::support::client::PATIENCE;
 use crate::support::{Client, Protocol, Server, line, ours, redis_server};
 
 macro_rules! transcript {
     ($text:expr) => {{
         fn here() {}
         $crate::transcript::run(std::any::type_name_of_val(&here), $text)
+    }};
+    ($options:expr, $text:expr) => {{
+        fn here() {}
+        $crate::transcript::run_apart(std::any::type_name_of_val(&here), &$options, $text)
     }};
 }
 
@@ -44,15 +52,46 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
 /// What one server said, line by line.
 type Said = Vec<String>;
 
+/// Who plays: ours with so many I/O threads, or the judge.
+#[derive(Clone, Copy)]
+enum Player {
+    Ours(usize),
+    Judge,
+}
+
 pub fn run(test: &str, text: &str) {
     // A transcript that failed leaves nothing behind that the next does not clear.
     let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    compare(test, text, |player, lines, protocol| {
+        let server = match player {
+            Player::Ours(threads) => &stage.ours[threads - 1],
+            Player::Judge => &stage.judge,
+        };
+        play(server, lines, protocol)
+    });
+}
+
+pub fn run_apart(test: &str, options: &[&str], text: &str) {
+    let options = [&["--enable-debug-command", "yes"], options].concat();
+    compare(test, text, |player, lines, protocol| {
+        let server = match player {
+            Player::Ours(threads) => {
+                let threads = threads.to_string();
+                Server::start(&ours(), &[&options[..], &["--io-threads", &threads]].concat())
+            }
+            Player::Judge => Server::start(&redis_server(), &options),
+        };
+        play(&server, lines, protocol)
+    });
+}
+
+fn compare(test: &str, text: &str, play: impl Fn(Player, &[Line], Protocol) -> Said) {
     let lines: Vec<Line> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Line::new).collect();
     let [two, three] = Protocol::BOTH.map(|protocol| {
-        let said = play(&stage.ours[0], &lines, protocol);
-        agree("io-threads 2", &lines, protocol, &said, &play(&stage.ours[1], &lines, protocol), false);
-        (play(&stage.judge, &lines, protocol), said)
+        let said = play(Player::Ours(1), &lines, protocol);
+        agree("io-threads 2", &lines, protocol, &said, &play(Player::Ours(2), &lines, protocol), false);
+        (play(Player::Judge, &lines, protocol), said)
     });
     for (protocol, (judge, said)) in Protocol::BOTH.into_iter().zip([&two, &three]) {
         agree("redis-server", &lines, protocol, said, judge, true);
@@ -113,6 +152,10 @@ enum Action {
     Read,
     Close,
     Sleep(Duration),
+    /// Waits for a line of INFO.
+    Until(String),
+    /// Shows lines of INFO.
+    Info(Vec<String>),
     Remark,
 }
 
@@ -163,6 +206,8 @@ impl Line {
             Action::Raw(bytes) => drop(client.send_raw(bytes)),
             Action::Close => drop(connections.remove(&self.connection)),
             Action::Sleep(time) => thread::sleep(*time),
+            Action::Until(line) => until(client, line),
+            Action::Info(fields) => return self.shown_of(&info(client, fields)),
             Action::Read | Action::Remark => {}
         }
         if !matches!(self.action, Action::Call(_) | Action::Read) {
@@ -175,9 +220,32 @@ impl Line {
             }
             Err(_) => "(closed)".into(),
         };
-        let reply = if self.masked { mask(&reply) } else { reply };
+        self.shown_of(&reply)
+    }
+    fn shown_of(&self, reply: &str) -> String {
+        let reply = if self.masked { mask(reply) } else { reply.to_string() };
         reply + "\n"
     }
+}
+
+/// Asks INFO until it has this line. That it takes long is no failure; that it never comes is.
+pub fn until(client: &mut Client, line: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !client.call(&["INFO"]).text().lines().any(|told| told == line) {
+        assert!(Instant::now() < deadline, "INFO never told {line}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// These fields of INFO, each in a line.
+pub fn info(client: &mut Client, fields: &[String]) -> String {
+    let told = client.call(&["INFO"]).text();
+    let line = |field: &String| {
+        let line =
+            told.lines().find(|line| line.strip_prefix(&**field).is_some_and(|rest| rest.starts_with(':')));
+        line.map_or(format!("{field} is not there"), str::to_string)
+    };
+    fields.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl Action {
@@ -188,6 +256,8 @@ impl Action {
             "!raw" => Action::Raw(line::split(rest).concat()),
             "!read" => Action::Read,
             "!close" => Action::Close,
+            "!until" => Action::Until(rest.trim().into()),
+            "!info" => Action::Info(rest.split_whitespace().map(str::to_string).collect()),
             "!sleep" => Action::Sleep(Duration::from_millis(rest.parse().expect("milliseconds"))),
             _ => Action::Call(line::split(said)),
         }
