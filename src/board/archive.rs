@@ -38,10 +38,9 @@ pub struct Archive {
     pub last_save_tried_s: AtomicI64,
     /// How long it took; -1: there was none.
     pub last_background_save_seconds: AtomicI64,
+    /// Asked for or begun by itself, whatever came of it.
     pub saves: AtomicU64,
 
-    /// Commands are being logged.
-    pub log_on: AtomicBool,
     pub log_bytes: AtomicU64,
     pub log_base_bytes: AtomicU64,
     /// Not written yet.
@@ -89,7 +88,6 @@ impl Archive {
             last_save_tried_s: AtomicI64::new(0),
             last_background_save_seconds: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
-            log_on: AtomicBool::new(false),
             log_bytes: AtomicU64::new(0),
             log_base_bytes: AtomicU64::new(0),
             log_pending_bytes: AtomicU64::new(0),
@@ -118,6 +116,24 @@ impl Archive {
             self.activity_began_s.store(now_s, Relaxed);
         }
         claimed
+    }
+    /// It has begun in the background.
+    pub fn count_begun(&self, activity: Activity) {
+        self.snapshots.fetch_add(1, Relaxed);
+        let kind = if activity == Activity::Rewrite { &self.rewrites } else { &self.saves };
+        kind.fetch_add(1, Relaxed);
+    }
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        for count in [
+            &self.snapshots,
+            &self.saves,
+            &self.rewrites,
+            &self.rewrite_failures_in_a_row,
+            &self.log_delayed_syncs,
+        ] {
+            count.store(0, Relaxed);
+        }
     }
     pub fn release(&self) {
         self.activity.store(0, SeqCst);

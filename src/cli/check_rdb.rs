@@ -112,6 +112,7 @@ impl<W: Write> Report<W> {
                 self.key = Some((Bytes::new(), kind));
                 "read-object-value"
             }
+            None if self.scanner.offset() == 0 => "start",
             None => "read-type",
         };
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
-use crate::transcript::until;
+use crate::transcript::{loaded, until};
 
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
@@ -35,6 +35,7 @@ fn saving() {
         ~ !info rdb_last_bgsave_time_sec rdb_last_save_time
         BGSAVE SCHEDULE
         !until rdb_saves:3
+        !until rdb_bgsave_in_progress:0
         "#
     );
 }
@@ -55,7 +56,6 @@ fn while_a_snapshot_is_written() {
         BGREWRITEAOF
         BGREWRITEAOF
         !info aof_rewrite_scheduled aof_rewrite_in_progress
-        CONFIG SET rdb-key-save-delay 0
         SET c 3
         FLUSHALL
         !until rdb_bgsave_in_progress:0
@@ -86,6 +86,7 @@ fn while_the_log_is_rewritten() {
         !until aof_rewrite_in_progress:0
         # The one that was scheduled.
         !until rdb_saves:2
+        !until rdb_bgsave_in_progress:0
         !info rdb_last_bgsave_status aof_enabled
         "#
     );
@@ -157,29 +158,27 @@ fn reload() {
         HGETALL hash
         DEBUG RELOAD FOO
         DEBUG RELOAD NOSAVE FOO
-        DEBUG LOADAOF FOO
-        "#
-    );
-}
-
-#[test]
-fn files_that_are_not_there() {
-    transcript!(
-        [],
-        r#"
-        SET k v
-        DEBUG LOADAOF
-        CONFIG SET dbfilename another.rdb
-        SET k v
-        DEBUG RELOAD NOSAVE
         "#
     );
 }
 
 /// redis-server ends here, so there is nothing to compare.
 #[test]
+fn files_that_are_not_there_are_not_loaded() {
+    let server = loaded(&ours(), &DEBUG);
+    let mut client = server.connect();
+    client.call(&["SET", "k", "v"]);
+    let refused = client.call(&["DEBUG", "LOADAOF"]).text();
+    assert_eq!(refused, "ERR Error trying to load the AOF files, check server logs");
+    assert_eq!(client.call(&["GET", "k"]).text(), "v");
+    let refused = client.call(&["DEBUG", "RELOAD", "NOSAVE"]).text();
+    assert_eq!(refused, "ERR Error trying to load the RDB dump, check server logs");
+}
+
+/// redis-server ends here, so there is nothing to compare.
+#[test]
 fn a_reload_that_finds_a_key_twice_is_refused() {
-    let server = Server::start(&ours(), &DEBUG);
+    let server = loaded(&ours(), &DEBUG);
     let mut client = server.connect();
     client.call(&["SET", "k", "v"]);
     assert_eq!(client.call(&["DEBUG", "RELOAD"]), Value::ok());
@@ -199,6 +198,7 @@ fn save_points() {
         SET a 1
         SET b 2
         !until rdb_saves:1
+        !until rdb_bgsave_in_progress:0
         !info rdb_changes_since_last_save rdb_last_bgsave_status
         CONFIG SET save "3600 1 1 100000"
         CONFIG GET save
@@ -215,7 +215,7 @@ fn successor(binary: &Path, mut server: Server, options: &[&str]) -> Server {
     server.signal(libc::SIGKILL);
     server.wait();
     let place = server.dir().to_str().expect("a path of ASCII").to_string();
-    Server::start(binary, &[options, &["--dir", &place]].concat())
+    loaded(binary, &[options, &["--dir", &place]].concat())
 }
 
 /// Where snapshots are wanted at all, deleting everything leaves an empty one: a crash brings nothing back.
@@ -223,7 +223,7 @@ fn successor(binary: &Path, mut server: Server, options: &[&str]) -> Server {
 fn flushall_empties_the_snapshot_too() {
     for binary in [ours(), redis_server()] {
         for (points, left) in [("3600 1", 0), ("", 1)] {
-            let server = Server::start(&binary, &["--save", points]);
+            let server = loaded(&binary, &["--save", points]);
             let mut client = server.connect();
             client.call(&["SET", "k", "v"]);
             assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -231,7 +231,7 @@ fn flushall_empties_the_snapshot_too() {
             let kept = server.dir().join("dump.rdb");
             let place = tempfile::tempdir().expect("a temporary directory");
             fs::copy(&kept, place.path().join("dump.rdb")).expect("it was saved");
-            let next = Server::start(&binary, &["--dir", place.path().to_str().expect("a path of ASCII")]);
+            let next = loaded(&binary, &["--dir", place.path().to_str().expect("a path of ASCII")]);
             assert_eq!(next.connect().call(&["DBSIZE"]), Value::Integer(left), "{points:?}");
         }
     }
@@ -240,7 +240,7 @@ fn flushall_empties_the_snapshot_too() {
 #[test]
 fn a_save_that_fails_is_told_and_stops_writes() {
     for binary in [ours(), redis_server()] {
-        let server = Server::start(&binary, &["--save", "3600 1000"]);
+        let server = loaded(&binary, &["--save", "3600 1000"]);
         let mut client = server.connect();
         client.call(&["SET", "k", "v"]);
         // A folder stands where the file belongs.
@@ -273,7 +273,7 @@ fn loading() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let dir = place.path().to_str().expect("a path of ASCII");
     {
-        let server = Server::start(&ours(), &["--dir", dir]);
+        let server = loaded(&ours(), &["--dir", dir]);
         let mut client = server.connect();
         client.call(&["MSET", "a", "1", "b", "2"]);
         assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -348,7 +348,7 @@ fn logged(server: &Server) -> Vec<String> {
 #[test]
 fn what_is_logged_is_what_redis_logs() {
     let [ours, theirs] = [ours(), redis_server()].map(|binary| {
-        let server = Server::start(&binary, &["--appendonly", "yes", "--appendfsync", "always"]);
+        let server = loaded(&binary, &["--appendonly", "yes", "--appendfsync", "always"]);
         let mut client = server.connect();
         for line in [
             "SET text 1 EXAT 4102444800",
@@ -412,7 +412,7 @@ fn the_time_stands_in_the_log_if_it_is_to() {
     for binary in [ours(), redis_server()] {
         let options =
             ["--appendonly", "yes", "--aof-timestamp-enabled", "yes", "--aof-use-rdb-preamble", "no"];
-        let server = Server::start(&binary, &options);
+        let server = loaded(&binary, &options);
         let mut client = server.connect();
         client.call(&["SET", "k", "v"]);
         client.call(&["BGREWRITEAOF"]);
@@ -469,7 +469,7 @@ fn a_log_in_a_single_file_is_taken_over() {
         let options = ["--appendonly", "yes", "--dir", place.path().to_str().expect("ASCII")];
         let mut seen = Vec::new();
         for _ in 0..2 {
-            let server = Server::start(&binary, &options);
+            let server = loaded(&binary, &options);
             let mut client = server.connect();
             seen.push((client.call(&["GET", "k"]).text(), listing(&place.path().join("appendonlydir"))));
             client.call(&["BGREWRITEAOF"]);
@@ -488,7 +488,7 @@ fn a_log_in_a_single_file_is_taken_over() {
 fn the_manifest_is_redis_own() {
     let [ours, theirs] = [ours(), redis_server()].map(|binary| {
         let mut seen = Vec::new();
-        let server = Server::start(&binary, &["--appendonly", "yes"]);
+        let server = loaded(&binary, &["--appendonly", "yes"]);
         let mut client = server.connect();
         let rewrite = |client: &mut Client, seen: &mut Vec<_>| {
             client.call(&["BGREWRITEAOF"]);
@@ -522,7 +522,7 @@ fn the_manifest_is_redis_own() {
 fn how_snapshots_are_written() {
     let word = "abc ".repeat(500);
     let save = |binary: &Path, options: &[&str]| {
-        let server = Server::start(binary, options);
+        let server = loaded(binary, options);
         let mut client = server.connect();
         client.call(&["SET", "k", &word]);
         assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -543,7 +543,7 @@ fn checksums_are_looked_at() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let dir = place.path().to_str().expect("a path of ASCII");
     {
-        let server = Server::start(&ours(), &["--dir", dir]);
+        let server = loaded(&ours(), &["--dir", dir]);
         server.connect().call(&["SET", "k", "v"]);
         assert_eq!(server.connect().call(&["SAVE"]), Value::ok());
     }
@@ -558,14 +558,14 @@ fn checksums_are_looked_at() {
         assert_eq!(crate::support::server::wait(&mut child).code(), Some(1));
         let said = crate::support::server::output(place.path());
         assert!(said.contains("RDB CRC error") || said.contains("Wrong RDB checksum"), "{said}");
-        let server = Server::start(&binary, &["--dir", dir, "--rdbchecksum", "no"]);
+        let server = loaded(&binary, &["--dir", dir, "--rdbchecksum", "no"]);
         assert_eq!(server.connect().call(&["GET", "k"]).text(), "v");
     }
 }
 
 #[test]
 fn damage_is_named_in_the_log() {
-    let server = Server::start(&ours(), &[&DEBUG[..], &["--loglevel", "verbose"]].concat());
+    let server = loaded(&ours(), &[&DEBUG[..], &["--loglevel", "verbose"]].concat());
     let mut client = server.connect();
     client.call(&["SET", "text", "text"]);
     let mut dump = client.call(&["DUMP", "text"]).bytes().to_vec();
@@ -588,10 +588,10 @@ fn damage_is_named_in_the_log() {
 /// Each keeps its own log; who would write into another's does not start.
 #[test]
 fn two_servers_do_not_share_a_log() {
-    let first = Server::start(&ours(), &["--appendonly", "yes"]);
+    let first = loaded(&ours(), &["--appendonly", "yes"]);
     let dir = first.dir().to_str().expect("a path of ASCII");
     let options = ["--appendonly", "yes", "--dir", dir];
-    let beside = Server::start(&ours(), &[&options[..], &["--appendfilename", "other.aof"]].concat());
+    let beside = loaded(&ours(), &[&options[..], &["--appendfilename", "other.aof"]].concat());
     assert_eq!(beside.connect().call(&["SET", "k", "v"]), Value::ok());
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     let mut command = crate::support::server::command(&ours(), elsewhere.path());
@@ -601,7 +601,7 @@ fn two_servers_do_not_share_a_log() {
     let said = crate::support::server::output(elsewhere.path());
     assert!(said.contains("another server writes it"), "{said}");
     // Neither does one that is switched on later.
-    let idle = Server::start(&ours(), &["--dir", dir]);
+    let idle = loaded(&ours(), &["--dir", dir]);
     let mut client = idle.connect();
     assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), Value::ok());
     until(&mut client, "aof_last_bgrewrite_status:err");

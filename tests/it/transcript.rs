@@ -16,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -77,9 +78,9 @@ pub fn run_apart(test: &str, options: &[&str], text: &str) {
         let server = match player {
             Player::Ours(threads) => {
                 let threads = threads.to_string();
-                Server::start(&ours(), &[&options[..], &["--io-threads", &threads]].concat())
+                loaded(&ours(), &[&options[..], &["--io-threads", &threads]].concat())
             }
-            Player::Judge => Server::start(&redis_server(), &options),
+            Player::Judge => loaded(&redis_server(), &options),
         };
         play(&server, lines, protocol)
     });
@@ -235,6 +236,13 @@ pub fn until(client: &mut Client, line: &str) {
         assert!(Instant::now() < deadline, "INFO never told {line}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// A server that has loaded what there was.
+pub fn loaded(binary: &Path, options: &[&str]) -> Server {
+    let server = Server::start(binary, options);
+    until(&mut server.connect(), "loading:0");
+    server
 }
 
 /// These fields of INFO, each in a line.

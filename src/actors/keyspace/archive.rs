@@ -106,7 +106,7 @@ impl Keyspace {
         let board = &self.stage.board;
         board.archive.keys_total.store(keys, Relaxed);
         let changes = board.vitals.changes.load(Relaxed);
-        board.archive.snapshots.fetch_add(1, Relaxed);
+        board.archive.count_begun(of);
         self.persistence.do_send(Begun { of, id, changes, logging });
         if logging == Logging::Beginning {
             self.begin_commits();
@@ -116,7 +116,10 @@ impl Keyspace {
     pub(super) fn run_errand(&mut self, errand: Errand, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         match errand {
             Errand::Begin(of) => self.begin(of, ctx),
-            Errand::Save => self.save(false).map_err(|_| CommandError::fixed("ERR"))?,
+            Errand::Save => {
+                self.stage.board.archive.saves.fetch_add(1, Relaxed);
+                self.save(false).map_err(|_| CommandError::fixed("ERR"))?;
+            }
             Errand::Reload { save, flush, merge } => self.reload(save, flush, merge)?,
             Errand::LoadLog => self.load_log(ctx)?,
             Errand::Emptied => self.save_emptiness(),

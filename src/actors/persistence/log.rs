@@ -190,11 +190,14 @@ impl Persistence {
     }
     pub(super) fn post_log(&self) {
         let archive = &self.board.archive;
-        archive.log_on.store(self.log.is_some(), Relaxed);
-        if let Some(log) = &self.log {
-            archive.log_bytes.store(log.bytes(), Relaxed);
-            archive.log_pending_bytes.store(log.journal.pending_bytes() as u64, Relaxed);
-            archive.log_unsynced.store(log.journal.is_unsynced(), Relaxed);
+        let (bytes, pending, unsynced) = self.log.as_ref().map_or((0, 0, false), |log| {
+            (log.bytes(), log.journal.pending_bytes() as u64, log.journal.is_unsynced())
+        });
+        archive.log_bytes.store(bytes, Relaxed);
+        archive.log_pending_bytes.store(pending, Relaxed);
+        archive.log_unsynced.store(unsynced, Relaxed);
+        if self.log.is_none() {
+            archive.log_base_bytes.store(0, Relaxed);
         }
     }
     /// Tells the Keyspace what the log needs of it.

@@ -184,7 +184,6 @@ impl Persistence {
         file.finish(Path::new(&config.dbfilename))?;
         let (archive, vitals) = (&self.board.archive, &self.board.vitals);
         archive.last_save_s.store(now_ms() / 1000, Relaxed);
-        archive.saves.fetch_add(1, Relaxed);
         vitals.changes.fetch_sub(changes, Relaxed);
         Ok(())
     }
@@ -286,7 +285,6 @@ impl Persistence {
         archive.last_rewrite_failed.store(failed, Relaxed);
         archive.last_rewrite_seconds.store(seconds, Relaxed);
         if !failed {
-            archive.rewrites.fetch_add(1, Relaxed);
             archive.rewrite_failures_in_a_row.store(0, Relaxed);
             self.next_rewrite = Instant::now();
             return;

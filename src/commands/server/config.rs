@@ -122,6 +122,7 @@ impl BackstageCommand for ResetStat {
         board.vitals.reset();
         board.errors.reset();
         board.tallies.reset();
+        board.archive.reset();
         reply.ok();
         Ok(())
     }

@@ -16,7 +16,7 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     saving(scene, archive, now_s, report);
     logging(scene, archive, now_s, report);
     report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
-    if archive.log_on.load(Relaxed) {
+    if scene.config.appendonly {
         log_size(archive, report);
     }
     if archive.is_loading() {
@@ -55,9 +55,8 @@ fn saving(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
 }
 
 fn logging(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
-    // It is on from CONFIG SET on, though its first base takes a moment.
-    let on = archive.log_on.load(Relaxed) || scene.config.appendonly;
-    report.field("aof_enabled", on as u8);
+    // From CONFIG SET on, though its first base takes a moment.
+    report.field("aof_enabled", scene.config.appendonly as u8);
     report.field("aof_rewrite_in_progress", (archive.activity() == Activity::Rewrite) as u8);
     report.field("aof_rewrite_scheduled", archive.rewrite_scheduled.load(Relaxed) as u8);
     report.field("aof_last_rewrite_time_sec", archive.last_rewrite_seconds.load(Relaxed));
