@@ -42,6 +42,8 @@ struct Report<W> {
     out: W,
     now_ms: i64,
     scanner: Scanner,
+    /// The header was that of a snapshot.
+    begun: bool,
     keys: u64,
     expires: u64,
     already_expired: u64,
@@ -58,6 +60,7 @@ impl<W: Write> Report<W> {
             out,
             now_ms,
             scanner: Scanner::new(true),
+            begun: false,
             keys: 0,
             expires: 0,
             already_expired: 0,
@@ -112,7 +115,8 @@ impl<W: Write> Report<W> {
                 self.key = Some((Bytes::new(), kind));
                 "read-object-value"
             }
-            None if self.scanner.offset() == 0 => "start",
+            None if !self.begun => "start",
+            None if self.scanner.has_ended() => "check-sum",
             None => "read-type",
         };
     }
@@ -129,7 +133,8 @@ impl<W: Write> Report<W> {
                 self.tell("RDB file was saved with checksum disabled: no check performed.")?;
             }
             Item::Record(record) => return Ok(self.take_record(record)),
-            Item::Version(_) | Item::ResizeDb { .. } | Item::SlotInfo { .. } | Item::Function(_) => {}
+            Item::Version(_) => self.begun = true,
+            Item::ResizeDb { .. } | Item::SlotInfo { .. } | Item::Function(_) => {}
         }
         Ok(Ok(()))
     }

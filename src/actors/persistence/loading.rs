@@ -198,6 +198,10 @@ impl Persistence {
             self.write_first_base(config, &folder.join(base))?;
             tracing::info!("Creating AOF base file {} on server start", base.display());
         }
+        if opening.increment_is_new {
+            // One that is there is known to no manifest.
+            self.disk.create(&folder.join(&opening.increment))?;
+        }
         let journal = Journal::open(self.disk.clone(), &folder, &opening.increment)?;
         if opening.increment_is_new {
             tracing::info!("Creating AOF incr file {} on server start", opening.increment.display());

@@ -243,11 +243,13 @@ impl Persistence {
         let (disk, folder) = (self.disk.clone(), self.folder());
         let log = match (logging, &mut self.log) {
             (Logging::On, Some(log)) => log,
-            (Logging::Off, None) => {
+            (Logging::Beginning, None) if config.appendonly => return self.begin_log(&config),
+            // It is off, or was switched off just now: there will be a base, and nothing that follows it.
+            (_, None) if logging == Logging::Off || !config.appendonly => {
+                self.announce_log();
                 disk.create_folder(&folder)?;
                 return self.lock_log(&config);
             }
-            (Logging::Beginning, None) if config.appendonly => return self.begin_log(&config),
             _ => {
                 self.announce_log();
                 return Err(io::Error::other("appendonly was switched meanwhile"));
@@ -257,6 +259,8 @@ impl Persistence {
         let old = manifest.increments().last().map(|part| part.name.clone());
         let new = manifest.add_increment(names).name.clone();
         let old_bytes = log.journal.bytes() + log.journal.pending_bytes() as u64;
+        // A file of this name that no manifest knows would stand before what follows.
+        disk.create(&folder.join(&new))?;
         log.journal.rotate(&new)?;
         if let Err(error) = write_manifest(&*disk, &config, &manifest) {
             // Nobody would look for commands in the new one.

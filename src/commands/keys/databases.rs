@@ -39,6 +39,14 @@ impl Mode {
         let asked = || args.one_of(&[("ASYNC", Mode::Async), ("SYNC", Mode::Sync)]);
         alone.then(asked).flatten().unwrap_or(Mode::Usual)
     }
+    /// As it was asked for, to those who do the same.
+    fn tell(self, changes: &mut Changes, name: &[u8]) {
+        match self {
+            Mode::Async => changes.rewrite(&[name, b"ASYNC"]),
+            Mode::Sync => changes.rewrite(&[name, b"SYNC"]),
+            Mode::Usual => changes.rewrite(&[name]),
+        }
+    }
     fn finish(self, changes: &mut Changes, reply: &mut Reply) {
         changes.store.awaits_garbage |= match self {
             Mode::Async => false,
@@ -60,7 +68,7 @@ impl WriteCommand for FlushDb {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         changes.clear(changes.db);
         // Told even if there was nothing to delete here: a replica may hold more.
-        changes.rewrite(&[b"FLUSHDB"]);
+        self.0.tell(changes, b"FLUSHDB");
         self.0.finish(changes, reply);
         Ok(())
     }
@@ -77,7 +85,7 @@ impl WriteCommand for FlushAll {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
         (0..changes.store.databases().len()).for_each(|db| changes.clear(db));
         changes.record.emptied = true;
-        changes.rewrite(&[b"FLUSHALL"]);
+        self.0.tell(changes, b"FLUSHALL");
         self.0.finish(changes, reply);
         Ok(())
     }

@@ -167,7 +167,12 @@ impl Command for BRPopLPush {
 }
 impl BlockingCommand for BRPopLPush {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
-        self.0.run(changes, reply)
+        let what = &mut self.0.what;
+        let done = what.run(changes, reply)?;
+        if done {
+            changes.rewrite(&[b"RPOPLPUSH", &what.source, &what.destination]);
+        }
+        Ok(progress(done))
     }
     fn patience(&self) -> Patience {
         self.0.patience()

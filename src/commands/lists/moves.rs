@@ -15,7 +15,7 @@ use bytes::Bytes;
 /// What is taken where and put where.
 pub struct Move {
     pub source: Bytes,
-    destination: Bytes,
+    pub destination: Bytes,
     from: End,
     to: End,
 }

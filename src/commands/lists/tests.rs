@@ -111,7 +111,7 @@ fn replicas_are_told_what_was_taken_where() {
         ("BLPOP none l 0", "LPOP l"),
         ("BLMPOP 0 1 l RIGHT COUNT 1", "RPOP l 1"),
         ("BLMOVE l m LEFT RIGHT 0", "LMOVE l m LEFT RIGHT"),
-        ("BRPOPLPUSH m l 0", "LMOVE m l RIGHT LEFT"),
+        ("BRPOPLPUSH m l 0", "RPOPLPUSH m l"),
         ("LTRIM l 0 -1", ""),
         ("LPOS l x", ""),
         ("BLMPOP 0 1 l RIGHT COUNT 100", "RPOP l 2"),

@@ -242,11 +242,21 @@ impl WriteCommand for Set {
         if let Deadline::At(at) = deadline {
             changes.event_in(changes.db, Event::Generic, "expire", &self.key);
             rewrite_as_set(changes, &self.key, &self.value, at);
+        } else if self.get {
+            self.rewrite_without_get(changes);
         }
         if !self.get {
             reply.ok();
         }
         Ok(())
+    }
+}
+impl Set {
+    /// What it gave back matters to nobody but the client.
+    fn rewrite_without_get(&self, changes: &mut Changes) {
+        let mut words: Vec<&[u8]> = vec![b"SET", &self.key, &self.value];
+        words.extend((self.lifetime == Lifetime::KeepTtl).then_some(&b"KEEPTTL"[..]));
+        changes.rewrite(&words);
     }
 }
 
