@@ -119,8 +119,7 @@ fn populate(client: &mut Client) {
 }
 
 /// Whatever writes, in the ways that are told by other commands, too.
-fn write_more(client: &mut Client) {
-    populate(client);
+fn change(client: &mut Client) {
     run(
         client,
         r#"
@@ -217,7 +216,8 @@ fn snapshots() {
         for compresses in ["yes", "no"] {
             let server = loaded(&writer, &[&OPTIONS[..], &["--rdbcompression", compresses]].concat());
             let mut client = server.connect();
-            write_more(&mut client);
+            populate(&mut client);
+            change(&mut client);
             assert_eq!(client.call(&["SAVE"]), Value::ok());
             let place = copy_of(server.dir());
             judged("redis-check-rdb", place.path(), "dump.rdb");
@@ -243,7 +243,7 @@ fn logs_of_a_base_and_what_follows_it() {
             until(&mut client, "aof_last_bgrewrite_status:ok");
             compare(&server, &reader, &options);
             // In the increment.
-            write_more(&mut client);
+            change(&mut client);
             compare(&server, &reader, &options);
         }
     }
@@ -255,7 +255,8 @@ fn logs_of_effects_alone() {
     for (writer, reader) in ways() {
         let options = ["--appendonly", "yes", "--appendfsync", "always"];
         let server = loaded(&writer, &[&OPTIONS[..], &options].concat());
-        write_more(&mut server.connect());
+        populate(&mut server.connect());
+        change(&mut server.connect());
         compare(&server, &reader, &options);
     }
 }
