@@ -80,10 +80,12 @@ pub struct Drain {
     pub done: futures::channel::oneshot::Sender<()>,
 }
 
-/// From the Supervisor: the configuration has changed.
+/// From the Supervisor, which waits a while for it: the configuration has changed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Reconsider;
+pub struct Reconsider {
+    pub done: SyncSender<()>,
+}
 
 /// From the server, once the cast stands: load what is on disk, then log.
 #[derive(Message)]

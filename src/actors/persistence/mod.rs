@@ -175,7 +175,7 @@ impl Actor for Persistence {
 
 impl Handler<Reconsider> for Persistence {
     type Result = ();
-    fn handle(&mut self, _: Reconsider, _: &mut Self::Context) {
+    fn handle(&mut self, Reconsider { done }: Reconsider, _: &mut Self::Context) {
         if !self.ready {
             return;
         }
@@ -190,5 +190,7 @@ impl Handler<Reconsider> for Persistence {
             tracing::warn!("Can't delete files of the past: {error}");
         }
         self.announce_log();
+        // Who asked may wait no longer.
+        let _ = done.send(());
     }
 }

@@ -11,7 +11,13 @@ use crate::{
     commands::{Office, Outcome, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Rewriting, SetError},
 };
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc::sync_channel},
+    time::Duration,
+};
+
+/// So long CONFIG SET waits for the files to follow it.
+const RECONSIDER_MAX: Duration = Duration::from_secs(1);
 
 /// The Supervisor while it serves one client.
 pub struct AtDesk<'a> {
@@ -102,7 +108,12 @@ impl Supervisor {
         if duties.contains(&Apply::Persistence)
             && let Some(persistence) = &self.persistence
         {
-            persistence.do_send(Reconsider);
+            let (done, seen) = sync_channel(1);
+            persistence.do_send(Reconsider { done });
+            if !self.board.archive.is_loading() {
+                // Whoever looks at the files behind an OK finds them as they are to be; unless the disk takes too long.
+                let _ = seen.recv_timeout(RECONSIDER_MAX);
+            }
         }
         if logging_begins {
             self.begin_rewrite();

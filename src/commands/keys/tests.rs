@@ -490,12 +490,12 @@ fn databases_are_flushed() {
         FLUSHDB → OK
         FLUSHDB SYNC → OK
         DBSIZE → 0
-        effects: SELECT 1 · FLUSHDB · FLUSHDB
+        effects: SELECT 1 · FLUSHDB · FLUSHDB SYNC
         @0
         DBSIZE → 1
         FLUSHALL ASYNC → OK
         FLUSHALL → OK
-        effects: SELECT 0 · FLUSHALL · FLUSHALL
+        effects: SELECT 0 · FLUSHALL ASYNC · FLUSHALL
         DBSIZE → 0
         FLUSHALL NOW → -ERR syntax error
         FLUSHDB SYNC ASYNC → -ERR syntax error
