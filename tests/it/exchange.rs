@@ -10,7 +10,7 @@ use std::process::Command;
 use super::dump::fill;
 use super::persistence::copy_of;
 use crate::support::{Client, Server, Value, line, ours, redis_server};
-use crate::transcript::{loaded, until};
+use crate::transcript::until;
 
 const OPTIONS: [&str; 4] = ["--enable-debug-command", "yes", "--list-compress-depth", "1"];
 
@@ -207,14 +207,14 @@ fn ways() -> [(std::path::PathBuf, std::path::PathBuf); 2] {
 
 fn start(binary: &Path, place: &Path, options: &[&str]) -> Server {
     let dir = place.to_str().expect("a path of ASCII");
-    loaded(binary, &[&OPTIONS[..], options, &["--dir", dir]].concat())
+    Server::start(binary, &[&OPTIONS[..], options, &["--dir", dir]].concat())
 }
 
 #[test]
 fn snapshots() {
     for (writer, reader) in ways() {
         for compresses in ["yes", "no"] {
-            let server = loaded(&writer, &[&OPTIONS[..], &["--rdbcompression", compresses]].concat());
+            let server = Server::start(&writer, &[&OPTIONS[..], &["--rdbcompression", compresses]].concat());
             let mut client = server.connect();
             populate(&mut client);
             change(&mut client);
@@ -234,7 +234,7 @@ fn logs_of_a_base_and_what_follows_it() {
         for preamble in ["yes", "no"] {
             let options =
                 ["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", preamble];
-            let server = loaded(&writer, &[&OPTIONS[..], &options].concat());
+            let server = Server::start(&writer, &[&OPTIONS[..], &options].concat());
             let mut client = server.connect();
             // In the base.
             populate(&mut client);
@@ -254,7 +254,7 @@ fn logs_of_a_base_and_what_follows_it() {
 fn logs_of_effects_alone() {
     for (writer, reader) in ways() {
         let options = ["--appendonly", "yes", "--appendfsync", "always"];
-        let server = loaded(&writer, &[&OPTIONS[..], &options].concat());
+        let server = Server::start(&writer, &[&OPTIONS[..], &options].concat());
         populate(&mut server.connect());
         change(&mut server.connect());
         compare(&server, &reader, &options);
@@ -287,7 +287,7 @@ fn binary_beside(reader: &Path) -> std::path::PathBuf {
 #[test]
 fn snapshots_are_judged_alike() {
     for binary in [ours(), redis_server()] {
-        let server = loaded(&binary, &OPTIONS);
+        let server = Server::start(&binary, &OPTIONS);
         let mut client = server.connect();
         populate(&mut client);
         assert_eq!(client.call(&["SAVE"]), Value::ok());

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
-use crate::transcript::{loaded, until};
+use crate::transcript::until;
 
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
@@ -165,7 +165,7 @@ fn reload() {
 /// redis-server ends here, so there is nothing to compare.
 #[test]
 fn files_that_are_not_there_are_not_loaded() {
-    let server = loaded(&ours(), &DEBUG);
+    let server = Server::start(&ours(), &DEBUG);
     let mut client = server.connect();
     client.call(&["SET", "k", "v"]);
     let refused = client.call(&["DEBUG", "LOADAOF"]).text();
@@ -178,7 +178,7 @@ fn files_that_are_not_there_are_not_loaded() {
 /// redis-server ends here, so there is nothing to compare.
 #[test]
 fn a_reload_that_finds_a_key_twice_is_refused() {
-    let server = loaded(&ours(), &DEBUG);
+    let server = Server::start(&ours(), &DEBUG);
     let mut client = server.connect();
     client.call(&["SET", "k", "v"]);
     assert_eq!(client.call(&["DEBUG", "RELOAD"]), Value::ok());
@@ -215,7 +215,7 @@ fn successor(binary: &Path, mut server: Server, options: &[&str]) -> Server {
     server.signal(libc::SIGKILL);
     server.wait();
     let place = server.dir().to_str().expect("a path of ASCII").to_string();
-    loaded(binary, &[options, &["--dir", &place]].concat())
+    Server::start(binary, &[options, &["--dir", &place]].concat())
 }
 
 /// Where snapshots are wanted at all, deleting everything leaves an empty one: a crash brings nothing back.
@@ -223,7 +223,7 @@ fn successor(binary: &Path, mut server: Server, options: &[&str]) -> Server {
 fn flushall_empties_the_snapshot_too() {
     for binary in [ours(), redis_server()] {
         for (points, left) in [("3600 1", 0), ("", 1)] {
-            let server = loaded(&binary, &["--save", points]);
+            let server = Server::start(&binary, &["--save", points]);
             let mut client = server.connect();
             client.call(&["SET", "k", "v"]);
             assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -231,7 +231,7 @@ fn flushall_empties_the_snapshot_too() {
             let kept = server.dir().join("dump.rdb");
             let place = tempfile::tempdir().expect("a temporary directory");
             fs::copy(&kept, place.path().join("dump.rdb")).expect("it was saved");
-            let next = loaded(&binary, &["--dir", place.path().to_str().expect("a path of ASCII")]);
+            let next = Server::start(&binary, &["--dir", place.path().to_str().expect("a path of ASCII")]);
             assert_eq!(next.connect().call(&["DBSIZE"]), Value::Integer(left), "{points:?}");
         }
     }
@@ -240,7 +240,7 @@ fn flushall_empties_the_snapshot_too() {
 #[test]
 fn a_save_that_fails_is_told_and_stops_writes() {
     for binary in [ours(), redis_server()] {
-        let server = loaded(&binary, &["--save", "3600 1000"]);
+        let server = Server::start(&binary, &["--save", "3600 1000"]);
         let mut client = server.connect();
         client.call(&["SET", "k", "v"]);
         // A folder stands where the file belongs.
@@ -273,13 +273,13 @@ fn loading() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let dir = place.path().to_str().expect("a path of ASCII");
     {
-        let server = loaded(&ours(), &["--dir", dir]);
+        let server = Server::start(&ours(), &["--dir", dir]);
         let mut client = server.connect();
         client.call(&["MSET", "a", "1", "b", "2"]);
         assert_eq!(client.call(&["SAVE"]), Value::ok());
     }
     for protocol in Protocol::BOTH {
-        let mut server = Server::start(&ours(), &["--dir", dir, "--key-load-delay", "2000000000"]);
+        let mut server = Server::start_loading(&ours(), &["--dir", dir, "--key-load-delay", "2000000000"]);
         let mut client = server.connect();
         let refusal = Value::Error("LOADING Redis is loading the dataset in memory".into());
         for command in [
@@ -349,7 +349,7 @@ fn logged(server: &Server) -> Vec<String> {
 #[test]
 fn what_is_logged_is_what_redis_logs() {
     let [ours, theirs] = [ours(), redis_server()].map(|binary| {
-        let server = loaded(&binary, &["--appendonly", "yes", "--appendfsync", "always"]);
+        let server = Server::start(&binary, &["--appendonly", "yes", "--appendfsync", "always"]);
         let mut client = server.connect();
         for line in [
             "SET text 1 EXAT 4102444800",
@@ -412,7 +412,7 @@ fn the_time_stands_in_the_log_if_it_is_to() {
     for binary in [ours(), redis_server()] {
         let options =
             ["--appendonly", "yes", "--aof-timestamp-enabled", "yes", "--aof-use-rdb-preamble", "no"];
-        let server = loaded(&binary, &[&options[..], &["--appendfsync", "always"]].concat());
+        let server = Server::start(&binary, &[&options[..], &["--appendfsync", "always"]].concat());
         let mut client = server.connect();
         // Once a second, if there is anything to say; the base has told it already.
         let said = std::iter::from_fn(|| Some((client.call(&["SET", "k", "v"]), logged(&server)).1));
@@ -425,8 +425,10 @@ fn the_time_stands_in_the_log_if_it_is_to() {
         assert!(base.starts_with("#TS:1"), "{base}");
         for reader in [ours(), redis_server()] {
             let place = copy_of(server.dir());
-            let next =
-                loaded(&reader, &["--appendonly", "yes", "--dir", place.path().to_str().expect("ASCII")]);
+            let next = Server::start(
+                &reader,
+                &["--appendonly", "yes", "--dir", place.path().to_str().expect("ASCII")],
+            );
             assert_eq!(
                 next.connect().call(&["MGET", "k", "l"]),
                 Value::Array(vec![Value::bulk("v"), Value::bulk("w")])
@@ -466,7 +468,7 @@ fn a_log_in_a_single_file_is_taken_over() {
         let options = ["--appendonly", "yes", "--dir", place.path().to_str().expect("ASCII")];
         let mut seen = Vec::new();
         for _ in 0..2 {
-            let server = loaded(&binary, &options);
+            let server = Server::start(&binary, &options);
             let mut client = server.connect();
             seen.push((client.call(&["GET", "k"]).text(), listing(&place.path().join("appendonlydir"))));
             client.call(&["BGREWRITEAOF"]);
@@ -485,7 +487,7 @@ fn a_log_in_a_single_file_is_taken_over() {
 fn the_manifest_is_redis_own() {
     let [ours, theirs] = [ours(), redis_server()].map(|binary| {
         let mut seen = Vec::new();
-        let server = loaded(&binary, &[&DEBUG[..], &["--appendonly", "yes"]].concat());
+        let server = Server::start(&binary, &[&DEBUG[..], &["--appendonly", "yes"]].concat());
         let mut client = server.connect();
         let rewrite = |client: &mut Client, seen: &mut Vec<_>| {
             client.call(&["BGREWRITEAOF"]);
@@ -521,7 +523,7 @@ fn the_manifest_is_redis_own() {
 fn how_snapshots_are_written() {
     let word = "abc ".repeat(500);
     let save = |binary: &Path, options: &[&str]| {
-        let server = loaded(binary, options);
+        let server = Server::start(binary, options);
         let mut client = server.connect();
         client.call(&["SET", "k", &word]);
         assert_eq!(client.call(&["SAVE"]), Value::ok());
@@ -542,7 +544,7 @@ fn checksums_are_looked_at() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let dir = place.path().to_str().expect("a path of ASCII");
     {
-        let server = loaded(&ours(), &["--dir", dir]);
+        let server = Server::start(&ours(), &["--dir", dir]);
         server.connect().call(&["SET", "k", "v"]);
         assert_eq!(server.connect().call(&["SAVE"]), Value::ok());
     }
@@ -557,14 +559,14 @@ fn checksums_are_looked_at() {
         assert_eq!(crate::support::server::wait(&mut child).code(), Some(1));
         let said = crate::support::server::output(place.path());
         assert!(said.contains("RDB CRC error") || said.contains("Wrong RDB checksum"), "{said}");
-        let server = loaded(&binary, &["--dir", dir, "--rdbchecksum", "no"]);
+        let server = Server::start(&binary, &["--dir", dir, "--rdbchecksum", "no"]);
         assert_eq!(server.connect().call(&["GET", "k"]).text(), "v");
     }
 }
 
 #[test]
 fn damage_is_named_in_the_log() {
-    let server = loaded(&ours(), &[&DEBUG[..], &["--loglevel", "verbose"]].concat());
+    let server = Server::start(&ours(), &[&DEBUG[..], &["--loglevel", "verbose"]].concat());
     let mut client = server.connect();
     client.call(&["SET", "text", "text"]);
     let mut dump = client.call(&["DUMP", "text"]).bytes().to_vec();
@@ -587,10 +589,10 @@ fn damage_is_named_in_the_log() {
 /// Each keeps its own log; who would write into another's does not start.
 #[test]
 fn two_servers_do_not_share_a_log() {
-    let first = loaded(&ours(), &["--appendonly", "yes"]);
+    let first = Server::start(&ours(), &["--appendonly", "yes"]);
     let dir = first.dir().to_str().expect("a path of ASCII");
     let options = ["--appendonly", "yes", "--dir", dir];
-    let beside = loaded(&ours(), &[&options[..], &["--appendfilename", "other.aof"]].concat());
+    let beside = Server::start(&ours(), &[&options[..], &["--appendfilename", "other.aof"]].concat());
     assert_eq!(beside.connect().call(&["SET", "k", "v"]), Value::ok());
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     let mut command = crate::support::server::command(&ours(), elsewhere.path());
@@ -600,7 +602,7 @@ fn two_servers_do_not_share_a_log() {
     let said = crate::support::server::output(elsewhere.path());
     assert!(said.contains("another server writes it"), "{said}");
     // Neither does one that is switched on later.
-    let idle = loaded(&ours(), &["--dir", dir]);
+    let idle = Server::start(&ours(), &["--dir", dir]);
     let mut client = idle.connect();
     assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), Value::ok());
     until(&mut client, "aof_last_bgrewrite_status:err");

@@ -16,7 +16,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -78,9 +77,9 @@ pub fn run_apart(test: &str, options: &[&str], text: &str) {
         let server = match player {
             Player::Ours(threads) => {
                 let threads = threads.to_string();
-                loaded(&ours(), &[&options[..], &["--io-threads", &threads]].concat())
+                Server::start(&ours(), &[&options[..], &["--io-threads", &threads]].concat())
             }
-            Player::Judge => loaded(&redis_server(), &options),
+            Player::Judge => Server::start(&redis_server(), &options),
         };
         play(&server, lines, protocol)
     });
@@ -236,13 +235,6 @@ pub fn until(client: &mut Client, line: &str) {
         assert!(Instant::now() < deadline, "INFO never told {line}");
         thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A server that has loaded what there was.
-pub fn loaded(binary: &Path, options: &[&str]) -> Server {
-    let server = Server::start(binary, options);
-    until(&mut server.connect(), "loading:0");
-    server
 }
 
 /// These fields of INFO, each in a line.

@@ -46,9 +46,23 @@ impl Server {
 
     /// The same with a configuration file before the options.
     pub fn start_with(binary: &Path, file: Option<&Path>, options: &[&str]) -> Server {
+        Server::start_until(binary, file, options, |server| server.says(|reply| !is_loading(reply)))
+    }
+
+    /// The same, and waits for any answer: it may still be loading.
+    pub fn start_loading(binary: &Path, options: &[&str]) -> Server {
+        Server::start_until(binary, None, options, |server| server.says(|_| true))
+    }
+
+    fn start_until(
+        binary: &Path,
+        file: Option<&Path>,
+        options: &[&str],
+        ready: fn(&Server) -> bool,
+    ) -> Server {
         let mut attempts_left = 5;
         loop {
-            match Server::try_start(binary, file, options) {
+            match Server::try_start(binary, file, options, ready) {
                 Ok(server) => return server,
                 // Another process can take the port between our choice and the server's bind.
                 Err(output) if output.contains("in use") && attempts_left > 0 => attempts_left -= 1,
@@ -57,7 +71,12 @@ impl Server {
         }
     }
 
-    fn try_start(binary: &Path, file: Option<&Path>, options: &[&str]) -> Result<Server, String> {
+    fn try_start(
+        binary: &Path,
+        file: Option<&Path>,
+        options: &[&str],
+        ready: fn(&Server) -> bool,
+    ) -> Result<Server, String> {
         let dir = TempDir::new().expect("a temporary directory");
         let port = free_port();
         let mut command = command(binary, dir.path());
@@ -70,7 +89,7 @@ impl Server {
             if server.exit_status().is_some() {
                 return Err(server.output());
             }
-            if server.answers() {
+            if ready(&server) {
                 return Ok(server);
             }
             thread::sleep(Duration::from_millis(5));
@@ -78,13 +97,12 @@ impl Server {
         Err(format!("no answer in {PATIENCE:?}\n{}", server.output()))
     }
 
-    /// Whether it serves data by now. It is left as if nobody had asked: the server has closed the connection when this
+    /// Whether it answers PING, and so. It is left as if nobody had asked: the server has closed the connection when this
     /// returns.
-    fn answers(&self) -> bool {
+    fn says(&self, fits: fn(&Value) -> bool) -> bool {
         let Ok(mut client) = Client::tcp("127.0.0.1", self.port) else { return false };
-        let is_loading = |reply: &Value| matches!(reply, Value::Error(text) if text.starts_with("LOADING"));
         client.send_raw(b"PING\r\nQUIT\r\n").is_ok()
-            && client.try_receive().is_ok_and(|reply| !is_loading(&reply))
+            && client.try_receive().is_ok_and(|reply| fits(&reply))
             && client.read_to_end().is_ok()
     }
 
@@ -121,6 +139,10 @@ impl Server {
     pub fn signal(&self, signal: libc::c_int) {
         send_signal(self.child.id(), signal);
     }
+}
+
+fn is_loading(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if text.starts_with("LOADING"))
 }
 
 impl Drop for Server {
