@@ -8,7 +8,10 @@ use callboard::{
         courier::messages::{Batch, LineId, Replies, Run, Step, Turn},
         expiry::Expiry,
         keyspace::{Execute, Keyspace},
+        migration::Migration,
         now_ms,
+        persistence::Persistence,
+        supervisor::Supervisor,
     },
     board::Board,
     commands::{
@@ -16,12 +19,16 @@ use callboard::{
         registry::{self, Registry},
     },
     config::Config,
+    disk,
     resp::{Protocol, Request},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::{
     collections::VecDeque,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -115,17 +122,28 @@ fn start() -> Receiver<Addr<Flooder>> {
         system.block_on(async {
             let board = Board::new(Config::default(), None, 1, now_ms());
             let expiry = Expiry::new(board.clone()).start();
-            let data = Arbiter::new();
+            let supervisor = Supervisor::new(board.clone(), |_| {}).start();
+            let migration = Migration::default().start();
+            let (data, files) = (Arbiter::new(), Arbiter::new());
+            let (introduce, introduced) = channel();
+            let persistence = {
+                let (board, supervisor) = (board.clone(), supervisor.clone());
+                Persistence::start_in_arbiter(&files.handle(), move |_| {
+                    let keyspace = introduced.recv().expect("it is started next");
+                    Persistence::new(board, keyspace, supervisor, Arc::new(disk::Real))
+                })
+            };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-                Keyspace::new(ctx.address(), board, 1, expiry)
+                Keyspace::new(ctx.address(), board, 1, expiry, persistence, supervisor, migration)
             });
+            introduce.send(keyspace.clone()).expect("it waits for it");
             let rng = fastrand::Rng::with_seed(1);
             let flooder =
                 Flooder { keyspace, remaining: 0, outstanding: 0, done: None, rng, pool: VecDeque::new() }
                     .start();
             let _ = sender.send(flooder);
-            // The arbiter ends with the program.
-            std::mem::forget(data);
+            // The arbiters end with the program.
+            std::mem::forget((data, files));
         });
         let _ = system.run();
     });

@@ -19,7 +19,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/disk", &["cli", "actors", "server"]),
     ("src/resp", &["commands", "formats", "cli", "actors", "server"]),
     ("src/formats", &["commands", "board", "cli", "actors", "server"]),
-    ("src/cli", &["store", "commands", "actors", "server"]),
+    ("src/cli", &["commands", "actors", "server"]),
     ("src/acl", &["actors", "server"]),
     ("src/script", &["actors", "server"]),
     ("src/config", &["store", "commands", "resp", "board", "actors", "server"]),

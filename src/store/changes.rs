@@ -1,15 +1,12 @@
-//! The write context: the only way to change data, and the record of what was changed.
-//!
-//! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
-//! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
-//! is not written down: [`Wants`] says who listens.
+//! The write context: the only way to change data. What was changed goes into the [`Record`].
 use super::{
     Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef,
     View,
     entry::{Armed, EntryMut},
+    record::{Effect, Event, Record},
     values::{Object, Stored, Value},
 };
-use crate::{data::wheel::Item, error::CommandError, resp::encode_command};
+use crate::{data::wheel::Item, error::CommandError};
 use bytes::{Bytes, BytesMut};
 use std::ptr::NonNull;
 
@@ -21,153 +18,6 @@ pub enum Deadline {
     Clear,
     /// ms since 1970.
     At(i64),
-}
-
-/// Class of a keyspace event: the letter by which `notify-keyspace-events` selects it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// `g`: DEL, EXPIRE, RENAME …
-    Generic,
-    /// `$`
-    String,
-    /// `l`
-    List,
-    /// `s`
-    Set,
-    /// `h`
-    Hash,
-    /// `z`
-    SortedSet,
-    /// `t`
-    Stream,
-    /// `x`: a deadline has passed.
-    Expired,
-    /// `n`: a key came to be.
-    New,
-}
-
-/// How a command is told to the append-only file and to replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub enum Effect {
-    /// As the client sent it, if it changed anything.
-    #[default]
-    Verbatim,
-    /// By the commands that it wrote to the record itself (none is fine too).
-    Rewritten,
-}
-
-/// Which parts of a record somebody reads.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wants {
-    pub effects: bool,
-    pub events: bool,
-    pub touched: bool,
-}
-
-#[derive(Debug, Default)]
-pub struct Record {
-    pub wants: Wants,
-    /// Changes made, as `rdb_changes_since_last_save` counts them.
-    pub dirty: u64,
-    /// Those of earlier commands that are not posted yet.
-    pub changes: u64,
-    pub effect: Effect,
-    /// Database and key of everything that changed.
-    pub touched: Vec<(usize, Bytes)>,
-    pub events: Vec<(Event, &'static str, usize, Bytes)>,
-    /// All data were deleted at once: what is being saved is of no use any more.
-    pub emptied: bool,
-    /// Commands in RESP which, run in order on the data as it was, give the data as it is.
-    effects: Vec<u8>,
-    effects_db: Option<usize>,
-    /// Where the effects of the command at hand begin, and how many there are.
-    first_effect: usize,
-    own_effects: usize,
-    /// How far the log is.
-    pub log: LogProgress,
-}
-
-/// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogProgress {
-    /// There shall be one (`appendonly`).
-    pub is_wanted: bool,
-    /// Effects go to it.
-    pub is_on: bool,
-    /// Of the last commit.
-    pub committed: u64,
-    /// Of the last commit that is on the medium.
-    pub synced: u64,
-}
-
-const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
-
-impl Record {
-    pub fn new(wants: Wants) -> Record {
-        Record { wants, ..Record::default() }
-    }
-    /// Writes one command to the effects, preceded by SELECT where the database changes.
-    pub fn log<'a>(&mut self, db: usize, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-        if !self.wants.effects {
-            return;
-        }
-        if self.effects_db != Some(db) {
-            self.effects_db = Some(db);
-            let index = db.to_string();
-            encode_command(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
-        }
-        if self.own_effects == 0 {
-            self.first_effect = self.effects.len();
-        }
-        self.own_effects += 1;
-        encode_command(&mut self.effects, args);
-    }
-    /// The effects written since the last call. The first command of the next ones selects its database again.
-    pub fn take_effects(&mut self) -> Vec<u8> {
-        self.effects_db = None;
-        std::mem::take(&mut self.effects)
-    }
-    /// As [`Record::take_effects`], for whoever writes them right behind the last ones: the database selected there holds.
-    pub fn next_effects(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.effects)
-    }
-    /// The next effects begin a file: their first command selects its database.
-    pub fn select_anew(&mut self) {
-        self.effects_db = None;
-    }
-    /// Puts effects back that were taken and not told.
-    pub fn put_back(&mut self, effects: Vec<u8>) {
-        self.effects_db = None;
-        self.effects = effects;
-    }
-    /// How much is written since the last call of [`Record::take_effects`].
-    pub fn effects_bytes(&self) -> usize {
-        self.effects.len()
-    }
-    /// Number of the commit that the last change is in, or will be in: the first one behind the beginning of the log if
-    /// it has not begun.
-    pub fn last_commit(&self) -> u64 {
-        self.log.committed + u64::from(!self.effects.is_empty() || !self.log.is_on)
-    }
-    /// Changes since the last call.
-    pub fn take_changes(&mut self) -> u64 {
-        std::mem::take(&mut self.changes) + std::mem::take(&mut self.dirty)
-    }
-    /// Makes ready for the next command; effects gather until taken.
-    pub fn begin(&mut self) {
-        self.changes += std::mem::take(&mut self.dirty);
-        self.effect = Effect::Verbatim;
-        self.own_effects = 0;
-    }
-    /// The command is done. If it had several effects, a crash must leave all of them or none.
-    pub fn settle(&mut self) {
-        if self.own_effects > 1 {
-            self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
-            self.effects.extend_from_slice(EXEC);
-        }
-        self.own_effects = 0;
-    }
 }
 
 pub struct Changes<'a> {
