@@ -71,7 +71,8 @@ class Server:
                 with Client(self.port) as client:
                     if client.ask("PING") == b"PONG":
                         return
-            except OSError:
+            except (OSError, RuntimeError):
+                # It is not there yet, or loading.
                 time.sleep(0.05)
         sys.exit(f"The server does not answer:\n{self.log.read_text(errors='replace')}")
 
