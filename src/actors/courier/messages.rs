@@ -105,6 +105,16 @@ pub struct Replies {
     pub spent: Option<Batch>,
 }
 
+impl Replies {
+    /// Adds the replies of one more turn.
+    pub fn append(&mut self, bytes: &[u8], grafts: Vec<Graft>, end: End) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.grafts.extend(grafts.into_iter().map(|graft| Graft { at: base + graft.at, ..graft }));
+        self.ends.push(End { at: base + end.at, ..end });
+    }
+}
+
 /// Where the replies of a turn end.
 #[derive(Clone, Copy, Debug)]
 pub struct End {

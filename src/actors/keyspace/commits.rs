@@ -125,8 +125,13 @@ impl Keyspace {
     ) {
         let end = End { line, at: reply.position(), settles };
         let (bytes, grafts) = reply.into_parts();
-        let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
-        self.commits.held.push(Held { reply_to, replies });
+        match self.commits.held.last_mut().filter(|held| held.reply_to == reply_to) {
+            Some(held) => held.replies.append(&bytes, grafts, end),
+            None => {
+                let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
+                self.commits.held.push(Held { reply_to, replies });
+            }
+        }
     }
     /// Sends what commands did since the last time to the log.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {

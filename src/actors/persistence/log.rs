@@ -37,6 +37,9 @@ impl Log {
 #[rtype(result = "()")]
 pub(super) struct Write;
 
+/// How long more replies are waited for at a time; see [`Group`](super::group::Group).
+const MORE_AFTER: Duration = Duration::from_micros(20);
+
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 impl Handler<Commit> for Persistence {
@@ -61,7 +64,11 @@ impl Handler<Commit> for Persistence {
 
 impl Handler<Write> for Persistence {
     type Result = ();
-    fn handle(&mut self, _: Write, _: &mut Self::Context) {
+    fn handle(&mut self, _: Write, ctx: &mut Self::Context) {
+        if self.syncs_always() && self.group.is_growing(self.waiting_replies(), Instant::now()) {
+            thread::sleep(MORE_AFTER);
+            return ctx.address().do_send(Write);
+        }
         self.writing_asked = false;
         // What failed is tried again by the clock, not with every command.
         if self.board.archive.log_error.load(Relaxed) == 0 {
@@ -105,11 +112,14 @@ impl Persistence {
             journal.keeps = always;
             // It may be a sync that has failed: nothing is well before one succeeds.
             let syncs = always || self.board.archive.log_error.load(Relaxed) != 0;
+            let began = Instant::now();
             let result = journal.write().and_then(|()| if syncs { journal.sync() } else { Ok(()) });
             if let Err(error) = result {
                 return self.complain(&error);
             }
             self.rejoice();
+            let now = Instant::now();
+            self.group.confirm(self.waiting_replies(), now - began, now);
         }
         if always || self.log.is_none() {
             self.synced();
@@ -128,6 +138,9 @@ impl Persistence {
         if counts && std::mem::replace(&mut self.number_told, self.number) != self.number {
             self.keyspace.do_send(Synced { number: self.number });
         }
+    }
+    fn waiting_replies(&self) -> usize {
+        self.held.iter().map(|held| held.replies.ends.len()).sum()
     }
     fn release_held(&mut self) {
         for held in self.held.drain(..) {

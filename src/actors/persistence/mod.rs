@@ -7,6 +7,7 @@
 //! * [`loading`]: what is on disk when the server starts.
 //!
 //! It never waits for the Keyspace but while loading: the Keyspace may wait for it (SAVE).
+mod group;
 mod loading;
 mod log;
 pub mod messages;
@@ -23,6 +24,7 @@ use crate::{
     disk,
 };
 use actix::prelude::*;
+use group::Group;
 use log::Log;
 use messages::{Held, Reconsider};
 use snapshots::Writing;
@@ -47,6 +49,7 @@ pub struct Persistence {
     /// A [`log::Write`] is under way to this actor itself.
     writing_asked: bool,
     last_sync: Instant,
+    group: Group,
     /// What is written in the background.
     writing: Option<Writing>,
     /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.
@@ -80,6 +83,7 @@ impl Persistence {
             number_told: 0,
             writing_asked: false,
             last_sync: now,
+            group: Group::new(now),
             writing: None,
             next_rewrite: now,
             lock: None,
