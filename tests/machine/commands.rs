@@ -155,12 +155,23 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "encoding" => format!("{}{}", if rng.bool() { 'i' } else { 'u' }, rng.u8(1..64)).into(),
         "subcommand" => "TODENSE".into(),
         "start" | "end" | "count" | "min-match-len" => rng.i64(-10..200).to_string().into(),
+        "ttl" => rng.i64(-1..10_000).to_string().into(),
+        "serialized-value" => DUMPS[rng.usize(..DUMPS.len())].to_vec(),
+        "frequency" => rng.u8(..).to_string().into(),
         "bit" => rng.u8(0..2).to_string().into(),
         "offset" => rng.usize(..200).to_string().into(),
         "db" | "destination-db" | "index1" | "index2" => rng.usize(..DATABASES).to_string().into(),
         unknown => panic!("no generator for the argument '{unknown}': add one here"),
     }
 }
+/// What DUMP gave for a value of each kind, and something that it did not.
+const DUMPS: [&[u8]; 5] = [
+    b"\x00\x04text\x0a\x00\x7c\xf3\x26\x6d\xca\xb5\xa5\x31",
+    b"\x12\x01\x02\x0c\x0c\x00\x00\x00\x02\x00\x81\x61\x02\x01\x01\xff\x0a\x00\x94\x96\x2b\x23\xac\x17\xaa\x85",
+    b"\x11\x14\x14\x00\x00\x00\x04\x00\x81\x61\x02\x01\x01\x81\x62\x02\x83\x32\x2e\x35\x04\xff\x0a\x00\xd4\x4c\x6e\xa4\xf6\x44\xd9\xd7",
+    b"\x10\x12\x12\x00\x00\x00\x04\x00\x81\x66\x02\x81\x76\x02\x81\x67\x02\x0c\x01\xff\x0a\x00\xde\x13\x39\x93\xf7\x83\x81\x7e",
+    b"no dump",
+];
 /// In every form that a string is held in.
 fn random_value(rng: &mut fastrand::Rng) -> Vec<u8> {
     match rng.u8(..10) {
