@@ -123,7 +123,7 @@ fn start() -> Receiver<Addr<Flooder>> {
             let board = Board::new(Config::default(), None, 1, now_ms());
             let expiry = Expiry::new(board.clone()).start();
             let supervisor = Supervisor::new(board.clone(), |_| {}).start();
-            let migration = Migration::default().start();
+            let migration = Migration::new(board.clone()).start();
             let (data, files) = (Arbiter::new(), Arbiter::new());
             let (introduce, introduced) = channel();
             let persistence = {

@@ -134,7 +134,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let io_threads = board.config.load().io_threads;
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
-    let migration = Migration::default().start();
+    let migration = Migration::new(board.clone()).start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
     let (introduce, introduced) = std::sync::mpsc::sync_channel(1);

@@ -14,6 +14,8 @@ pub struct Vitals {
     pub connections_rejected: AtomicU64,
     /// Clients that are connected now: counted up where they are accepted, down where they end.
     pub connected: AtomicUsize,
+    /// Connections to other servers that MIGRATE keeps for a while.
+    pub migration_connections: AtomicU64,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     pub reads: AtomicU64,

@@ -3,11 +3,12 @@
 //! Connections are kept for some seconds: whoever moves a slot or a range moves many keys to the same place.
 mod carrier;
 
-use crate::{actors::keyspace::Landed, commands::shipment::Shipment};
+use crate::{actors::keyspace::Landed, board::Board, commands::shipment::Shipment};
 use actix::prelude::*;
 use carrier::Carrier;
 use std::{
     collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -23,8 +24,8 @@ pub struct Carry {
 /// A place that things are carried to: host and port.
 type Place = (String, u16);
 
-#[derive(Default)]
 pub struct Migration {
+    board: Arc<Board>,
     /// Those who know the way and are at hand, and since when.
     idle: HashMap<Place, (Carrier, Instant)>,
 }
@@ -33,11 +34,21 @@ pub struct Migration {
 const KEPT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+impl Migration {
+    pub fn new(board: Arc<Board>) -> Migration {
+        Migration { board, idle: HashMap::new() }
+    }
+    fn post(&self) {
+        self.board.vitals.migration_connections.store(self.idle.len() as u64, Relaxed);
+    }
+}
+
 impl Actor for Migration {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(LOOK_EVERY, |migration, _| {
             migration.idle.retain(|_, (_, since)| since.elapsed() < KEPT);
+            migration.post();
         });
     }
 }
@@ -53,6 +64,7 @@ impl Handler<Carry> for Migration {
             if let Some(carrier) = carrier {
                 migration.idle.insert(place, (carrier, Instant::now()));
             }
+            migration.post();
             reply_to.do_send(Landed { client, delivery });
         }));
     }

@@ -50,7 +50,6 @@ pub fn stats(scene: &Scene, report: &mut Report) {
             "pubsub_patterns",
             "pubsubshard_channels",
             "latest_fork_usec",
-            "migrate_cached_sockets",
             "slave_expires_tracked_keys",
             "active_defrag_hits",
             "active_defrag_misses",
@@ -66,6 +65,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
         ]
         .map(|name| (name, 0)),
     );
+    report.field("migrate_cached_sockets", read(&vitals.migration_connections));
     // Nothing forks. Who waits for a fork waits for what it would be for.
     report.field("total_forks", read(&scene.backstage.board.archive.snapshots));
     report.field("total_error_replies", read(&vitals.error_replies));
