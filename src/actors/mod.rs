@@ -5,7 +5,8 @@
 //!   `send` future that is dropped before it is handled takes its message along.
 //! * What a turn of an arbiter gathers crosses threads as one message. An outbox posts a letter to its own actor when
 //!   the first thing falls in; the letter arrives after all that was already waiting, and carries the lot.
-//! * The Keyspace has no timers and no futures. Time comes to it as messages of Expiry, one at a time.
+//! * The Keyspace decides nothing by timers and futures of its own: time comes to it as messages of Expiry, one at a time.
+//!   (It has some for when to let others go first: before a piece of a snapshot, before a commit that nobody waits for.)
 pub mod connection;
 pub mod courier;
 pub mod expiry;

@@ -18,6 +18,7 @@ use futures::channel::oneshot;
 use std::{
     collections::{HashSet, VecDeque},
     sync::atomic::Ordering::Relaxed,
+    time::Duration,
 };
 
 /// From Persistence: what becomes of effects.
@@ -57,6 +58,8 @@ impl Keys {
 pub struct Commits {
     pub mode: LogMode,
     held: Vec<Held>,
+    /// A commit comes by itself.
+    is_coming: bool,
     /// Since then something has been on its way to Persistence, ms since 1970.
     underway_since_ms: i64,
     /// Written since the last commit.
@@ -66,6 +69,9 @@ pub struct Commits {
     hasher: ahash::RandomState,
 }
 
+/// With `everysec` and `no` effects are gathered for so long, or until there are so many bytes of them.
+const COMMIT_AFTER: Duration = Duration::from_millis(1);
+const COMMIT_BYTES: usize = 64 * 1024;
 /// While more than this is on its way to Persistence, the Keyspace does nothing: else a slow disk would fill the memory.
 const UNDERWAY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// So it does if something has been on its way for so long: with `everysec`, what is acknowledged and not even written when
@@ -133,6 +139,26 @@ impl Keyspace {
             }
         }
     }
+    /// Whether effects wait for a commit that does not come by itself.
+    pub(super) fn has_effects_to_commit(&self) -> bool {
+        let bytes = self.stage.record.effects_bytes();
+        bytes > 0 && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
+    }
+    /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the thread that
+    /// writes costs both more than a dozen commands.
+    pub(super) fn commit_in_time(&mut self, ctx: &mut Context<Self>) {
+        let may_wait =
+            self.commits.mode == LogMode::Written && self.stage.record.effects_bytes() < COMMIT_BYTES;
+        if !may_wait {
+            return self.commit(ctx);
+        }
+        if self.stage.record.effects_bytes() > 0 && !std::mem::replace(&mut self.commits.is_coming, true) {
+            ctx.run_later(COMMIT_AFTER, |keyspace, ctx| {
+                keyspace.commits.is_coming = false;
+                keyspace.commit(ctx);
+            });
+        }
+    }
     /// Sends what commands did since the last time to the log.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
         let effects = self.stage.record.next_effects();
@@ -159,6 +185,7 @@ impl Keyspace {
         self.persistence.do_send(Commit { effects, held, number });
         if underway > UNDERWAY_BYTES_MAX || is_slow {
             commits.underway_since_ms = now_ms;
+            archive.log_delayed_syncs.fetch_add(1, Relaxed);
             let (done, drained) = oneshot::channel();
             self.persistence.do_send(Drain { done });
             // If Persistence is gone, the process ends.

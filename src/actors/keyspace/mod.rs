@@ -167,10 +167,10 @@ impl Keyspace {
     }
     /// Tells the others what changed, at the end of the drain.
     fn note_changes(&mut self, ctx: &mut Context<Self>) {
-        let Stage { store, record, .. } = &self.stage;
+        let store = &self.stage.store;
         if store.has_deadlines()
             || store.has_garbage()
-            || record.effects_bytes() > 0
+            || self.has_effects_to_commit()
             || self.blocked.has_alarms()
             || self.commits.is_open()
         {
@@ -179,7 +179,7 @@ impl Keyspace {
     }
     fn flush(&mut self, ctx: &mut Context<Self>) {
         self.flushing = false;
-        self.commit(ctx);
+        self.commit_in_time(ctx);
         let deadlines = self.stage.store.take_deadlines();
         if !deadlines.is_empty() {
             self.expiry.do_send(Deadlines(deadlines));
