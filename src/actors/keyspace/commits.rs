@@ -8,7 +8,7 @@ use crate::{
     actors::{
         courier::messages::{End, LineId, Replies},
         now_ms,
-        persistence::messages::{Commit, Drain, Held},
+        persistence::messages::{Commit, Drain, Held, LogEnds},
     },
     commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
     resp::{Reply, Request},
@@ -204,6 +204,9 @@ impl Handler<LogMode> for Keyspace {
         self.set_log_mode(mode);
         if begins {
             self.begin_commits();
+        }
+        if mode == LogMode::Off {
+            self.persistence.do_send(LogEnds);
         }
         if mode != LogMode::Synced {
             self.commits.unsynced.clear();

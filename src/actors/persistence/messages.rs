@@ -91,3 +91,8 @@ pub struct Reconsider {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Start;
+
+/// From the Keyspace: all that it had to log has been committed, and nothing more will be.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LogEnds;

@@ -15,7 +15,7 @@ mod snapshots;
 
 use crate::{
     actors::{
-        keyspace::{Begin, Keyspace},
+        keyspace::{Begin, Keyspace, LogMode},
         now_ms,
         supervisor::Supervisor,
     },
@@ -26,10 +26,10 @@ use crate::{
 use actix::prelude::*;
 use group::Group;
 use log::Log;
-use messages::{Held, Reconsider};
+use messages::{Held, LogEnds, Reconsider};
 use snapshots::Writing;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc::SyncSender},
     time::{Duration, Instant},
 };
 
@@ -50,6 +50,8 @@ pub struct Persistence {
     writing_asked: bool,
     last_sync: Instant,
     group: Group,
+    /// The log is to end, and these wait for it.
+    stopping: Vec<SyncSender<()>>,
     /// What is written in the background.
     writing: Option<Writing>,
     /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.
@@ -84,6 +86,7 @@ impl Persistence {
             writing_asked: false,
             last_sync: now,
             group: Group::new(now),
+            stopping: Vec::new(),
             writing: None,
             next_rewrite: now,
             lock: None,
@@ -191,7 +194,12 @@ impl Handler<Reconsider> for Persistence {
         }
         let config = self.config();
         match (config.appendonly, self.log.is_some()) {
-            (false, true) => self.stop_log(),
+            _ if !self.stopping.is_empty() => return self.stopping.push(done),
+            (false, true) => {
+                // What the Keyspace has not handed over yet belongs to it.
+                self.keyspace.do_send(LogMode::Off);
+                return self.stopping.push(done);
+            }
             (true, false) => self.next_rewrite = Instant::now(),
             _ => {}
         }
@@ -200,5 +208,22 @@ impl Handler<Reconsider> for Persistence {
         self.announce_log();
         // Who asked may wait no longer.
         let _ = done.send(());
+    }
+}
+
+impl Handler<LogEnds> for Persistence {
+    type Result = ();
+    fn handle(&mut self, _: LogEnds, _: &mut Self::Context) {
+        if self.stopping.is_empty() {
+            return;
+        }
+        self.stop_log();
+        if self.config().appendonly {
+            // It was switched on again meanwhile: another one begins.
+            self.next_rewrite = Instant::now();
+        }
+        for done in self.stopping.drain(..) {
+            let _ = done.send(());
+        }
     }
 }
