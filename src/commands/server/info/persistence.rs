@@ -17,7 +17,7 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     logging(scene, archive, now_s, report);
     report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
     if scene.config.appendonly {
-        log_size(archive, report);
+        log_size(scene, archive, report);
     }
     if archive.is_loading() {
         loading(archive, now_s, report);
@@ -68,11 +68,13 @@ fn logging(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
     report.field("aof_last_cow_size", 0);
 }
 
-fn log_size(archive: &Archive, report: &mut Report) {
+fn log_size(scene: &Scene, archive: &Archive, report: &mut Report) {
     report.field("aof_current_size", archive.log_bytes.load(Relaxed));
     report.field("aof_base_size", archive.log_base_bytes.load(Relaxed));
     report.field("aof_pending_rewrite", 0);
-    let waiting = archive.log_pending_bytes.load(Relaxed) + archive.log_underway_bytes.load(Relaxed);
+    let gathered = scene.backstage.changes.record.effects_bytes() as u64;
+    let underway = archive.log_underway_bytes.load(Relaxed);
+    let waiting = gathered + underway + archive.log_pending_bytes.load(Relaxed);
     report.field("aof_buffer_length", waiting);
     report.field("aof_pending_bio_fsync", archive.log_unsynced.load(Relaxed) as u8);
     report.field("aof_delayed_fsync", archive.log_delayed_syncs.load(Relaxed));

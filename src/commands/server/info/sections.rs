@@ -138,7 +138,10 @@ pub fn memory(scene: &Scene, report: &mut Report) {
         .map(|name| (name, 0)),
     );
     report.field("mem_clients_normal", figures.clients);
-    report.fields([("mem_cluster_links", 0), ("mem_aof_buffer", 0)]);
+    report.field("mem_cluster_links", 0);
+    let archive = &scene.backstage.board.archive;
+    let underway = archive.log_underway_bytes.load(Relaxed) + archive.log_pending_bytes.load(Relaxed);
+    report.field("mem_aof_buffer", underway + scene.backstage.changes.record.effects_bytes() as u64);
     report.field("mem_expiry_wheel", figures.deadlines);
     report.field("mem_allocator", allocator::name());
     // The table grows in place.
