@@ -4,9 +4,10 @@
 use crate::config::LogLevel;
 use std::{
     fmt,
-    fs::OpenOptions,
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Write},
-    path::Path,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
@@ -46,7 +47,48 @@ pub fn set_level(level: LogLevel) {
 }
 
 struct Lines {
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+enum Out {
+    Screen,
+    File(LogFile),
+}
+impl Out {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Out::Screen => {
+                let mut screen = io::stdout();
+                screen.write_all(line)?;
+                screen.flush()
+            }
+            Out::File(file) => file.write(line),
+        }
+    }
+}
+
+/// A file that whoever rotates logs may rename at any time: what comes next goes to a new one of the old name.
+struct LogFile {
+    path: PathBuf,
+    file: File,
+}
+impl LogFile {
+    fn open(path: &Path) -> io::Result<LogFile> {
+        // The working directory may change.
+        let path = std::path::absolute(path)?;
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        Ok(LogFile { path, file })
+    }
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let named = fs::metadata(&self.path).map(identity);
+        if named.ok() != self.file.metadata().map(identity).ok() {
+            // If that cannot be, the old one is better than none.
+            if let Ok(anew) = LogFile::open(&self.path) {
+                *self = anew;
+            }
+        }
+        self.file.write_all(line)
+    }
 }
 
 /// Sends events to the file, or to standard output.
@@ -55,9 +97,9 @@ struct Lines {
 /// If the file cannot be opened for appending.
 pub fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
     set_level(level);
-    let out: Box<dyn Write + Send> = match file {
-        Some(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
-        None => Box::new(io::stdout()),
+    let out = match file {
+        Some(path) => Out::File(LogFile::open(path)?),
+        None => Out::Screen,
     };
     ON_SCREEN.store(file.is_none(), Relaxed);
     let subscriber = tracing_subscriber::registry().with(Lines { out: Mutex::new(out) });
@@ -84,7 +126,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let line = format!("{}:M {time} {mark} {}\n", std::process::id(), text.0);
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // A log that cannot be written must not stop the server.
-        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        let _ = out.write(line.as_bytes());
     }
 }
 
@@ -97,5 +139,25 @@ impl Visit for Text {
             "message" => write!(self.0, "{value:?}"),
             name => write!(self.0, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_renamed_is_followed_by_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, old] = ["log", "log.1"].map(|name| folder.path().join(name));
+        let mut log = LogFile::open(&path).unwrap();
+        log.write(b"one\n").unwrap();
+        fs::rename(&path, &old).unwrap();
+        log.write(b"two\n").unwrap();
+        log.write(b"three\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        log.write(b"four\n").unwrap();
+        assert_eq!(fs::read_to_string(&old).unwrap(), "one\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
     }
 }

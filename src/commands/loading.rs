@@ -32,6 +32,9 @@ impl Piece {
     }
 }
 
+/// How the reason begins where a command of the log is unknown.
+pub const UNKNOWN_COMMAND: &str = "Unknown command";
+
 /// Why it cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -205,9 +208,9 @@ impl Stage {
             let text = error.text();
             format!("{}: {}", name.escape_ascii(), String::from_utf8_lossy(&bytes_of_text(&text)))
         };
-        let node = Registry::get()
-            .resolve(request)
-            .map_err(|_| format!("Unknown command '{}' reading the append only file", name.escape_ascii()))?;
+        let node = Registry::get().resolve(request).map_err(|_| {
+            format!("{UNKNOWN_COMMAND} '{}' reading the append only file", name.escape_ascii())
+        })?;
         let mut task = registry::parse(node, request, context).map_err(told)?;
         let mut reply = Reply::default();
         let caller = Caller { db: loader.db, ..Caller::default() };

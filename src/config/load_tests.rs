@@ -187,7 +187,7 @@ fn what_is_not_in_effect_is_named_once() {
             "tls-port is kept but not yet in effect: it waits for TLS",
             "maxmemory-policy is kept but not yet in effect: it waits for eviction, and as yet only chooses between OBJECT IDLETIME and OBJECT FREQ",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
-            "user is kept but not yet in effect: it waits for access lists",
+            "user is kept but not yet in effect: it waits for access lists, and as yet only gives the default user its passwords",
         ]
     );
     let [renaming] = &loaded.renamed_commands[..] else { panic!("{:?}", loaded.renamed_commands) };

@@ -12,6 +12,8 @@ use super::parameter::{integer, memory, parameters, row};
 use super::setting::Setting;
 use super::special::*;
 
+/// Of users, what is in effect already.
+const USERS: &str = "access lists, and as yet only gives the default user its passwords";
 const INT: i128 = i32::MAX as i128;
 const UINT: i128 = u32::MAX as i128;
 const LONG: i128 = i64::MAX as i128;
@@ -145,7 +147,7 @@ parameters! {
 
     // Security
     "requirepass" => requirepass: Option<String> = "", optional().sensitive();
-    "aclfile" => aclfile: String = "", text().immutable().later("users in a file");
+    "aclfile" => aclfile: String = "", text().immutable().later(USERS);
     "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = "resetchannels", choice().later("access lists");
     "acllog-max-len" => acllog_max_len: usize = "128", integer(0, LONG).later("access lists");
     "enable-protected-configs" => enable_protected_configs: Permission = "no", choice().immutable();
@@ -314,7 +316,7 @@ parameters! {
 /// What else a file may hold.
 pub static DIRECTIVES: &[Directive] = &[
     Directive { name: "include", words: (1, 1), standing: Standing::InEffect },
-    Directive { name: "user", words: (1, usize::MAX), standing: Standing::Later("access lists") },
+    Directive { name: "user", words: (1, usize::MAX), standing: Standing::Later(USERS) },
     Directive { name: "rename-command", words: (2, 2), standing: Standing::InEffect },
     Directive {
         name: "loadmodule",

@@ -73,7 +73,7 @@ pub struct Commits {
 const COMMIT_AFTER: Duration = Duration::from_millis(1);
 const COMMIT_BYTES: usize = 64 * 1024;
 /// While more than this is on its way to Persistence, the Keyspace does nothing: else a slow disk would fill the memory.
-const UNDERWAY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const UNDERWAY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// So it does if something has been on its way for so long: with `everysec`, what is acknowledged and not even written when
 /// the process is killed is no more than clients wrote in that time. (While a disk is slow to sync, Redis waits as long.)
 const UNDERWAY_MS_MAX: i64 = 2000;

@@ -8,7 +8,7 @@ use crate::{
         supervisor::Loaded,
     },
     board::Activity,
-    commands::loading::{Fault, Loader, Piece},
+    commands::loading::{Fault, Loader, Piece, UNKNOWN_COMMAND},
     config::Config,
     disk::{self, LogFiles, Output, Trouble},
     formats::{
@@ -313,6 +313,11 @@ fn log_fatal(path: &Path, trouble: &Trouble, is_last: bool) -> String {
         Trouble::Truncated(end) => format!(
             "Fatal error: the truncated file is not the last file: {path} ends early, at offset {}",
             end.whole
+        ),
+        // Nothing is damaged: mending would take data away.
+        Trouble::Fault(fault) if fault.reason.starts_with(UNKNOWN_COMMAND) => format!(
+            "Fatal error reading the append only file {path}: {fault}. It was written by a server that can do more than \
+             this one."
         ),
         trouble => format!(
             "Bad file format reading the append only file {path}: {trouble}. Make a backup of your AOF file, then use \
