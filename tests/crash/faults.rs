@@ -275,6 +275,31 @@ fn what_stands_in_the_way_is_told_and_left_alone() {
     assert_eq!(site.temporary_names(), [""; 0]);
 }
 
+/// What is confirmed must be somewhere: while a log that was switched on cannot begin, nothing is.
+#[test]
+fn a_log_that_cannot_begin_stops_writes() {
+    let site = Site::new();
+    let server = site.start(&["--appendonly", "no"]);
+    let mut client = server.connect();
+    assert_eq!(client.call(&["INCR", "count"]), Value::Integer(1));
+    fs::write(site.path("appendonlydir"), "a file").expect("a file");
+    client.call(&["CONFIG", "SET", "appendonly", "yes"]);
+    wait_for(&mut client, "aof_last_write_status", "err");
+    assert!(client.call(&["INCR", "count"]).text().starts_with("MISCONF Errors writing to the AOF file"));
+    assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "no"]), Value::ok());
+    assert_eq!(client.call(&["INCR", "count"]), Value::Integer(2));
+    client.call(&["CONFIG", "SET", "appendonly", "yes"]);
+    wait_for(&mut client, "aof_last_write_status", "err");
+    fs::remove_file(site.path("appendonlydir")).expect("the file");
+    wait_for(&mut client, "aof_last_write_status", "ok");
+    assert_eq!(client.call(&["INCR", "count"]), Value::Integer(3));
+    assert_eq!(client.call(&["WAITAOF", "1", "0", "0"]).items()[0], Value::Integer(1));
+    drop(client);
+    server.kill();
+    let server = site.start(&LOGGED);
+    assert_eq!(count(&mut server.connect()), 3);
+}
+
 #[test]
 fn two_servers_do_not_write_one_log() {
     let site = Site::new();

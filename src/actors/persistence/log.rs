@@ -148,7 +148,7 @@ impl Persistence {
         }
     }
     /// The disk did not take it. Clients are told with their next writes; it is tried again until it does.
-    fn complain(&self, error: &io::Error) {
+    pub(super) fn complain(&self, error: &io::Error) {
         let code = error.raw_os_error().unwrap_or(nix::errno::Errno::EIO as i32);
         if self.board.archive.log_error.swap(code, Relaxed) != code {
             tracing::warn!(
@@ -156,7 +156,7 @@ impl Persistence {
             );
         }
     }
-    fn rejoice(&self) {
+    pub(super) fn rejoice(&self) {
         if self.board.archive.log_error.swap(0, Relaxed) != 0 {
             tracing::warn!("AOF write error looks solved. The server can write again.");
         }

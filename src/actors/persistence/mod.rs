@@ -201,6 +201,7 @@ impl Handler<Reconsider> for Persistence {
                 return self.stopping.push(done);
             }
             (true, false) => self.next_rewrite = Instant::now(),
+            (false, false) => self.rejoice(),
             _ => {}
         }
         // They are kept only as long as `aof-disable-auto-gc` says.

@@ -63,6 +63,7 @@ impl RdbFile {
 /// From this many failed rewrites in a row on, the next one waits: a minute, then two, four …
 const FAILURES_UNTIL_WAIT: u64 = 3;
 const WAIT_MINUTES_MAX: u64 = 60;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Handler<Begun> for Persistence {
     type Result = ();
@@ -251,34 +252,36 @@ impl Persistence {
         }
         let seconds = began.elapsed().as_secs() as i64;
         match of {
-            Activity::Rewrite => self.note_rewrite(seconds, result.is_err()),
+            Activity::Rewrite => self.note_rewrite(seconds, result.as_ref().err()),
             _ => note_save(&self.board, seconds, result.is_err()),
         }
         self.board.archive.release();
     }
-    fn note_rewrite(&mut self, seconds: i64, failed: bool) {
+    fn note_rewrite(&mut self, seconds: i64, error: Option<&io::Error>) {
         let archive = &self.board.archive;
-        archive.last_rewrite_failed.store(failed, Relaxed);
+        archive.last_rewrite_failed.store(error.is_some(), Relaxed);
         archive.last_rewrite_seconds.store(seconds, Relaxed);
-        if !failed {
+        let Some(error) = error else {
             archive.rewrite_failures_in_a_row.store(0, Relaxed);
             self.next_rewrite = Instant::now();
             return;
-        }
-        let failures = archive.rewrite_failures_in_a_row.fetch_add(1, Relaxed) + 1;
-        let minutes = match failures.checked_sub(FAILURES_UNTIL_WAIT) {
-            None => 0,
-            Some(further) => (1 << further.min(6)).min(WAIT_MINUTES_MAX),
         };
-        if minutes > 0 {
+        let failures = archive.rewrite_failures_in_a_row.fetch_add(1, Relaxed) + 1;
+        self.next_rewrite = Instant::now() + RETRY_AFTER;
+        let has_base = self.log.as_ref().is_some_and(|log| !log.files.is_beginning());
+        if !has_base && self.board.config.load().appendonly {
+            // Without a base there is no append-only file: it begins anew then, and until it does writes are refused, or
+            // they would be confirmed and be nowhere.
+            if self.log.is_some() {
+                self.stop_log();
+            }
+            self.complain(error);
+        } else if let Some(further) = failures.checked_sub(FAILURES_UNTIL_WAIT) {
+            let minutes = (1 << further.min(6)).min(WAIT_MINUTES_MAX);
             tracing::warn!(
                 "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {minutes} minutes"
             );
-        }
-        self.next_rewrite = Instant::now() + Duration::from_secs((minutes * 60).max(1));
-        // Without a base there is no append-only file: it begins anew then.
-        if self.log.as_ref().is_some_and(|log| log.files.is_beginning()) {
-            self.stop_log();
+            self.next_rewrite = Instant::now() + Duration::from_secs(minutes * 60);
         }
     }
 }
