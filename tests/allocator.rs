@@ -5,6 +5,10 @@ use std::sync::Mutex;
 use callboard::allocator::used_bytes;
 use callboard::data::members::Members;
 
+/// What the harness may allocate or free meanwhile on its own thread (it tells how the other test went), bytes. A member that
+/// is leaked or not counted shows in all of 100,000 steps.
+const NOISE_BYTES: usize = 8192;
+
 static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -33,7 +37,11 @@ fn members_free_what_they_allocate_and_know_how_much_that_is() {
     for step in 0..100_000 {
         if step % 10_000 == 0 {
             let held = used_bytes() - before;
-            assert!(held.abs_diff(members.memory_bytes()) < 1000, "{held}: {}", members.memory_bytes());
+            assert!(
+                held.abs_diff(members.memory_bytes()) < NOISE_BYTES,
+                "{held}: {}",
+                members.memory_bytes()
+            );
         }
         let number = random.usize(..KEYS);
         let key = vec![b'k'; if number.is_multiple_of(5) { 100 + number } else { number % 64 }];
@@ -46,7 +54,7 @@ fn members_free_what_they_allocate_and_know_how_much_that_is() {
     }
     let copy = members.clone();
     drop(members);
-    assert!((used_bytes() - before).abs_diff(copy.memory_bytes()) < 1000);
+    assert!((used_bytes() - before).abs_diff(copy.memory_bytes()) < NOISE_BYTES);
     drop(copy);
-    assert!(used_bytes().abs_diff(before) < 1000, "{} left over", used_bytes() - before);
+    assert!(used_bytes().abs_diff(before) < NOISE_BYTES, "{} left over", used_bytes() - before);
 }
