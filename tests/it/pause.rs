@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, Value, ours, redis_server};
+use crate::support::{Client, Server, Value, client::encode, ours, redis_server};
 
 pub fn servers() -> [Server; 3] {
     [
@@ -156,5 +156,27 @@ fn what_is_due_stays() {
         while client.call(&["DBSIZE"]).integer() == 2 {
             assert!(Instant::now() < deadline, "it is never removed");
         }
+    }
+}
+
+/// What comes before the first write in the same pipeline is answered at once.
+#[test]
+fn what_was_asked_before_a_write_does_not_wait() {
+    for server in servers() {
+        let (mut client, mut pauser) = (server.connect(), server.connect());
+        pauser.call(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        client.send(&["GET", "k"]);
+        let both: Vec<u8> = [&["PING"][..], &["GET", "k"], &["SET", "k", "v"], &["GET", "k"]]
+            .iter()
+            .flat_map(|command| encode(command))
+            .collect();
+        assert!(client.receive().is_null());
+        client.send_raw(&both).expect("the server takes it");
+        assert_eq!(client.receive(), Value::Simple("PONG".into()));
+        assert!(client.receive().is_null());
+        wait_for(&mut pauser, 1);
+        pauser.call(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(client.receive(), Value::ok());
+        assert_eq!(client.receive(), Value::bulk("v"));
     }
 }

@@ -230,8 +230,9 @@ impl Handler<Execute> for Keyspace {
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         let mut ends = Vec::with_capacity(batch.turns.len());
-        if let Some((scope, until_ms)) = self.stage.board.pause.at(now_ms) {
-            let held = self.hold(&mut batch, &reply_to, scope, until_ms);
+        let pause = self.stage.board.pause.at(now_ms);
+        if let Some((PauseScope::All, until_ms)) = pause {
+            let held = self.hold(&mut batch, &reply_to, until_ms);
             ends.extend(held.into_iter().map(|line| End { line, at: 0, settles: false }));
         }
         self.prefetch(&batch.steps);
@@ -251,12 +252,16 @@ impl Handler<Execute> for Keyspace {
                     }
                     Step::Run(run) => run,
                 };
-                if self.moving.holds(run) {
+                let paused = pause.filter(|_| writes(run));
+                if paused.is_some() || self.moving.holds(run) {
                     let mut rest = Batch::default();
                     rest.push_from(step.take(), &batch.says);
                     own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
                     rest.end_turn(turn.line);
-                    self.hold_for_move(rest, &reply_to);
+                    match paused {
+                        Some((_, until_ms)) => self.hold_for_pause(rest, &reply_to, until_ms),
+                        None => self.hold_for_move(rest, &reply_to),
+                    }
                     settles = false;
                     break;
                 }
@@ -374,27 +379,31 @@ impl Handler<Flush> for Keyspace {
 }
 
 impl Keyspace {
-    /// Takes the turns that must wait for the end of a pause out of the batch, and tells whose they are.
-    fn hold(
-        &mut self,
-        batch: &mut Batch,
-        reply_to: &Recipient<Replies>,
-        scope: PauseScope,
-        until_ms: i64,
-    ) -> Vec<LineId> {
-        let writes = |step: &Step| {
-            let Step::Run(run) = step else { return false };
-            run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
-        };
-        // Commands in general wait at their Connections; here come those that were under way when the pause began.
-        let waits = |steps: &[Step]| scope == PauseScope::All || steps.iter().any(writes);
-        let held = self.held.take_from(batch, reply_to, &self.stage.board, waits);
-        if !held.is_empty() && self.pause_end_asked_ms != until_ms {
-            self.pause_end_asked_ms = until_ms;
-            self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
+    /// Takes the turns that must wait for the end of a pause of everybody out of the batch, and tells whose they are.
+    /// (Commands in general wait at their Connections; here come those that were under way when the pause began.)
+    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, until_ms: i64) -> Vec<LineId> {
+        let held = self.held.take_from(batch, reply_to, &self.stage.board, |_| true);
+        if !held.is_empty() {
+            self.ask_for_pause_end(until_ms);
         }
         held
     }
+    /// Keeps what a client asked, from its first write on, until writers may go on.
+    fn hold_for_pause(&mut self, rest: Batch, reply_to: &Recipient<Replies>, until_ms: i64) {
+        self.held.keep(rest, reply_to.clone(), &self.stage.board);
+        self.ask_for_pause_end(until_ms);
+    }
+    fn ask_for_pause_end(&mut self, until_ms: i64) {
+        if self.pause_end_asked_ms != until_ms {
+            self.pause_end_asked_ms = until_ms;
+            self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
+        }
+    }
+}
+
+/// Whether a pause of writers is for this command.
+fn writes(run: &Run) -> bool {
+    run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
 }
 
 impl Handler<PauseOver> for Keyspace {
