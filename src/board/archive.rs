@@ -67,6 +67,8 @@ pub struct Loading {
     pub began_s: AtomicI64,
     pub bytes_total: AtomicU64,
     pub bytes_loaded: AtomicU64,
+    /// Memory that the server held which wrote the snapshot, as that says, bytes.
+    pub writer_bytes: AtomicU64,
     /// Of the last snapshot that was loaded.
     pub keys_loaded: AtomicU64,
     pub keys_expired: AtomicU64,

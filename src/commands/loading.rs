@@ -144,6 +144,10 @@ impl Stage {
             rdb::Item::Function(_) => {
                 tracing::warn!("A library of functions is left out: there are none here yet")
             }
+            rdb::Item::Aux { name, value } if &name[..] == b"used-mem" => {
+                let bytes = crate::data::number::parse_integer(&value).unwrap_or(0).max(0) as u64;
+                self.board.archive.loading.writer_bytes.store(bytes, Relaxed);
+            }
             rdb::Item::Version(_)
             | rdb::Item::Aux { .. }
             | rdb::Item::SlotInfo { .. }

@@ -23,8 +23,7 @@ pub struct Waiter {
 }
 impl Waiter {
     /// `None` for a task that never waits.
-    pub fn new(node: &'static Node, task: Task, request: Request, caller: Caller) -> Option<Waiter> {
-        let mut task = task;
+    pub fn new(node: &'static Node, mut task: Task, request: Request, caller: Caller) -> Option<Waiter> {
         let Task::Blocking(blocking) = &mut task else { return None };
         let (patience, shipment) = (blocking.its_patience(), blocking.its_shipment());
         Some(Waiter { node, task: Some(task), request, caller, patience, shipment, ending: None })

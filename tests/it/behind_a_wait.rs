@@ -80,6 +80,23 @@ fn killing_others_waits_its_turn() {
     }
 }
 
+/// Who has read that a client was killed finds that nothing is done any more of what it asks.
+#[test]
+fn the_killed_do_nothing() {
+    for server in servers() {
+        let mut killer = server.connect();
+        for _ in 0..100 {
+            let mut victim = server.connect();
+            let id = victim.call(&["CLIENT", "ID"]).integer().to_string();
+            assert_eq!(killer.call(&["CLIENT", "KILL", "ID", &id]).integer(), 1);
+            // The connection may have ended by now.
+            let _ = victim.send_raw(&encode(&["INCR", "ran"]));
+            assert!(victim.is_closed());
+        }
+        assert!(killer.call(&["GET", "ran"]).is_null());
+    }
+}
+
 /// One that floods while it waits is ended at the limit, and what it waited for is not given to it.
 #[test]
 fn who_sends_too_much_meanwhile_is_ended() {

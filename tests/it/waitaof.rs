@@ -1,5 +1,8 @@
 //! WAITAOF, which redis-server has since 7.2.
-use crate::support::{Client, Server, ours};
+use crate::{
+    pause::wait_for,
+    support::{Client, Server, ours},
+};
 
 fn waitaof(client: &mut Client, rest: &[&str]) -> Vec<i64> {
     let reply = client.call(&[&["WAITAOF"][..], rest].concat());
@@ -43,7 +46,7 @@ fn a_log_that_begins_or_ends_meanwhile() {
     client.call(&["CONFIG", "SET", "appendfsync", "no"]);
     waiter.call(&["SET", "k", "w"]);
     waiter.send(&["WAITAOF", "1", "0", "0"]);
-    while !client.call(&["INFO", "clients"]).text().contains("blocked_clients:1\r") {}
+    wait_for(&mut client, 1);
     client.call(&["CONFIG", "SET", "appendonly", "no"]);
     assert_eq!(waiter.receive().text(), NO_LOG);
 }

@@ -44,6 +44,10 @@ impl Connection {
         if self.in_flight || self.halted || self.is_paused() {
             return;
         }
+        // The word of the end may still be on its way here: who killed it must not see it do anything more.
+        if self.session.record.is_killed() {
+            return;
+        }
         if let Some(deferred) = self.deferred.take() {
             return self.ask(deferred);
         }

@@ -401,7 +401,7 @@ impl Keyspace {
     }
 }
 
-/// Whether a pause of writers is for this command.
+/// Whether a command may change data, so that it waits where writers do (CLIENT PAUSE, MIGRATE).
 fn writes(run: &Run) -> bool {
     run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
 }

@@ -1,6 +1,6 @@
 //! Keys on their way to another server (MIGRATE). Who reads them is served; who would change one of them waits until it
 //! has arrived, and is gone from here, or has not.
-use super::{Execute, Keyspace, held::Held};
+use super::{Execute, Keyspace, held::Held, writes};
 use crate::{
     actors::{
         courier::messages::{Batch, Replies, Run},
@@ -8,10 +8,8 @@ use crate::{
         now_ms,
     },
     commands::{
-        Access,
         key_positions::keys_asked_for,
         shipment::{Delivery, Shipment},
-        spec::MAY_REPLICATE,
     },
 };
 use actix::prelude::*;
@@ -46,7 +44,7 @@ impl Moving {
         !self.keys.is_empty() && self.would_be_changed_by(run)
     }
     fn would_be_changed_by(&self, run: &Run) -> bool {
-        if run.node.entry.access != Access::Write && run.node.spec().flags & MAY_REPLICATE == 0 {
+        if !writes(run) {
             return false;
         }
         let positions = keys_asked_for(run.node, &run.request).unwrap_or_default();

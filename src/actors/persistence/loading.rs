@@ -237,6 +237,7 @@ impl Persistence {
         let loading = &self.board.archive.loading;
         loading.began_s.store(now_ms() / 1000, Relaxed);
         loading.bytes_loaded.store(0, Relaxed);
+        loading.writer_bytes.store(0, Relaxed);
         loading.bytes_total.store(bytes, Relaxed);
         loading.active.store(true, Relaxed);
     }

@@ -89,7 +89,7 @@ fn loading(archive: &Archive, now_s: i64, report: &mut Report) {
     let left_seconds = (seconds * (total - loaded)).checked_div(loaded).unwrap_or(1);
     report.field("loading_start_time", began_s);
     report.field("loading_total_bytes", total);
-    report.field("loading_rdb_used_mem", 0);
+    report.field("loading_rdb_used_mem", loading.writer_bytes.load(Relaxed));
     report.field("loading_loaded_bytes", loaded);
     report.field("loading_loaded_perc", format!("{:.2}", loaded as f64 / total.max(1) as f64 * 100.0));
     report.field("loading_eta_seconds", left_seconds);
