@@ -11,7 +11,9 @@ use crate::{
         session::Session,
         shipment::{Delivery, Shipment},
         spec::Spec,
+        transactions::Transaction,
         waiting::Waiting,
+        watches::Watches,
     },
     resp::{Protocol, Reply, Request},
     store::{Changes, Kind, View},
@@ -114,6 +116,7 @@ pub struct Backstage<'a> {
     pub changes: Changes<'a>,
     /// The clients that are blocked.
     pub waiting: &'a mut Waiting,
+    pub watches: &'a mut Watches,
     pub board: &'a Board,
     pub caller: Caller,
     /// The words of the request.
@@ -209,6 +212,8 @@ pub enum Task {
     Backstage(SmallBox<dyn RunBackstage, S16>),
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
+    /// EXEC and DISCARD.
+    Transaction(Box<Transaction>),
 }
 pub trait RunRead: Send + Unpin {
     fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome;

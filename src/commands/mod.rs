@@ -16,6 +16,7 @@ pub mod spec;
 pub mod stage;
 pub mod syntax;
 pub mod waiting;
+pub mod watches;
 
 mod bitmaps;
 mod connection;
@@ -32,6 +33,7 @@ mod streams;
 mod strings;
 #[cfg(test)]
 mod testing;
+pub mod transactions;
 
 /// Errors stand below commands, because the store and the reply writer speak of them, too.
 pub use crate::error;

@@ -27,6 +27,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::hashes::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
+    super::transactions::COMMANDS,
 ];
 
 /// A command as it is registered, containers and subcommands alike.

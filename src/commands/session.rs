@@ -2,6 +2,7 @@
 //!
 //! What others may see of it (CLIENT LIST) is written through to the client's record on the board at once, so a
 //! change goes by a method here, never by the bare field.
+use super::transactions::Queue;
 use crate::{
     board::{Board, ClientRecord},
     resp::Protocol,
@@ -30,6 +31,8 @@ pub struct Session {
     pub protocol: Protocol,
     pub authenticated: bool,
     pub replies: Replies,
+    /// What is queued since MULTI.
+    pub transaction: Option<Box<Queue>>,
     /// Set by QUIT and by whoever kills itself: its reply is written, nothing behind it is read any more.
     pub quits: bool,
 }
@@ -44,8 +47,13 @@ impl Session {
             protocol: Protocol::Resp2,
             authenticated,
             replies: Replies::On,
+            transaction: None,
             quits: false,
         }
+    }
+    /// Another session of the same client, as this one is now, without a transaction.
+    pub fn fellow(&self) -> Session {
+        Session { board: self.board.clone(), record: self.record.clone(), transaction: None, ..*self }
     }
     pub fn select(&mut self, db: usize) {
         self.db = db;
@@ -76,6 +84,7 @@ impl Session {
     }
     /// RESET: as if newly connected, but for the library's name and version, which stay true.
     pub fn reset(&mut self) {
+        self.end_transaction();
         self.select(0);
         self.speak(Protocol::Resp2);
         self.rename("");

@@ -231,6 +231,7 @@ pub enum Group {
     Geo,
     Connection,
     Server,
+    Transactions,
 }
 impl Group {
     pub fn name(self) -> &'static str {
@@ -247,6 +248,7 @@ impl Group {
             Group::Geo => "geo",
             Group::Connection => "connection",
             Group::Server => "server",
+            Group::Transactions => "transactions",
         }
     }
     /// The category that most commands of the group are in.
@@ -264,6 +266,7 @@ impl Group {
             Group::Geo => category("geo"),
             Group::Connection => category("connection"),
             Group::Server => 0,
+            Group::Transactions => category("transaction"),
         }
     }
 }

@@ -3,11 +3,13 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Awaited, Backstage, Caller, Errand, Progress, Task,
+    Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
     registry::{Node, Registry},
+    session::Session,
     shipment::Delivery,
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
+    watches::Watches,
 };
 use crate::{
     board::{Board, Tally},
@@ -23,10 +25,11 @@ pub struct Stage {
     pub record: Record,
     /// The clients that are blocked.
     pub waiting: Waiting,
-    /// Whether somebody else than the blocked clients wants to know which keys were touched.
-    wants_touched: bool,
-    /// Of the touched keys, these many have been looked at for blocked clients.
+    pub watches: Watches,
+    /// Of the touched keys, these many have been looked at.
     touched_seen: usize,
+    /// Those of them that somebody may wait for.
+    ready: Vec<(usize, Bytes)>,
     /// What the last command asked for beside its reply.
     pub errand: Option<Errand>,
     /// Under CLIENT PAUSE data stay as they are.
@@ -58,8 +61,9 @@ impl Stage {
             board,
             record: Record::new(wants),
             waiting: Waiting::default(),
-            wants_touched: wants.touched,
+            watches: Watches::default(),
             touched_seen: 0,
+            ready: Vec::new(),
             errand: None,
             frozen: false,
             tally,
@@ -127,6 +131,42 @@ impl Stage {
         Progress::Done
     }
 
+    /// Runs a command about a session, in the midst of others.
+    pub fn perform_session(
+        &mut self,
+        node: &Node,
+        task: &mut dyn RunSession,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) {
+        let (start, started) = (reply.position(), Instant::now());
+        let outcome = task.run_session(session, reply);
+        if let Err(error) = &outcome {
+            reply.truncate(start);
+            reply.error(error);
+            count_error(&self.board, error);
+        }
+        self.note_time(node, started, outcome.is_err());
+    }
+    /// Counts a command that could not even be parsed.
+    pub fn refuse(&self, node: &Node, error: &CommandError) {
+        self.tally.called(node.index, 0, true);
+        count_error(&self.board, error);
+    }
+    /// Counts a command that began then and has ended now.
+    pub fn note_time(&mut self, node: &Node, started: Instant, failed: bool) {
+        self.tally.called(node.index, started.elapsed().as_nanos() as u64, failed);
+        self.last = Instant::now();
+    }
+    /// Counts a command that would have waited.
+    pub fn note_call(&self, node: &Node) {
+        self.tally.called(node.index, 0, false);
+    }
+    /// Something has happened that those who wait or watch want to hear of.
+    pub fn has_news(&self) -> bool {
+        !self.record.touched.is_empty() || self.waiting.has_served()
+    }
+
     /// What a command asked for beside its reply has failed: that is its reply.
     pub fn replace_reply(&self, reply: &mut Reply, position: usize, error: &CommandError) {
         reply.truncate(position);
@@ -142,7 +182,7 @@ impl Stage {
         reply: &mut Reply,
     ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, waiting, board, errand, .. } = self;
+        let Stage { store, record, waiting, watches, board, errand, .. } = self;
         match task {
             Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
             Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
@@ -151,11 +191,11 @@ impl Stage {
             }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                let mut backstage = Backstage { changes, waiting, board, caller, request, errand };
+                let mut backstage = Backstage { changes, waiting, watches, board, caller, request, errand };
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
-            Task::Session(_) | Task::Control(_) => {
+            Task::Session(_) | Task::Control(_) | Task::Transaction(_) => {
                 return Err(CommandError::fixed("ERR command not allowed here"));
             }
         }
@@ -163,22 +203,24 @@ impl Stage {
     }
     /// Keeps a command that said it waits.
     pub fn wait(&mut self, waiter: Waiter) {
-        if self.waiting.is_empty() {
-            // What changed before it came is not for it.
-            self.take_touched();
+        // What changed before it came is not for it.
+        self.note_touched();
+        self.ready.clear();
+        for (db, key) in waiter.places() {
+            self.record.interests.add(db, &key);
         }
         self.waiting.add(waiter);
-        self.record.wants.touched = true;
     }
     /// Serves the blocked clients whose keys the last command changed, and those whose keys serving them changed. To be
-    /// called after each command while somebody waits.
+    /// called after each command while somebody waits or watches.
     pub fn serve_waiting(&mut self) {
-        while !self.waiting.is_empty() {
-            let touched = self.take_touched();
-            if touched.is_empty() {
-                return;
+        loop {
+            self.note_touched();
+            let ready = std::mem::take(&mut self.ready);
+            if ready.is_empty() || self.waiting.is_empty() {
+                break;
             }
-            for (db, key) in touched {
+            for (db, key) in ready {
                 for ticket in self.waiting.queue(db, &key) {
                     self.try_again(ticket, db, &key);
                 }
@@ -186,26 +228,42 @@ impl Stage {
         }
         self.rest();
     }
-    /// While nobody waits, nobody wants to hear of changed keys. To be called when a wait may have ended.
+    /// Nobody is interested any more in what was waited for. To be called when a wait may have ended.
     fn rest(&mut self) {
-        if self.waiting.is_empty() {
-            self.record.wants.touched = self.wants_touched;
-            self.take_touched();
+        for (db, key) in self.waiting.take_left() {
+            self.record.interests.remove(db, &key);
         }
     }
-    /// A client is gone; what it waited for is no longer waited for.
+    /// A client is gone; what it waited for is no longer waited for, what it watched no longer watched.
     pub fn forget(&mut self, client: u64) {
         self.waiting.remove(client);
         self.rest();
+        self.unwatch(client);
     }
-    /// The keys that changed since the last call.
-    fn take_touched(&mut self) -> Vec<(usize, Bytes)> {
-        if !self.wants_touched {
-            return std::mem::take(&mut self.record.touched);
+    pub fn unwatch(&mut self, client: u64) {
+        self.watches.unwatch(client, &mut self.record.interests);
+    }
+    /// Whether a key that the client watches has changed.
+    pub fn is_alarmed(&mut self, client: u64) -> bool {
+        self.note_touched();
+        self.watches.is_alarmed(client, &self.store)
+    }
+    /// Tells those who watch them of the keys that changed since the last call.
+    fn note_touched(&mut self) {
+        let touched = match self.record.wants.touched {
+            false => std::mem::take(&mut self.record.touched),
+            // Somebody else reads them, too: they stay for him.
+            true => {
+                let seen = std::mem::replace(&mut self.touched_seen, self.record.touched.len());
+                self.record.touched.get(seen..).unwrap_or_default().to_vec()
+            }
+        };
+        for (db, key) in &touched {
+            self.watches.note(*db, key, &self.store);
         }
-        // Somebody else reads them, too: they stay for him.
-        let seen = std::mem::replace(&mut self.touched_seen, self.record.touched.len());
-        self.record.touched.get(seen..).unwrap_or_default().to_vec()
+        if !self.waiting.is_empty() {
+            self.ready.extend(touched);
+        }
     }
     fn try_again(&mut self, ticket: Ticket, db: usize, key: &Bytes) {
         let Some(waiter) = self.waiting.get_mut(ticket) else { return };

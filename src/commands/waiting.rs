@@ -28,7 +28,7 @@ impl Waiter {
         let (patience, shipment) = (blocking.its_patience(), blocking.its_shipment());
         Some(Waiter { node, task: Some(task), request, caller, patience, shipment, ending: None })
     }
-    fn places(&self) -> impl Iterator<Item = (usize, Bytes)> {
+    pub fn places(&self) -> impl Iterator<Item = (usize, Bytes)> {
         self.keys().iter().map(|key| (self.caller.db, key.clone()))
     }
     fn keys(&self) -> &[Bytes] {
@@ -65,6 +65,8 @@ pub struct Waiting {
     next_ticket: Ticket,
     /// Those whose wait is over, with their replies.
     served: Vec<(Waiter, Reply)>,
+    /// Places where somebody has ended to wait.
+    left: Vec<(usize, Bytes)>,
 }
 
 impl Waiting {
@@ -113,8 +115,13 @@ impl Waiting {
                     self.queues.remove(&place);
                 }
             }
+            self.left.push(place);
         }
         Some(waiter)
+    }
+    /// Where somebody has ended to wait since the last call.
+    pub fn take_left(&mut self) -> Vec<(usize, Bytes)> {
+        std::mem::take(&mut self.left)
     }
     /// Ends the wait of a client; false if it does not wait.
     pub fn end(&mut self, client: u64, how: Ending) -> bool {

@@ -91,6 +91,13 @@ impl Reply {
         (self.out, self.grafts)
     }
 
+    /// Adds what another writer has written.
+    pub fn append(&mut self, other: Reply) {
+        let base = self.out.len();
+        self.out.extend_from_slice(&other.out);
+        self.grafted_bytes += other.grafted_bytes;
+        self.grafts.extend(other.grafts.into_iter().map(|graft| Graft { at: base + graft.at, ..graft }));
+    }
     /// Bytes that are a reply already.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes)

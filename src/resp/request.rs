@@ -65,6 +65,13 @@ impl Request {
         let pins_little = self.alone && shared.len() >= LARGE_BYTES && shared.len() * 2 >= self.frame.len();
         Some(if shared.len() <= inline || pins_little { shared } else { Bytes::copy_from_slice(&shared) })
     }
+    /// Lets go of the buffer that it was read into, if it shares it with others.
+    pub fn own(&mut self) {
+        if !self.alone {
+            self.frame = Bytes::copy_from_slice(&self.frame);
+            self.alone = true;
+        }
+    }
     /// Its length on the wire, in bytes (of an inline request: of its arguments).
     pub fn frame_bytes(&self) -> usize {
         self.frame.len()

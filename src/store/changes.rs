@@ -61,7 +61,7 @@ impl Changes<'_> {
         self.event_in(db, class, name, key);
     }
     fn note_touched(&mut self, db: usize, key: &[u8]) {
-        if self.record.wants.touched {
+        if self.record.wants.touched || self.record.interests.has(db, key) {
             self.record.touched.push((db, Bytes::copy_from_slice(key)));
         }
     }
@@ -515,11 +515,16 @@ impl Changes<'_> {
     }
     /// States that every key of `db` changed, for clients of `seen_at`.
     fn touch_all(&mut self, db: usize, seen_at: usize) {
+        let database = &self.store.databases[db];
         if self.record.wants.touched {
-            self.store.databases[db].scan_all(&mut |entry| {
+            return database.scan_all(&mut |entry| {
                 self.record.touched.push((seen_at, Bytes::copy_from_slice(entry.key())))
             });
         }
+        // However large the database is: only few keys are of interest.
+        let interests = self.record.interests.of(seen_at);
+        let there = interests.filter(|key| database.find(key).is_some());
+        self.record.touched.extend(there.map(|key| (seen_at, key.clone())));
     }
 
     /// Puts an entry at its key as a new one: what stood there is gone before.

@@ -5,6 +5,7 @@
 //! is not written down: [`Wants`] says who listens.
 use crate::resp::encode_command;
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 /// Class of a keyspace event: the letter by which `notify-keyspace-events` selects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,41 @@ pub enum Effect {
 pub struct Wants {
     pub effects: bool,
     pub events: bool,
+    /// Of all keys; else of those that are in [`Interests`].
     pub touched: bool,
+}
+
+/// The keys of which somebody wants to hear when they change (WATCH, blocked clients). A write to any other key is
+/// not written down: so who waits for one key costs the writers of others a look, and no allocation.
+#[derive(Debug, Default)]
+pub struct Interests {
+    /// By database: how many are interested in a key.
+    databases: Vec<HashMap<Bytes, usize, ahash::RandomState>>,
+    count: usize,
+}
+impl Interests {
+    pub fn add(&mut self, db: usize, key: &Bytes) {
+        if self.databases.len() <= db {
+            self.databases.resize_with(db + 1, HashMap::default);
+        }
+        *self.databases[db].entry_ref(key).or_insert(0) += 1;
+        self.count += 1;
+    }
+    pub fn remove(&mut self, db: usize, key: &Bytes) {
+        let Some(count) = self.databases.get_mut(db).and_then(|keys| keys.get_mut(key)) else { return };
+        *count -= 1;
+        self.count -= 1;
+        if *count == 0 {
+            self.databases[db].remove(key);
+        }
+    }
+    #[inline]
+    pub fn has(&self, db: usize, key: &[u8]) -> bool {
+        self.count > 0 && self.databases.get(db).is_some_and(|keys| keys.contains_key(key))
+    }
+    pub fn of(&self, db: usize) -> impl Iterator<Item = &Bytes> {
+        self.databases.get(db).into_iter().flat_map(HashMap::keys)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +90,8 @@ pub struct Record {
     /// Those of earlier commands that are not posted yet.
     pub changes: u64,
     pub effect: Effect,
-    /// Database and key of everything that changed.
+    pub interests: Interests,
+    /// Database and key of everything that changed and that somebody wants to hear of.
     pub touched: Vec<(usize, Bytes)>,
     pub events: Vec<(Event, &'static str, usize, Bytes)>,
     /// All data were deleted at once: what is being saved is of no use any more.
@@ -66,6 +102,8 @@ pub struct Record {
     /// Where the effects of the command at hand begin, and how many there are.
     first_effect: usize,
     own_effects: usize,
+    /// Several commands are at hand that stand or fall together.
+    in_block: bool,
     /// How far the log is.
     pub log: LogProgress,
 }
@@ -109,10 +147,12 @@ impl Record {
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
         self.effects_db = None;
-        std::mem::take(&mut self.effects)
+        self.next_effects()
     }
     /// As [`Record::take_effects`], for whoever writes them right behind the last ones: the database selected there holds.
     pub fn next_effects(&mut self) -> Vec<u8> {
+        // What is taken in the midst of a block (DEBUG LOADAOF in MULTI) stands by itself.
+        self.own_effects = 0;
         std::mem::take(&mut self.effects)
     }
     /// The next effects begin a file: their first command selects its database.
@@ -141,10 +181,28 @@ impl Record {
     pub fn begin(&mut self) {
         self.changes += std::mem::take(&mut self.dirty);
         self.effect = Effect::Verbatim;
-        self.own_effects = 0;
+        if !self.in_block {
+            self.own_effects = 0;
+        }
+    }
+    /// From here on commands belong together (a transaction, a script), until [`Record::end_block`].
+    pub fn begin_block(&mut self) {
+        self.begin();
+        self.in_block = true;
+    }
+    pub fn end_block(&mut self) {
+        self.in_block = false;
+        self.settle();
+    }
+    /// Whether the command at hand is one of several that belong together.
+    pub fn is_in_block(&self) -> bool {
+        self.in_block
     }
     /// The command is done. If it had several effects, a crash must leave all of them or none.
     pub fn settle(&mut self) {
+        if self.in_block {
+            return;
+        }
         if self.own_effects > 1 {
             self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
             self.effects.extend_from_slice(EXEC);

@@ -33,6 +33,7 @@ mod sorted_sets;
 mod start;
 mod streams;
 mod strings;
+mod transactions;
 mod users;
 mod waitaof;
 mod wrong_type;

@@ -21,7 +21,7 @@ use requests::Deferred;
 use std::{
     io,
     rc::Rc,
-    sync::atomic::Ordering::Relaxed,
+    sync::{atomic::Ordering::Relaxed, mpsc::Receiver},
     task::{Poll, ready},
     time::{Duration, Instant},
 };
@@ -78,6 +78,8 @@ pub struct Connection {
     postponed: Option<(&'static Node, Request)>,
     /// A command that does something to others, and waits for the replies of what came before it: admitted, not parsed.
     next: Option<(&'static Node, Request)>,
+    /// The session travels with a transaction, and comes back here.
+    away: Option<Receiver<Session>>,
     /// The end of the pause will be told by a [`Resume`].
     awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
@@ -114,6 +116,7 @@ impl Connection {
             deferred: None,
             postponed: None,
             next: None,
+            away: None,
             awaits_pause: false,
             said: Vec::new(),
             turn_start: 0,
@@ -165,6 +168,11 @@ impl Connection {
         });
         self.in_flight = answered_bytes.flatten().is_none();
         self.pace.learn(answered_bytes.flatten());
+        if !self.in_flight
+            && let Some(away) = self.away.take()
+        {
+            self.welcome_back(away);
+        }
         if !self.in_flight && self.has_more() && !self.halted {
             let mut partial = std::mem::take(&mut self.partial);
             self.take_requests(&mut partial, true);
@@ -172,6 +180,15 @@ impl Connection {
         }
         if self.in_flight && self.has_more() {
             self.ask_to_resume();
+        }
+    }
+    /// Takes the session as the transaction has left it.
+    fn welcome_back(&mut self, away: Receiver<Session>) {
+        let Ok(session) = away.try_recv() else { return };
+        self.session = session;
+        if self.session.quits {
+            self.halted = true;
+            self.desk.close_when_drained(self.line);
         }
     }
     /// Whole requests may be waiting, and nothing is under way whose end would wake the pump for them. That is so when a
@@ -290,7 +307,7 @@ impl Connection {
         let limit = self.desk.board.config.load().client_query_buffer_limit;
         let limit =
             if !self.session.must_authenticate() { limit } else { limit.min(UNAUTHENTICATED_BYTES_MAX) };
-        if self.partial.len() > limit {
+        if self.partial.len() + self.session.record.queued_bytes.load(Relaxed) > limit {
             tracing::warn!(
                 "Closing client id={} addr={} that reached max query buffer length: {} bytes",
                 self.line.client,

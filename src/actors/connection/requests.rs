@@ -4,7 +4,7 @@ use crate::{
     actors::{
         courier::{
             line::Said,
-            messages::{Batch, Run, Step},
+            messages::{Answer, Batch, Run, Step},
         },
         now_ms,
         supervisor::Ask,
@@ -17,6 +17,7 @@ use crate::{
         registry::{self, Node, Registry},
         spec,
         stage::count_error,
+        transactions::{Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
 };
@@ -28,6 +29,10 @@ pub struct Deferred {
     node: &'static Node,
     task: Task,
     muted: bool,
+}
+
+fn is_exec(request: &Request) -> bool {
+    Registry::get().named_by(request).is_some_and(|node| node.full_name == "exec")
 }
 
 /// What is to be read and judged by, for one turn.
@@ -118,12 +123,16 @@ impl Connection {
             }
         }
         self.pace.took(count);
+        if let Some(queue) = &mut self.session.transaction {
+            queue.own_requests();
+        }
         self.is_behind = count == count_max && !buffer.is_empty() && !self.is_stopped();
         count - self.refused
     }
     /// Nothing behind the last request may be taken now.
     fn is_stopped(&self) -> bool {
-        self.deferred.is_some() || self.postponed.is_some() || self.next.is_some() || self.halted
+        let waits = self.deferred.is_some() || self.postponed.is_some() || self.next.is_some();
+        waits || self.away.is_some() || self.halted
     }
     /// A command was postponed by CLIENT PAUSE, and must wait still.
     pub(super) fn is_paused(&self) -> bool {
@@ -155,7 +164,14 @@ impl Connection {
             Err(_) if self.halted => return self.refused += 1,
             Err(error) => {
                 self.refused += 1;
-                return self.say_error(batch, &error);
+                return match &mut self.session.transaction {
+                    Some(_) if is_exec(&request) => self.refuse_transaction(request, error, batch),
+                    Some(queue) => {
+                        queue.is_spoilt = true;
+                        self.say_error(batch, &error)
+                    }
+                    None => self.say_error(batch, &error),
+                };
             }
         };
         self.take_admitted(node, request, behind, batch, rules);
@@ -172,6 +188,9 @@ impl Connection {
             self.desk.board.block(&self.session.record);
             self.postponed = Some((node, request));
             return;
+        }
+        if self.session.transaction.is_some() && !runs_at_once(node) {
+            return self.queue(node, request, batch);
         }
         let waits =
             |batch: &Batch| batch.steps[self.turn_start..].iter().any(|step| matches!(step, Step::Run(_)));
@@ -205,25 +224,74 @@ impl Connection {
                 let muted = self.session.mutes_reply();
                 self.say_from(start, batch, muted);
                 self.halted |= self.session.quits;
+                if node.full_name == "reset" && self.session.record.watched_keys.swap(0, Relaxed) > 0 {
+                    self.desk.forget(self.line.client);
+                }
+            }
+            Ok(Task::Backstage(_)) if self.session.transaction.is_some() => {
+                // No other command of the kind is taken at once.
+                self.say_error(batch, &CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
+            }
+            Ok(Task::Transaction(transaction)) => {
+                self.end_transaction(node, request, transaction, batch, rules)
             }
             Ok(task @ Task::Control(_)) => {
                 let muted = self.session.mutes_reply();
                 self.deferred = Some(Deferred { node, task, muted });
             }
-            Ok(task) => {
-                let muted = self.session.mutes_reply();
-                batch.steps.push(Step::Run(Run {
-                    node,
-                    task,
-                    request,
-                    db: self.session.db,
-                    protocol: self.session.protocol,
-                    touches: !self.session.record.no_touch.load(Relaxed),
-                    muted,
-                }))
-            }
+            Ok(task) => self.push_run(node, task, request, batch),
         }
         self.last_command = Some(node);
+    }
+    fn push_run(&mut self, node: &'static Node, task: Task, request: Request, batch: &mut Batch) {
+        let muted = self.session.mutes_reply();
+        batch.steps.push(Step::Run(Run {
+            node,
+            task,
+            request,
+            db: self.session.db,
+            protocol: self.session.protocol,
+            touches: !self.session.record.no_touch.load(Relaxed),
+            muted,
+        }))
+    }
+    /// Keeps a command for EXEC.
+    fn queue(&mut self, node: &'static Node, request: Request, batch: &mut Batch) {
+        let Some(queue) = &mut self.session.transaction else { return };
+        queue.push(node, request);
+        let record = &self.session.record;
+        record.queued_commands.store(queue.len() as i64, Relaxed);
+        record.queued_bytes.store(queue.bytes, Relaxed);
+        let start = batch.says.position();
+        batch.says.status("QUEUED");
+        let muted = self.session.mutes_reply();
+        self.say_from(start, batch, muted);
+        self.last_command = Some(node);
+    }
+    /// EXEC and DISCARD.
+    fn end_transaction(
+        &mut self,
+        node: &'static Node,
+        request: Request,
+        mut transaction: Box<Transaction>,
+        batch: &mut Batch,
+        rules: &Rules,
+    ) {
+        let Some(queue) = self.session.end_transaction() else {
+            let name = node.spec().name;
+            self.desk.tally.called(node.index, 0, true);
+            return self.say_error(batch, &CommandError::text_of(format!("ERR {name} without MULTI")));
+        };
+        self.away = transaction.take(queue, &self.session, rules.context);
+        self.push_run(node, Task::Transaction(transaction), request, batch);
+    }
+    /// EXEC may not run: its transaction is over.
+    fn refuse_transaction(&mut self, request: Request, error: CommandError, batch: &mut Batch) {
+        let Some(node) = Registry::get().named_by(&request) else { return };
+        self.session.end_transaction();
+        let reason = format!("EXECABORT Transaction discarded because of: {}", error.text());
+        let transaction = Transaction::of(Verdict::Refuse(CommandError::text_of(reason)));
+        self.push_run(node, Task::Transaction(transaction), request, batch);
     }
     fn note_command(&self, node: &Node) {
         self.session.record.last_command.store(node.index + 1, Relaxed);
@@ -249,17 +317,31 @@ impl Connection {
             self.desk.tally.rejected(node.index);
             return Err(CommandError::fixed("NOAUTH Authentication required."));
         }
-        self.may_run(node).inspect_err(|_| self.desk.tally.rejected(node.index))?;
+        let gates = || {
+            if self.session.transaction.is_some() && node.spec().flags & spec::NO_MULTI != 0 {
+                return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
+            }
+            self.may_run(node)
+        };
+        gates().inspect_err(|_| self.desk.tally.rejected(node.index))?;
         Ok(node)
     }
     /// What the state of the data and of the disk allows.
     fn may_run(&self, node: &Node) -> Result<(), CommandError> {
         let board = &self.desk.board;
-        if board.archive.is_loading() && node.spec().flags & spec::LOADING == 0 {
-            return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+        // What EXEC does is what was queued.
+        let queue = self.session.transaction.as_ref().filter(|_| node.full_name == "exec");
+        if board.archive.is_loading() {
+            let queued_may = queue.is_none_or(|queue| queue.may_run_while_loading());
+            if node.spec().flags & spec::LOADING == 0 || !queued_may {
+                return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+            }
         }
-        if board.archive.is_ailing() && (node.entry.access == Access::Write || node.full_name == "ping") {
-            may_write(board)?;
+        if board.archive.is_ailing() {
+            let writes = node.entry.access == Access::Write || queue.is_some_and(|queue| queue.writes());
+            if writes || node.full_name == "ping" {
+                may_write(board)?;
+            }
         }
         Ok(())
     }
@@ -313,10 +395,10 @@ impl Connection {
         self.desk.supervisor.do_send(Ask {
             node,
             task,
-            line: self.line,
+            client: self.line.client,
             protocol: self.session.protocol,
             muted,
-            courier: self.desk.courier.clone(),
+            answer: Answer::ByCourier(self.line, self.desk.courier.clone()),
         });
     }
 }

@@ -1,10 +1,11 @@
 //! What travels between the Courier, the Connections, the Keyspace and the Supervisor.
+use super::Courier;
 use crate::{
     commands::{Task, registry::Node},
     resp::{Protocol, Reply, Request, reply::Graft},
 };
-use actix::Message;
-use std::ops::Range;
+use actix::{Addr, Message};
+use std::{ops::Range, sync::mpsc::SyncSender};
 
 /// One thing to do or to say for a client, in its place among the others.
 #[expect(
@@ -112,6 +113,27 @@ impl Replies {
         self.bytes.extend_from_slice(bytes);
         self.grafts.extend(grafts.into_iter().map(|graft| Graft { at: base + graft.at, ..graft }));
         self.ends.push(End { at: base + end.at, ..end });
+    }
+}
+
+/// Where the answer to a command goes that another actor runs.
+pub enum Answer {
+    /// To its client, whose turn it ends.
+    ByCourier(LineId, Addr<Courier>),
+    /// To the Keyspace, which waits for it in the midst of a transaction.
+    Directly(SyncSender<Reply>),
+}
+impl Answer {
+    pub fn give(self, reply: Reply) {
+        match self {
+            Answer::ByCourier(line, courier) => {
+                let (bytes, grafts) = reply.into_parts();
+                let ends = vec![End { line, at: bytes.len(), settles: true }];
+                courier.do_send(Replies { bytes, grafts, ends, spent: None });
+            }
+            // If nobody waits any more the process ends.
+            Answer::Directly(sender) => drop(sender.send(reply)),
+        }
     }
 }
 

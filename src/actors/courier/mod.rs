@@ -158,10 +158,14 @@ impl Desk {
                 line.socket.shut_down();
             }
             // It may be blocked: nothing must be given to who is gone.
-            if line.in_flight {
-                self.keyspace.do_send(Gone { client: id.client });
+            if line.in_flight || line.record.watched_keys.load(Relaxed) > 0 {
+                self.forget(id.client);
             }
         }
+    }
+    /// The Keyspace need remember nothing of this client any more.
+    pub fn forget(&self, client: u64) {
+        self.keyspace.do_send(Gone { client });
     }
     /// Runs `read` with the buffer that all Connections of this thread read into. It is empty, has room, and must be
     /// left empty: so an idle connection holds no buffer at all.

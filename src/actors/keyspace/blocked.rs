@@ -123,6 +123,7 @@ impl Keyspace {
 impl Handler<Gone> for Keyspace {
     type Result = ();
     fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
+        self.stage.unwatch(client);
         // What is on its way will arrive; then its keys must go.
         if self.stage.waiting.awaits_answer(client) {
             return;

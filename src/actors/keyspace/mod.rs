@@ -9,6 +9,7 @@ mod commits;
 mod dropper;
 mod held;
 mod moving;
+mod transaction;
 
 use crate::{
     actors::{
@@ -21,7 +22,7 @@ use crate::{
     },
     board::{Board, PauseScope},
     commands::{
-        Access, Caller, Progress,
+        Access, Caller, Progress, Task,
         loading::Loader,
         spec::{self, KeySpec, MAY_REPLICATE},
         stage::Stage,
@@ -134,14 +135,35 @@ impl Keyspace {
             hashes: Vec::new(),
         }
     }
-    fn perform(stage: &mut Stage, run: &mut Run, caller: Caller, reply: &mut Reply) -> Progress {
+    /// Runs one step. Tells how far it came, and whether its reply must wait for the disk.
+    fn perform(
+        &mut self,
+        run: &mut Run,
+        caller: Caller,
+        reply: &mut Reply,
+        ctx: &mut Context<Self>,
+    ) -> (Progress, bool) {
         let start = reply.position();
         reply.speak(run.protocol);
-        let progress = stage.perform(run.node, &mut run.task, &run.request, caller, reply);
+        let (progress, waits_for_disk) = match &mut run.task {
+            Task::Transaction(transaction) => {
+                (Progress::Done, self.run_transaction(run.node, transaction, caller, reply, ctx))
+            }
+            task => {
+                let effects = self.stage.record.effects_bytes();
+                let progress = self.stage.perform(run.node, task, &run.request, caller, reply);
+                if let Some(errand) = self.stage.errand.take()
+                    && let Err(error) = self.run_errand(errand, ctx)
+                {
+                    self.stage.replace_reply(reply, start, &error);
+                }
+                (progress, self.waits_for_disk(run.node, &run.request, effects))
+            }
+        };
         if run.muted {
             reply.truncate(start);
         }
-        progress
+        (progress, waits_for_disk)
     }
     /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
     /// memory after the other becomes one wait for all.
@@ -267,14 +289,8 @@ impl Handler<Execute> for Keyspace {
                 }
                 let client = turn.line.client;
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
-                let (position, effects) = (reply.position(), self.stage.record.effects_bytes());
-                let progress = Keyspace::perform(&mut self.stage, run, caller, &mut reply);
-                if let Some(errand) = self.stage.errand.take()
-                    && let Err(error) = self.run_errand(errand, ctx)
-                {
-                    self.stage.replace_reply(&mut reply, position, &error);
-                }
-                waits_for_disk |= self.waits_for_disk(run.node, &run.request, effects);
+                let (progress, waits) = self.perform(run, caller, &mut reply, ctx);
+                waits_for_disk |= waits;
                 if progress == Progress::Waits {
                     let Step::Run(run) = step.take() else { continue };
                     let mut rest = Batch::default();
@@ -282,7 +298,7 @@ impl Handler<Execute> for Keyspace {
                     rest.end_turn(turn.line);
                     self.block(run, caller, rest, turn.line, reply_to.clone());
                     settles = false;
-                } else if !self.stage.waiting.is_empty() || self.stage.waiting.has_served() {
+                } else if self.stage.has_news() {
                     self.stage.serve_waiting();
                     self.deliver_served(ctx);
                 }
@@ -403,6 +419,9 @@ impl Keyspace {
 
 /// Whether a command may change data, so that it waits where writers do (CLIENT PAUSE, MIGRATE).
 fn writes(run: &Run) -> bool {
+    if let Task::Transaction(transaction) = &run.task {
+        return transaction.writes;
+    }
     run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
 }
 

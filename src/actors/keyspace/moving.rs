@@ -8,6 +8,7 @@ use crate::{
         now_ms,
     },
     commands::{
+        Task,
         key_positions::keys_asked_for,
         shipment::{Delivery, Shipment},
     },
@@ -47,6 +48,10 @@ impl Moving {
         if !writes(run) {
             return false;
         }
+        if let Task::Transaction(transaction) = &run.task {
+            return transaction
+                .would_change(run.db, |db, key| self.keys.contains(&(db, Bytes::copy_from_slice(key))));
+        }
         let positions = keys_asked_for(run.node, &run.request).unwrap_or_default();
         // Who names no key may mean any (FLUSHALL).
         positions.is_empty()
@@ -59,7 +64,12 @@ impl Moving {
         let places: Vec<_> = shipment.keys.iter().map(|key| (db, key.clone())).collect();
         self.keys.extend(places.iter().cloned());
         self.of_client.insert(client, places);
-        self.migration.do_send(Carry { client, shipment, reply_to: self.home.clone() });
+        let home = self.home.clone();
+        let tell = Box::new(move |delivery| home.do_send(Landed { client, delivery }));
+        self.send(Carry { shipment, tell });
+    }
+    pub fn send(&self, carry: Carry) {
+        self.migration.do_send(carry);
     }
     fn end(&mut self, client: u64) {
         for place in self.of_client.remove(&client).unwrap_or_default() {

@@ -3,7 +3,10 @@
 //! Connections are kept for some seconds: whoever moves a slot or a range moves many keys to the same place.
 mod carrier;
 
-use crate::{actors::keyspace::Landed, board::Board, commands::shipment::Shipment};
+use crate::{
+    board::Board,
+    commands::shipment::{Delivery, Shipment},
+};
 use actix::prelude::*;
 use carrier::Carrier;
 use std::{
@@ -16,9 +19,8 @@ use std::{
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Carry {
-    pub client: u64,
     pub shipment: Shipment,
-    pub reply_to: Recipient<Landed>,
+    pub tell: Box<dyn FnOnce(Delivery) + Send>,
 }
 
 /// A place that things are carried to: host and port.
@@ -55,7 +57,7 @@ impl Actor for Migration {
 
 impl Handler<Carry> for Migration {
     type Result = ();
-    fn handle(&mut self, Carry { client, shipment, reply_to }: Carry, ctx: &mut Self::Context) {
+    fn handle(&mut self, Carry { shipment, tell }: Carry, ctx: &mut Self::Context) {
         let place = (shipment.host.clone(), shipment.port);
         // Two at a time to one place have a connection each; the one that is done last is kept.
         let at_hand = self.idle.remove(&place).map(|(carrier, _)| carrier);
@@ -65,7 +67,7 @@ impl Handler<Carry> for Migration {
                 migration.idle.insert(place, (carrier, Instant::now()));
             }
             migration.post();
-            reply_to.do_send(Landed { client, delivery });
+            tell(delivery);
         }));
     }
 }

@@ -5,10 +5,7 @@ mod office;
 
 use crate::{
     actors::{
-        courier::{
-            Courier,
-            messages::{End, LineId, Replies},
-        },
+        courier::messages::Answer,
         keyspace::{Keyspace, PutAway},
         listener::{Closer, Listener, Listening, Stop, Ushers},
         persistence::Persistence,
@@ -37,10 +34,10 @@ use std::{
 pub struct Ask {
     pub node: &'static Node,
     pub task: Task,
-    pub line: LineId,
+    pub client: u64,
     pub protocol: Protocol,
     pub muted: bool,
-    pub courier: Addr<Courier>,
+    pub answer: Answer,
 }
 
 /// A signal to end (SIGTERM, SIGINT).
@@ -75,7 +72,7 @@ pub struct Supervisor {
     rates: Rates,
     set_log_level: fn(crate::config::LogLevel),
     /// Clients that asked for the end, while data are put away.
-    patient: Vec<(LineId, Protocol, Addr<Courier>)>,
+    patient: Vec<(Protocol, Answer)>,
     ending: bool,
 }
 
@@ -190,16 +187,16 @@ impl Handler<Loaded> for Supervisor {
 impl Handler<Ask> for Supervisor {
     type Result = ();
     fn handle(&mut self, ask: Ask, _: &mut Self::Context) {
-        let Ask { node, task, line, protocol, muted, courier } = ask;
+        let Ask { node, task, client, protocol, muted, answer } = ask;
         let started = Instant::now();
         let mut reply = Reply::new(protocol);
-        let mut desk = office::AtDesk { supervisor: self, client: line.client, waits: false };
+        let mut desk = office::AtDesk { supervisor: self, client, waits: false };
         let outcome = match task {
             Task::Control(mut task) => task.run_control(&mut desk, &mut reply),
             _ => Err(CommandError::fixed("ERR command not allowed here")),
         };
         if desk.waits {
-            self.patient.push((line, protocol, courier));
+            self.patient.push((protocol, answer));
             return;
         }
         if let Err(error) = &outcome {
@@ -211,9 +208,7 @@ impl Handler<Ask> for Supervisor {
         if muted {
             reply.truncate(0);
         }
-        let (bytes, grafts) = reply.into_parts();
-        let ends = vec![End { line, at: bytes.len(), settles: true }];
-        courier.do_send(Replies { bytes, grafts, ends, spent: None });
+        answer.give(reply);
     }
 }
 
@@ -243,13 +238,11 @@ impl Handler<PutAwayDone> for Supervisor {
         let Err(reason) = result else { return self.end() };
         tracing::warn!("Error trying to save the DB, can't exit: {reason}");
         let error = CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
-        for (line, protocol, courier) in self.patient.drain(..) {
+        for (protocol, answer) in self.patient.drain(..) {
             let mut reply = Reply::new(protocol);
             reply.error(&error);
             count_error(&self.board, &error);
-            let (bytes, grafts) = reply.into_parts();
-            let ends = vec![End { line, at: bytes.len(), settles: true }];
-            courier.do_send(Replies { bytes, grafts, ends, spent: None });
+            answer.give(reply);
         }
     }
 }

@@ -219,6 +219,7 @@ pub struct Reset;
 impl Command for Reset {
     const SPEC: Spec = spec("RESET", Exactly(1))
         .since("6.2.0")
+        .acts_on_others()
         .flags(ALWAYS)
         .summary("Takes the connection back to the state that it was opened in.");
     fn parse(_: &mut Args) -> Result<Reset, CommandError> {

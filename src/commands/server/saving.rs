@@ -62,9 +62,11 @@ impl BackstageCommand for BackgroundSave {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let archive = &backstage.board.archive;
         let now_s = backstage.changes.now_ms() / 1000;
+        // What is saved must not hold half of a transaction.
+        let in_block = backstage.changes.record.is_in_block();
         match archive.activity() {
             Activity::Save => return Err(IN_PROGRESS),
-            Activity::Rewrite if self.schedule => {
+            activity if in_block || activity == Activity::Rewrite && self.schedule => {
                 archive.save_scheduled.store(true, Relaxed);
                 reply.status("Background saving scheduled");
             }
@@ -119,7 +121,10 @@ impl BackstageCommand for RewriteLog {
                     "ERR Background append only file rewriting already in progress",
                 ));
             }
-            Activity::None if archive.claim(Activity::Rewrite, backstage.changes.now_ms() / 1000) => {
+            Activity::None
+                if !backstage.changes.record.is_in_block()
+                    && archive.claim(Activity::Rewrite, backstage.changes.now_ms() / 1000) =>
+            {
                 *backstage.errand = Some(Errand::Begin(Activity::Rewrite));
                 reply.status("Background append only file rewriting started");
             }

@@ -77,11 +77,12 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     let (blocking_keys, on_any_change) = scene.backstage.waiting.count_keys();
     report.field("total_blocking_keys", blocking_keys);
     report.field("total_blocking_keys_on_nokey", on_any_change);
-    // None of these can be yet: there is nothing to track, to subscribe to or to watch.
-    report.fields(
-        ["tracking_clients", "pubsub_clients", "watching_clients", "total_watched_keys"]
-            .map(|name| (name, 0)),
-    );
+    let (watching, watched_keys) = scene.backstage.watches.count();
+    // None of the first two can be yet: there is nothing to track or to subscribe to.
+    report.field("tracking_clients", 0);
+    report.field("pubsub_clients", 0);
+    report.field("watching_clients", watching);
+    report.field("total_watched_keys", watched_keys);
 }
 
 pub fn memory(scene: &Scene, report: &mut Report) {

@@ -1,0 +1,156 @@
+//! Transactions: one step of a client's turn, in which many commands run. Nothing else happens meanwhile: for what
+//! other actors do (CONFIG SET, MIGRATE) the Keyspace waits.
+use super::Keyspace;
+use crate::{
+    actors::{courier::messages::Answer, migration::Carry, now_ms, supervisor},
+    board::ClientRecord,
+    commands::{
+        Caller, Progress, Task,
+        error::CommandError,
+        registry::Node,
+        session::Session,
+        shipment::Delivery,
+        stage::count_error,
+        transactions::{Queued, Transaction, Verdict},
+    },
+    resp::{Reply, Request},
+};
+use actix::prelude::*;
+use std::{
+    sync::{atomic::Ordering::Relaxed, mpsc::sync_channel},
+    time::Instant,
+};
+
+impl Keyspace {
+    /// Runs EXEC or DISCARD. True if the reply must wait for the disk.
+    pub(super) fn run_transaction(
+        &mut self,
+        node: &'static Node,
+        transaction: &mut Transaction,
+        caller: Caller,
+        reply: &mut Reply,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        self.stage.settle_times();
+        let started = Instant::now();
+        let alarmed = self.stage.is_alarmed(caller.client);
+        self.stage.unwatch(caller.client);
+        if let Some(record) = self.stage.board.roster.get(caller.client) {
+            record.watched_keys.store(0, Relaxed);
+        }
+        let (mut waits_for_disk, mut failed) = (false, false);
+        match &transaction.verdict {
+            Verdict::Discard => reply.ok(),
+            Verdict::Refuse(error) => {
+                failed = true;
+                reply.error(error);
+                count_error(&self.stage.board, error);
+            }
+            Verdict::Execute if alarmed => reply.null_array(),
+            Verdict::Execute => waits_for_disk = self.execute(transaction, caller, reply, ctx),
+        }
+        if let Some((session, back)) = transaction.session.take() {
+            // Its connection may be gone.
+            let _ = back.send(session);
+        }
+        self.stage.settle_times();
+        self.stage.note_time(node, started, failed);
+        waits_for_disk
+    }
+
+    fn execute(
+        &mut self,
+        transaction: &mut Transaction,
+        mut caller: Caller,
+        reply: &mut Reply,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        let Transaction { items, session, .. } = transaction;
+        let mut session = session.as_mut().map(|(session, _)| session);
+        reply.array(items.len());
+        self.stage.record.begin_block();
+        let mut waits_for_disk = false;
+        for Queued { node, request, task } in items {
+            if let Some(session) = &session {
+                caller = as_left(session, caller);
+            }
+            reply.speak(caller.protocol);
+            let task = match task {
+                Ok(Task::Session(task)) => {
+                    let Some(session) = &mut session else { continue };
+                    self.stage.perform_session(node, &mut **task, session, reply);
+                    continue;
+                }
+                Ok(task) => task,
+                Err(error) => {
+                    reply.error(error);
+                    self.stage.refuse(node, error);
+                    continue;
+                }
+            };
+            if matches!(task, Task::Control(_)) {
+                self.ask_supervisor(node, task, caller, reply);
+                continue;
+            }
+            let (position, effects) = (reply.position(), self.stage.record.effects_bytes());
+            if self.stage.perform(node, task, request, caller, reply) == Progress::Waits {
+                self.end_wait(node, task, request, caller, reply);
+            }
+            if let Some(errand) = self.stage.errand.take()
+                && let Err(error) = self.run_errand(errand, ctx)
+            {
+                self.stage.replace_reply(reply, position, &error);
+            }
+            waits_for_disk |= self.waits_for_disk(node, request, effects);
+        }
+        self.stage.record.end_block();
+        waits_for_disk
+    }
+    /// Nothing blocks in a transaction: who would wait is told at once that nothing came.
+    fn end_wait(
+        &mut self,
+        node: &'static Node,
+        task: &mut Task,
+        request: &Request,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
+        let Task::Blocking(blocking) = task else { return };
+        let Some(shipment) = blocking.its_shipment() else {
+            blocking.it_gives_up(reply);
+            return self.stage.note_call(node);
+        };
+        let (done, answer) = sync_channel(1);
+        let tell = Box::new(move |delivery| drop(done.send(delivery)));
+        self.moving.send(Carry { shipment, tell });
+        // Without an answer the process ends.
+        let Ok(delivery): Result<Delivery, _> = answer.recv() else { return };
+        blocking.it_hears(delivery);
+        self.stage.perform(node, task, request, caller, reply);
+    }
+    /// Has the Supervisor run a command, and waits until it is done: it never waits for the Keyspace.
+    fn ask_supervisor(&mut self, node: &'static Node, task: &mut Task, caller: Caller, reply: &mut Reply) {
+        let (sender, answer) = sync_channel(1);
+        let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
+        self.supervisor.do_send(supervisor::Ask {
+            node,
+            task,
+            client: caller.client,
+            protocol: caller.protocol,
+            muted: false,
+            answer: Answer::Directly(sender),
+        });
+        match answer.recv() {
+            Ok(told) => reply.append(told),
+            Err(_) => reply.error(&CommandError::fixed("ERR The server is shutting down")),
+        }
+        // It may have changed the configuration.
+        self.stage.begin(now_ms());
+    }
+}
+
+/// The caller, as its session is by now.
+fn as_left(session: &Session, caller: Caller) -> Caller {
+    let record: &ClientRecord = &session.record;
+    Caller { db: session.db, protocol: session.protocol, touches: !record.no_touch.load(Relaxed), ..caller }
+}

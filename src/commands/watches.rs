@@ -1,0 +1,100 @@
+//! Who watches which keys (WATCH), and whose keys have changed since.
+use crate::store::{Interests, Store};
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// A key that a client watches.
+struct Watched {
+    db: usize,
+    key: Bytes,
+    /// Its deadline had passed when the client began to watch it: that it goes changes nothing for the client.
+    expired: bool,
+}
+#[derive(Default)]
+struct Watcher {
+    keys: Vec<Watched>,
+    /// One of them has changed.
+    alarmed: bool,
+}
+
+#[derive(Default)]
+pub struct Watches {
+    watchers: HashMap<u64, Watcher>,
+    /// Who watches a key (of a database).
+    of_key: HashMap<(usize, Bytes), Vec<u64>>,
+}
+
+impl Watches {
+    pub fn is_empty(&self) -> bool {
+        self.watchers.is_empty()
+    }
+    /// How many clients watch, and how many keys: one that two clients watch counts twice.
+    pub fn count(&self) -> (usize, usize) {
+        (self.watchers.len(), self.watchers.values().map(|watcher| watcher.keys.len()).sum())
+    }
+    /// How many keys a client watches.
+    pub fn count_of(&self, client: u64) -> usize {
+        self.watchers.get(&client).map_or(0, |watcher| watcher.keys.len())
+    }
+    pub fn watch(&mut self, client: u64, db: usize, key: &Bytes, store: &Store, interests: &mut Interests) {
+        let watchers = self.of_key.entry((db, key.clone())).or_default();
+        if watchers.contains(&client) {
+            return;
+        }
+        watchers.push(client);
+        let expired = is_expired(store, db, key);
+        let watched = Watched { db, key: key.clone(), expired };
+        self.watchers.entry(client).or_default().keys.push(watched);
+        interests.add(db, key);
+    }
+    /// The client watches nothing any more.
+    pub fn unwatch(&mut self, client: u64, interests: &mut Interests) {
+        let Some(watcher) = self.watchers.remove(&client) else { return };
+        for Watched { db, key, .. } in watcher.keys {
+            interests.remove(db, &key);
+            let place = (db, key);
+            if let Some(watchers) = self.of_key.get_mut(&place) {
+                watchers.retain(|other| *other != client);
+                if watchers.is_empty() {
+                    self.of_key.remove(&place);
+                }
+            }
+        }
+    }
+    /// Whether a key that the client watches has changed: or is due since, and only not yet deleted.
+    pub fn is_alarmed(&self, client: u64, store: &Store) -> bool {
+        self.watchers.get(&client).is_some_and(|watcher| {
+            let is_due = |watched: &Watched| !watched.expired && is_expired(store, watched.db, &watched.key);
+            watcher.alarmed || watcher.keys.iter().any(is_due)
+        })
+    }
+    /// A key has changed, or is gone.
+    pub fn note(&mut self, db: usize, key: &Bytes, store: &Store) {
+        if self.of_key.is_empty() {
+            return;
+        }
+        let place = (db, key.clone());
+        for client in self.of_key.get(&place).into_iter().flatten() {
+            let Some(watcher) = self.watchers.get_mut(client) else { continue };
+            let watched = watcher.keys.iter_mut().find(|watched| watched.db == db && watched.key == *key);
+            if let Some(watched) = watched.filter(|watched| watched.expired) {
+                match store.database(db).find(key) {
+                    // What was over already is gone. From here on it counts if something comes.
+                    None => {
+                        watched.expired = false;
+                        continue;
+                    }
+                    // Another takes its place that is over, too (SWAPDB).
+                    Some(_) if is_expired(store, db, key) => continue,
+                    Some(_) => {}
+                }
+            }
+            watcher.alarmed = true;
+        }
+    }
+}
+
+fn is_expired(store: &Store, db: usize, key: &[u8]) -> bool {
+    let deadline = store.database(db).find(key).and_then(|entry| entry.deadline());
+    deadline.is_some_and(|deadline| deadline <= store.now_ms())
+}
