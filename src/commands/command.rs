@@ -62,6 +62,10 @@ pub trait BlockingCommand: Command {
     fn give_up(&self, reply: &mut Reply) {
         reply.null_array();
     }
+    /// Replies that there is nothing, where nobody may wait (in a transaction, in a script).
+    fn decline(&self, reply: &mut Reply) {
+        self.give_up(reply)
+    }
 }
 /// How far a command came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +231,7 @@ pub trait RunBlocking: Send + Unpin {
     fn its_shipment(&mut self) -> Option<Shipment>;
     fn it_hears(&mut self, delivery: Delivery);
     fn it_gives_up(&self, reply: &mut Reply);
+    fn it_declines(&self, reply: &mut Reply);
 }
 pub trait RunBackstage: Send + Unpin {
     fn run_backstage(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome;
@@ -262,6 +267,9 @@ impl<C: BlockingCommand> RunBlocking for C {
     }
     fn it_gives_up(&self, reply: &mut Reply) {
         self.give_up(reply)
+    }
+    fn it_declines(&self, reply: &mut Reply) {
+        self.decline(reply)
     }
 }
 impl<C: BackstageCommand> RunBackstage for C {

@@ -332,6 +332,12 @@ fn only_theirs_is_corrupted(ours: &Value, theirs: &Value) -> bool {
         && *theirs == Value::Error("INVALIDOBJ Corrupted HLL object detected".into())
 }
 
+/// Whether replies to this command may differ in a way that is known.
+pub fn is_known(arguments: &[Argument]) -> bool {
+    let command = String::from_utf8_lossy(&arguments[0]).to_uppercase();
+    KNOWN.iter().any(|known| known.command == command)
+}
+
 /// Whether this difference is a listed one, and what follows from it.
 pub fn known(arguments: &[Argument], ours: &Value, theirs: &Value) -> Option<Then> {
     let command = String::from_utf8_lossy(&arguments[0]).to_uppercase();

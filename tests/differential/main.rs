@@ -37,8 +37,15 @@ fn number_from_env(name: &str) -> Option<u64> {
 fn sequence(seed: u64, generators: &[&'static Generator]) -> (Protocol, Vec<Step>) {
     let mut random = Random::new(seed);
     let protocol = if random.chance(50) { Protocol::Resp2 } else { Protocol::Resp3 };
-    let steps = 1 + random.below(STEPS_MAX);
-    (protocol, (0..steps).map(|_| Step::random(&mut random, generators)).collect())
+    let count = 1 + random.below(STEPS_MAX);
+    let mut steps = Vec::new();
+    while steps.len() < count {
+        match random.below(12) {
+            0 => steps.extend(Step::transaction(&mut random, generators)),
+            _ => steps.push(Step::random(&mut random, generators)),
+        }
+    }
+    (protocol, steps)
 }
 
 #[test]

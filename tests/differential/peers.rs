@@ -1,6 +1,6 @@
 //! The two servers, and one sequence played on both.
 
-use crate::compare::{Compare, Then, equal, is_made_large, is_new_encoding, known, same};
+use crate::compare::{Compare, Then, equal, is_known, is_made_large, is_new_encoding, known, same};
 use crate::generators::Generator;
 use crate::random::{Argument, Random, line};
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
@@ -33,6 +33,20 @@ impl Step {
             _ => {}
         }
         Step { arguments, compare: generator.compare }
+    }
+
+    /// A transaction: commands that can be compared where they stand in one reply with others.
+    pub fn transaction(random: &mut Random, generators: &[&'static Generator]) -> Vec<Step> {
+        let word = |name: &str| Step { arguments: vec![name.into()], compare: Compare::Exact };
+        let mut steps = vec![word("MULTI")];
+        for _ in 0..random.below(7) {
+            let step = Step::random(random, generators);
+            if step.compare == Compare::Exact && !is_known(&step.arguments) {
+                steps.push(step);
+            }
+        }
+        steps.push(word(if random.chance(90) { "EXEC" } else { "DISCARD" }));
+        steps
     }
 
     pub fn line(&self) -> String {

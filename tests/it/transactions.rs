@@ -298,7 +298,7 @@ fn a_protocol_for_the_rest() {
         CONFIG GET appendonly
         HELLO 2
         HGETALL h
-        EXEC
+        ~ EXEC
         HGETALL h
         "#
     );

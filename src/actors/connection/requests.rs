@@ -165,7 +165,7 @@ impl Connection {
             Err(error) => {
                 self.refused += 1;
                 return match &mut self.session.transaction {
-                    Some(_) if is_exec(&request) => self.refuse_transaction(request, error, batch),
+                    _ if is_exec(&request) => self.refuse_transaction(request, error, batch),
                     Some(queue) => {
                         queue.is_spoilt = true;
                         self.say_error(batch, &error)
@@ -289,7 +289,9 @@ impl Connection {
     fn refuse_transaction(&mut self, request: Request, error: CommandError, batch: &mut Batch) {
         let Some(node) = Registry::get().named_by(&request) else { return };
         self.session.end_transaction();
-        let reason = format!("EXECABORT Transaction discarded because of: {}", error.text());
+        let error = error.text();
+        let because = error.strip_prefix("ERR ").unwrap_or(&error);
+        let reason = format!("EXECABORT Transaction discarded because of: {because}");
         let transaction = Transaction::of(Verdict::Refuse(CommandError::text_of(reason)));
         self.push_run(node, Task::Transaction(transaction), request, batch);
     }

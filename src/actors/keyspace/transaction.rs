@@ -117,7 +117,7 @@ impl Keyspace {
     ) {
         let Task::Blocking(blocking) = task else { return };
         let Some(shipment) = blocking.its_shipment() else {
-            blocking.it_gives_up(reply);
+            blocking.it_declines(reply);
             return self.stage.note_call(node);
         };
         let (done, answer) = sync_channel(1);

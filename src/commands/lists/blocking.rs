@@ -149,6 +149,9 @@ impl BlockingCommand for BLMove {
     fn patience(&self) -> Patience {
         patience(std::slice::from_ref(&self.what.source), self.until_ms)
     }
+    fn decline(&self, reply: &mut Reply) {
+        reply.null();
+    }
 }
 
 pub struct BRPopLPush(BLMove);
@@ -176,5 +179,8 @@ impl BlockingCommand for BRPopLPush {
     }
     fn patience(&self) -> Patience {
         self.0.patience()
+    }
+    fn decline(&self, reply: &mut Reply) {
+        self.0.decline(reply)
     }
 }

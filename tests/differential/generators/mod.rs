@@ -15,6 +15,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod transactions;
 
 use crate::compare::Compare;
 use crate::random::{Argument, Random};
@@ -47,6 +48,7 @@ const FAMILIES: &[&[Generator]] = &[
     connection::GENERATORS,
     sets::GENERATORS,
     server::GENERATORS,
+    transactions::GENERATORS,
 ];
 
 pub fn all_generators() -> Vec<&'static Generator> {
