@@ -7,8 +7,22 @@ use std::collections::HashMap;
 struct Watched {
     db: usize,
     key: Bytes,
-    /// Its deadline had passed when the client began to watch it: that it goes changes nothing for the client.
+    /// Something stood there when it was last looked at.
+    present: bool,
+    /// Its deadline had passed then: that it goes changes nothing for the client.
     expired: bool,
+}
+impl Watched {
+    /// It was touched: whether it is another one now for its client, to whom what is over is not there.
+    fn has_changed(&mut self, store: &Store) -> bool {
+        let (was_there, was_over) = (self.present, self.expired);
+        self.present = store.database(self.db).find(&self.key).is_some();
+        self.expired = is_expired(store, self.db, &self.key);
+        let was_nothing = was_over || !was_there;
+        let is_nothing = self.expired || !self.present;
+        // What comes and goes has changed, but for what went by itself, or comes when it is over (SWAPDB).
+        !(was_nothing && is_nothing && (was_over || self.expired))
+    }
 }
 #[derive(Default)]
 struct Watcher {
@@ -42,8 +56,8 @@ impl Watches {
             return;
         }
         watchers.push(client);
-        let expired = is_expired(store, db, key);
-        let watched = Watched { db, key: key.clone(), expired };
+        let (present, expired) = (store.database(db).find(key).is_some(), is_expired(store, db, key));
+        let watched = Watched { db, key: key.clone(), present, expired };
         self.watchers.entry(client).or_default().keys.push(watched);
         interests.add(db, key);
     }
@@ -77,19 +91,7 @@ impl Watches {
         for client in self.of_key.get(&place).into_iter().flatten() {
             let Some(watcher) = self.watchers.get_mut(client) else { continue };
             let watched = watcher.keys.iter_mut().find(|watched| watched.db == db && watched.key == *key);
-            if let Some(watched) = watched.filter(|watched| watched.expired) {
-                match store.database(db).find(key) {
-                    // What was over already is gone. From here on it counts if something comes.
-                    None => {
-                        watched.expired = false;
-                        continue;
-                    }
-                    // Another takes its place that is over, too (SWAPDB).
-                    Some(_) if is_expired(store, db, key) => continue,
-                    Some(_) => {}
-                }
-            }
-            watcher.alarmed = true;
+            watcher.alarmed |= watched.is_none_or(|watched| watched.has_changed(store));
         }
     }
 }
