@@ -343,3 +343,21 @@ fn what_a_dead_server_has_left_is_removed() {
     assert_eq!(site.temporary_names(), expected);
     assert_eq!(count(&mut server.connect()), 1);
 }
+
+/// Who is told to end lets go of its clients a moment before it lets go of its files: the next one waits that long.
+#[test]
+fn the_next_server_waits_for_the_last_one_to_be_gone() {
+    let site = Site::new();
+    let first = site.start(&LOGGED);
+    assert_eq!(first.connect().call(&["INCR", "count"]), Value::Integer(1));
+    first.stop();
+    let lock = fs::File::open(site.path("appendonlydir/appendonly.aof.lock")).expect("it stays");
+    lock.lock().expect("nobody holds it");
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(lock);
+    });
+    let server = site.start(&LOGGED);
+    assert_eq!(count(&mut server.connect()), 1);
+    letting_go.join().expect("it let go");
+}

@@ -282,12 +282,19 @@ impl Persistence {
 fn lock(folder: &LogFolder) -> io::Result<fs::File> {
     let path = folder.path().join(format!("{}.lock", folder.names().0));
     let file = fs::File::create(&path)?;
-    match file.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => {
+    let patient_until = Instant::now() + LOCK_PATIENCE;
+    while matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+        if Instant::now() >= patient_until {
             let reason = format!("another server writes it, and holds {}", path.display());
-            Err(io::Error::other(reason))
+            return Err(io::Error::other(reason));
         }
-        // A file system without locks: then nothing is seen to.
-        Err(fs::TryLockError::Error(_)) | Ok(()) => Ok(file),
+        std::thread::sleep(LOOK_AGAIN);
     }
+    // A file system without locks: then nothing is seen to.
+    Ok(file)
 }
+
+/// A server that is told to end has closed its clients a moment before it is gone: who starts the next one at once need
+/// not fail for that.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
