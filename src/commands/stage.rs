@@ -139,7 +139,7 @@ impl Stage {
         session: &mut Session,
         reply: &mut Reply,
     ) {
-        let (start, started) = (reply.position(), Instant::now());
+        let (start, started) = (reply.position(), self.mark_time());
         let outcome = task.run_session(session, reply);
         if let Err(error) = &outcome {
             reply.truncate(start);
@@ -153,10 +153,16 @@ impl Stage {
         self.tally.called(node.index, 0, true);
         count_error(&self.board, error);
     }
+    /// What comes is timed by itself, from now on.
+    pub fn mark_time(&mut self) -> Instant {
+        self.settle_times();
+        self.last = Instant::now();
+        self.last
+    }
     /// Counts a command that began then and has ended now.
     pub fn note_time(&mut self, node: &Node, started: Instant, failed: bool) {
-        self.tally.called(node.index, started.elapsed().as_nanos() as u64, failed);
-        self.last = Instant::now();
+        let ended = self.mark_time();
+        self.tally.called(node.index, (ended - started).as_nanos() as u64, failed);
     }
     /// Counts a command that would have waited.
     pub fn note_call(&self, node: &Node) {

@@ -16,10 +16,7 @@ use crate::{
     resp::{Reply, Request},
 };
 use actix::prelude::*;
-use std::{
-    sync::{atomic::Ordering::Relaxed, mpsc::sync_channel},
-    time::Instant,
-};
+use std::sync::{atomic::Ordering::Relaxed, mpsc::sync_channel};
 
 impl Keyspace {
     /// Runs EXEC or DISCARD. True if the reply must wait for the disk.
@@ -31,13 +28,8 @@ impl Keyspace {
         reply: &mut Reply,
         ctx: &mut Context<Self>,
     ) -> bool {
-        self.stage.settle_times();
-        let started = Instant::now();
-        let alarmed = self.stage.is_alarmed(caller.client);
-        self.stage.unwatch(caller.client);
-        if let Some(record) = self.stage.board.roster.get(caller.client) {
-            record.watched_keys.store(0, Relaxed);
-        }
+        let started = self.stage.mark_time();
+        let alarmed = self.end_watch(caller.client);
         let (mut waits_for_disk, mut failed) = (false, false);
         match &transaction.verdict {
             Verdict::Discard => reply.ok(),
@@ -53,9 +45,20 @@ impl Keyspace {
             // Its connection may be gone.
             let _ = back.send(session);
         }
-        self.stage.settle_times();
         self.stage.note_time(node, started, failed);
         waits_for_disk
+    }
+    /// Whether a key that the client watches has changed. It watches none any more.
+    fn end_watch(&mut self, client: u64) -> bool {
+        if self.stage.watches.is_empty() {
+            return false;
+        }
+        let alarmed = self.stage.is_alarmed(client);
+        self.stage.unwatch(client);
+        if let Some(record) = self.stage.board.roster.get(client) {
+            record.watched_keys.store(0, Relaxed);
+        }
+        alarmed
     }
 
     fn execute(
