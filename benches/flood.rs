@@ -11,6 +11,7 @@ use callboard::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        pubsub::PubSub,
         supervisor::Supervisor,
     },
     board::Board,
@@ -124,6 +125,7 @@ fn start() -> Receiver<Addr<Flooder>> {
             let expiry = Expiry::new(board.clone()).start();
             let supervisor = Supervisor::new(board.clone(), |_| {}).start();
             let migration = Migration::new(board.clone()).start();
+            let pubsub = PubSub::new(board.clone()).start();
             let (data, files) = (Arbiter::new(), Arbiter::new());
             let (introduce, introduced) = channel();
             let persistence = {
@@ -134,7 +136,7 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-                Keyspace::new(ctx.address(), board, 1, expiry, persistence, supervisor, migration)
+                Keyspace::new(ctx.address(), board, 1, expiry, persistence, supervisor, migration, pubsub)
             });
             introduce.send(keyspace.clone()).expect("it waits for it");
             let rng = fastrand::Rng::with_seed(1);

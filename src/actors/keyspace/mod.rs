@@ -9,6 +9,7 @@ mod commits;
 mod dropper;
 mod held;
 mod moving;
+mod telling;
 mod transaction;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        pubsub::PubSub,
         supervisor::Supervisor,
     },
     board::{Board, PauseScope},
@@ -45,6 +47,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
+use telling::Telling;
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
@@ -89,6 +92,8 @@ pub struct Keyspace {
     expiry: Addr<Expiry>,
     persistence: Addr<Persistence>,
     supervisor: Addr<Supervisor>,
+    pubsub: Addr<PubSub>,
+    telling: Telling,
     commits: Commits,
     /// How far loading has come.
     loader: Loader,
@@ -116,15 +121,18 @@ impl Keyspace {
         persistence: Addr<Persistence>,
         supervisor: Addr<Supervisor>,
         migration: Addr<Migration>,
+        pubsub: Addr<PubSub>,
     ) -> Keyspace {
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
-            // Effects are wanted when there is a log. Nobody listens to events or touched keys yet: the PubSub actor will.
+            // Effects are wanted when there is a log, events when the configuration says so.
             stage: Stage::new(board, seed, Wants::default()),
             expiry,
             persistence,
             supervisor,
+            pubsub,
+            telling: Telling::default(),
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,
@@ -195,6 +203,7 @@ impl Keyspace {
             || self.has_effects_to_commit()
             || self.blocked.has_alarms()
             || self.commits.is_open()
+            || self.has_announcements()
         {
             self.ask_for_flush(ctx);
         }
@@ -209,6 +218,7 @@ impl Keyspace {
         if self.blocked.has_alarms() {
             self.expiry.do_send(self.blocked.take_alarms());
         }
+        self.tell(ctx);
         self.post_dropped();
     }
     /// Hands over what is to be freed elsewhere.
@@ -232,6 +242,7 @@ impl Keyspace {
         add(&vitals.expired, std::mem::take(&mut counts.expired));
         add(&vitals.expired_fields, std::mem::take(&mut counts.expired_fields));
         add(&vitals.changes, self.stage.record.take_changes());
+        self.begin_to_tell();
         self.post_volatile();
     }
     fn post_volatile(&self) {

@@ -1,0 +1,49 @@
+//! What subscribers are told: publications and keyspace events go to PubSub as one list for each drain of the mailbox.
+use super::Keyspace;
+use crate::actors::pubsub::messages::{Announce, Burden};
+use actix::prelude::*;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+/// While more than this is on its way to subscribers, the Keyspace does nothing: whoever publishes faster than messages
+/// can be handed to sockets would fill the memory. (It does not wait for anybody to read them.)
+const UNDERWAY_BYTES_MAX: u64 = 32 * 1024 * 1024;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
+
+#[derive(Default)]
+pub struct Telling {
+    /// Number of the list that has begun and is not sent.
+    open: Option<u64>,
+}
+
+impl Keyspace {
+    pub(super) fn has_announcements(&self) -> bool {
+        !self.stage.record.announcements.is_empty()
+    }
+    /// To be called before the replies go out: see [`Subscriptions::announced`](crate::board::Subscriptions::announced).
+    pub(super) fn begin_to_tell(&mut self) {
+        if self.has_announcements() && self.telling.open.is_none() {
+            self.telling.open = Some(self.stage.board.subscriptions.announce());
+        }
+    }
+    /// Sends the list, behind the replies: who publishes to himself is answered first.
+    pub(super) fn tell(&mut self, ctx: &mut Context<Self>) {
+        self.send_announcements();
+        let board = self.stage.board.clone();
+        let underway_bytes = move || board.subscriptions.underway_bytes.load(Relaxed);
+        if underway_bytes() > UNDERWAY_BYTES_MAX {
+            let wait = async move {
+                while underway_bytes() > UNDERWAY_BYTES_MAX / 2 {
+                    actix_rt::time::sleep(LOOK_AGAIN_AFTER).await;
+                }
+            };
+            ctx.wait(wait.into_actor(self));
+        }
+    }
+    pub(super) fn send_announcements(&mut self) {
+        self.begin_to_tell();
+        let Some(number) = self.telling.open.take() else { return };
+        let announcements = std::mem::take(&mut self.stage.record.announcements);
+        let burden = Burden::new(self.stage.board.clone(), &announcements);
+        self.pubsub.do_send(Announce { number, announcements, burden });
+    }
+}
