@@ -34,7 +34,9 @@ pub struct Subscriptions {
     patterns: RwLock<Patterns<usize>>,
     /// Names that anybody is subscribed to.
     names: AtomicUsize,
-    /// Those of them that a keyspace event may reach.
+    /// Those of them that are patterns.
+    pattern_names: AtomicUsize,
+    /// Those that a keyspace event may reach.
     event_names: AtomicUsize,
     /// Clients that are subscribed to anything.
     pub clients: AtomicUsize,
@@ -66,9 +68,8 @@ impl Subscriptions {
             return 0;
         }
         let mut count = self.count(Topic::Channel, channel);
-        let patterns = self.read();
-        if !patterns.is_empty() {
-            patterns.for_each_match(channel, |_, clients| count += clients);
+        if self.pattern_names.load(Relaxed) > 0 {
+            self.read().for_each_match(channel, |_, clients| count += clients);
         }
         count
     }
@@ -103,6 +104,9 @@ impl Subscriptions {
             _ => {}
         };
         step(&self.names);
+        if topic == Topic::Pattern {
+            step(&self.pattern_names);
+        }
         if may_hear_events(topic, name) {
             step(&self.event_names);
         }

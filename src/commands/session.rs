@@ -26,7 +26,7 @@ pub enum Replies {
 
 /// What PubSub must do before the reply of the command at hand may go out, if the client is known there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Errand {
+pub enum PubSubErrand {
     /// Send out what was published so far, and from here on send in the client's protocol.
     CatchUp,
     /// End all subscriptions of the client.
@@ -45,7 +45,7 @@ pub struct Session {
     /// Set by QUIT and by whoever kills itself: its reply is written, nothing behind it is read any more.
     pub quits: bool,
     /// Something for PubSub to do.
-    pub errand: Option<Errand>,
+    pub errand: Option<PubSubErrand>,
 }
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
     }
     pub fn speak(&mut self, protocol: Protocol) {
         if self.protocol != protocol {
-            self.ask_pubsub(Errand::CatchUp);
+            self.ask_pubsub(PubSubErrand::CatchUp);
         }
         self.protocol = protocol;
         self.record.protocol.store(if protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
@@ -102,11 +102,11 @@ impl Session {
         self.protocol == Protocol::Resp2 && self.record.is_subscribed()
     }
     /// What PubSub must do before the reply goes out.
-    pub fn take_errand(&mut self) -> Option<Errand> {
+    pub fn take_errand(&mut self) -> Option<PubSubErrand> {
         self.errand.take()
     }
     /// Has PubSub do something, if it knows of the client.
-    fn ask_pubsub(&mut self, errand: Errand) {
+    fn ask_pubsub(&mut self, errand: PubSubErrand) {
         if self.record.known_to_pubsub.load(Relaxed) {
             self.errand = self.errand.max(Some(errand));
         }
@@ -119,7 +119,7 @@ impl Session {
         self.rename("");
         self.log_in(DEFAULT_USER);
         self.authenticated = !self.board.config.load().asks_for_password();
-        self.ask_pubsub(Errand::Unsubscribe);
+        self.ask_pubsub(PubSubErrand::Unsubscribe);
         self.record.no_evict.store(false, Relaxed);
         self.record.no_touch.store(false, Relaxed);
         // A SKIP that was meant for RESET's own reply still counts.

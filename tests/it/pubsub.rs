@@ -125,18 +125,18 @@ fn what_a_listener_may_say() {
         a> PING
         a> PING hello
         a> PING one two
-        a> PUBLISH one himself
+        a> PUBLISH other nobody
         a> ECHO hello
         a> RESET
         a> PING
         PUBSUB CHANNELS
-        a> HELLO 3
+        a> ~ HELLO 3
         a> SUBSCRIBE one
         a> PUBLISH one myself ## since 7.2 the reply comes before what the command itself had told
         a> !read ## the same
         a> SET k v
         a> GET k
-        a> HELLO 2 SETNAME me
+        a> ~ HELLO 2 SETNAME me
         a> GET k
         PUBLISH one last
         a> !read
@@ -155,7 +155,7 @@ fn what_a_listener_may_say() {
 fn in_a_pipeline() {
     transcript!(
         r#"
-        HELLO 3
+        ~ HELLO 3
         !raw "SUBSCRIBE a\r\nPUBLISH a 1\r\nPING\r\nUNSUBSCRIBE a\r\nPUBLISH a 2\r\nGET k\r\n"
         !read
         !read ## since 7.2 the reply comes before what the command itself had told

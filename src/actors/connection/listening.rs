@@ -7,7 +7,7 @@ use crate::{
     },
     commands::{
         registry::Node,
-        session::Errand,
+        session::PubSubErrand,
         spec::{Flags, MAY_REPLICATE, PUBSUB},
     },
     resp::{Reply, Request},
@@ -30,27 +30,31 @@ impl Connection {
         self.ask(Deferred::Broker(Wish::Pass(Reply::default())));
     }
     /// Whoever asked to listen, or to listen no more, before this client publishes, is to be counted so, acknowledged or not.
-    pub(super) fn must_publish_later(&self, node: &Node) -> bool {
+    /// And who is killed has got what was published before.
+    pub(super) fn must_run_later(&self, node: &Node) -> bool {
         const PUBLISHES: Flags = PUBSUB | MAY_REPLICATE;
-        node.spec().flags & PUBLISHES == PUBLISHES
-            && !self.has_heard
-            && self.desk.board.subscriptions.are_changing()
+        let subscriptions = &self.desk.board.subscriptions;
+        let publishes = node.spec().flags & PUBLISHES == PUBLISHES;
+        let must = publishes && subscriptions.are_changing()
+            || node.spec().acts_on_others && subscriptions.announced() != self.heard;
+        must && !self.has_heard
     }
-    /// Keeps a publication until PubSub has got round to what others asked before.
-    pub(super) fn publish_later(&mut self, node: &'static Node, request: Request) {
+    /// Keeps a command until PubSub has got round to what others asked and published before.
+    pub(super) fn run_later(&mut self, node: &'static Node, request: Request) {
         self.has_heard = true;
+        self.heard = self.desk.board.subscriptions.announced();
         self.next = Some((node, request));
         self.deferred = Some(Deferred::Broker(Wish::Pass(Reply::default())));
     }
     /// The reply to the command at hand goes out when PubSub has done something for it.
-    pub(super) fn defer_said(&mut self, start: usize, batch: &mut Batch, muted: bool, errand: Errand) {
+    pub(super) fn defer_said(&mut self, start: usize, batch: &mut Batch, muted: bool, errand: PubSubErrand) {
         let mut said = batch.says.split_off(start);
         if muted {
             said.truncate(0);
         }
         let wish = match errand {
-            Errand::CatchUp => Wish::Pass(said),
-            Errand::Unsubscribe => Wish::Unsubscribe(said),
+            PubSubErrand::CatchUp => Wish::Pass(said),
+            PubSubErrand::Unsubscribe => Wish::Unsubscribe(said),
         };
         self.deferred = Some(Deferred::Broker(wish));
     }

@@ -206,8 +206,8 @@ impl Connection {
             self.next = Some((node, request));
             return;
         }
-        if self.must_publish_later(node) {
-            return self.publish_later(node, request);
+        if self.must_run_later(node) {
+            return self.run_later(node, request);
         }
         match registry::parse(node, &request, rules.context) {
             Err(error) => {

@@ -4,7 +4,7 @@
 //! Where very many listen, writing to all of them takes milliseconds. Behind it the others of this thread have as much
 //! time before the next round: so they are not held up by it for more than every other moment, and what is published
 //! meanwhile goes out together.
-use super::{Await, Courier, line::Sent, messages::LineId};
+use super::{Courier, line::Sent, messages::LineId};
 use crate::actors::pubsub::messages::Deliver;
 use actix::prelude::*;
 use std::time::{Duration, Instant};
@@ -13,11 +13,15 @@ use std::time::{Duration, Instant};
 pub struct Deliveries {
     /// Lines that have something to be written, and that nobody else will write.
     fresh: Vec<LineId>,
+    /// How much that is, in bytes.
+    fresh_bytes: usize,
     /// Until then others go first.
     rests_until: Option<Instant>,
 }
 /// A round of writing that took less is followed by the next at once.
 const ROUND_MIN: Duration = Duration::from_micros(200);
+/// When so much is gathered, on all lines together, nobody else goes first, bytes.
+const FRESH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The most that others get.
 const REST_MAX: Duration = Duration::from_millis(20);
 /// Timers count in these.
@@ -45,6 +49,11 @@ impl Handler<Deliver> for Courier {
                     self.deliveries.fresh.push(id);
                 }
             }
+            drop(lines);
+            self.deliveries.fresh_bytes += parcel.bytes.len() * parcel.lines.len();
+            if self.deliveries.fresh_bytes > FRESH_BYTES_MAX {
+                self.write_fresh();
+            }
         }
         drop(burden);
         if was_empty && !self.deliveries.fresh.is_empty() {
@@ -61,16 +70,20 @@ impl Handler<Deliver> for Courier {
 impl Handler<WriteFresh> for Courier {
     type Result = ();
     fn handle(&mut self, _: WriteFresh, _: &mut Self::Context) {
+        self.write_fresh();
+    }
+}
+impl Courier {
+    fn write_fresh(&mut self) {
         let begun = Instant::now();
+        self.deliveries.fresh_bytes = 0;
         for id in std::mem::take(&mut self.deliveries.fresh) {
-            let sent = self.desk.with_line(id, |line| {
+            let is_ready = self.desk.with_line(id, |line| {
                 line.is_fresh = false;
-                line.flush(&self.desk.board)
+                !line.waits_writable
             });
-            match sent {
-                Some(Sent::Partly) => self.desk.courier.do_send(Await(id)),
-                Some(Sent::Broken) => self.desk.hang_up(id),
-                Some(Sent::All) | None => {}
+            if is_ready == Some(true) {
+                self.flush(id);
             }
         }
         let round = begun.elapsed();

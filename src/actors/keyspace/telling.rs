@@ -42,7 +42,9 @@ impl Keyspace {
     pub(super) fn send_announcements(&mut self) {
         self.begin_to_tell();
         let Some(number) = self.telling.open.take() else { return };
-        let announcements = std::mem::take(&mut self.stage.record.announcements);
+        // The next list will have about as many.
+        let next = Vec::with_capacity(self.stage.record.announcements.len());
+        let announcements = std::mem::replace(&mut self.stage.record.announcements, next);
         let burden = Burden::new(self.stage.board.clone(), &announcements);
         self.pubsub.do_send(Announce { number, announcements, burden });
     }

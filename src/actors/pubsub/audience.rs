@@ -19,8 +19,8 @@ pub struct Group {
     lines: OnceCell<Arc<[LineId]>>,
 }
 impl Group {
-    pub fn lines(&self) -> Arc<[LineId]> {
-        self.lines.get_or_init(|| self.members.values().copied().collect()).clone()
+    pub fn lines(&self) -> &Arc<[LineId]> {
+        self.lines.get_or_init(|| self.members.values().copied().collect())
     }
 }
 impl Audience {
@@ -77,7 +77,7 @@ mod tests {
                 .map(|group| {
                     let lines = group.lines();
                     assert!(lines.iter().all(|line| line.slot == line.client as usize + 10));
-                    assert!(Arc::ptr_eq(&lines, &group.lines()), "it is shared while nothing changes");
+                    assert!(Arc::ptr_eq(lines, group.lines()), "it is shared while nothing changes");
                     let mut clients: Vec<u64> = lines.iter().map(|line| line.client).collect();
                     clients.sort_unstable();
                     clients

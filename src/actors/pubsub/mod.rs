@@ -13,10 +13,7 @@ mod outbox;
 mod subscribers;
 
 use crate::{
-    actors::courier::{
-        Courier,
-        messages::Answer,
-    },
+    actors::courier::{Courier, messages::Answer},
     board::{Board, Tally, Topic},
     commands::{
         Broker, Task,

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// What is to go to each Courier, by its number.
-#[derive(Default)]
 pub struct Outbox {
     couriers: Vec<Vec<Draft>>,
+    /// The message at hand, in RESP2 and in RESP3.
+    scratch: [Reply; 2],
 }
 struct Draft {
     bytes: Vec<u8>,
@@ -22,25 +23,28 @@ const PARCEL_BYTES: usize = 16 * 1024;
 
 impl Outbox {
     pub fn new(couriers: usize) -> Outbox {
-        Outbox { couriers: (0..couriers).map(|_| Vec::new()).collect() }
+        Outbox {
+            couriers: (0..couriers).map(|_| Vec::new()).collect(),
+            scratch: [Protocol::Resp2, Protocol::Resp3].map(Reply::new),
+        }
     }
     /// Adds one message, which `write` writes, for all who listen.
     pub fn add(&mut self, audience: &Audience, write: impl Fn(&mut Reply)) {
-        let mut written: [Option<Vec<u8>>; 2] = [None, None];
+        let mut is_written = [false; 2];
         for group in audience.groups() {
-            let written = &mut written[usize::from(group.protocol == Protocol::Resp3)];
-            let bytes = written.get_or_insert_with(|| {
-                let mut reply = Reply::new(group.protocol);
-                write(&mut reply);
-                reply.into_parts().0
-            });
-            let lines = group.lines();
+            let protocol = usize::from(group.protocol == Protocol::Resp3);
+            let message = &mut self.scratch[protocol];
+            if !std::mem::replace(&mut is_written[protocol], true) {
+                message.truncate(0);
+                write(message);
+            }
+            let (bytes, lines) = (message.as_bytes(), group.lines());
             let Some(drafts) = self.couriers.get_mut(group.courier) else { continue };
             match drafts.last_mut() {
-                Some(last) if Arc::ptr_eq(&last.lines, &lines) && last.bytes.len() < PARCEL_BYTES => {
+                Some(last) if Arc::ptr_eq(&last.lines, lines) && last.bytes.len() < PARCEL_BYTES => {
                     last.bytes.extend_from_slice(bytes)
                 }
-                _ => drafts.push(Draft { bytes: bytes.clone(), lines }),
+                _ => drafts.push(Draft { bytes: bytes.to_vec(), lines: lines.clone() }),
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     store::Announcement,
 };
 use bytes::Bytes;
+use std::mem::take;
 
 const COMMON: Flags = PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE;
 
@@ -42,7 +43,7 @@ impl Command for Publish {
 impl BackstageCommand for Publish {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let receivers = backstage.board.subscriptions.receivers(&self.channel);
-        let (channel, message) = (self.channel.clone(), self.message.clone());
+        let (channel, message) = (take(&mut self.channel), take(&mut self.message));
         announce(backstage, receivers, Announcement::Message { channel, message }, reply);
         Ok(())
     }
@@ -67,7 +68,7 @@ impl Command for SPublish {
 impl BackstageCommand for SPublish {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let receivers = backstage.board.subscriptions.count(Topic::ShardChannel, &self.channel);
-        let (channel, message) = (self.channel.clone(), self.message.clone());
+        let (channel, message) = (take(&mut self.channel), take(&mut self.message));
         announce(backstage, receivers, Announcement::ShardMessage { channel, message }, reply);
         Ok(())
     }

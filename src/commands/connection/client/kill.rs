@@ -7,7 +7,7 @@ use crate::{
         args::Args,
         connection::authentication,
         error::{CommandError, shown},
-        session::{Errand, Session},
+        session::{PubSubErrand, Session},
         spec::{Arity::*, *},
     },
     data::number::parse_integer,
@@ -134,7 +134,7 @@ impl Kill {
                 killed += session.board.roster.kill(&client) as usize;
                 if client.known_to_pubsub.load(Relaxed) {
                     // It must not be counted any more once this is answered.
-                    session.errand = Some(Errand::CatchUp);
+                    session.errand = Some(PubSubErrand::CatchUp);
                 }
             }
         }
