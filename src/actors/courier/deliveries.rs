@@ -21,7 +21,7 @@ pub struct Deliveries {
 /// A round of writing that took less is followed by the next at once.
 const ROUND_MIN: Duration = Duration::from_micros(200);
 /// When so much is gathered, on all lines together, nobody else goes first, bytes.
-const FRESH_BYTES_MAX: usize = 8 * 1024 * 1024;
+const FRESH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most that others get.
 const REST_MAX: Duration = Duration::from_millis(20);
 /// Timers count in these.

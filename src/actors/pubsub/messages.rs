@@ -9,9 +9,9 @@ use crate::{
     resp::{Protocol, Reply},
     store::Announcement,
 };
-use actix::{Addr, Message};
+use actix::{Addr, Message, Recipient};
 use bytes::Bytes;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 /// At the start: the Couriers, by their numbers.
 #[derive(Message)]
@@ -74,21 +74,29 @@ pub struct Parcel {
     pub lines: Arc<[LineId]>,
 }
 
+/// To the Keyspace: all that was announced is with those who hand it to the sockets, and it has more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TellMore;
+
 /// Announcements count as under way until the last who has to do with them lets go of this.
 pub struct Burden {
     board: Arc<Board>,
     bytes: u64,
+    home: Recipient<TellMore>,
 }
 impl Burden {
-    pub fn new(board: Arc<Board>, announcements: &[Announcement]) -> Burden {
+    pub fn new(board: Arc<Board>, announcements: &[Announcement], home: Recipient<TellMore>) -> Burden {
         let bytes = announcements.iter().map(size_bytes).sum();
-        board.subscriptions.underway_bytes.fetch_add(bytes, Relaxed);
-        Burden { board, bytes }
+        board.subscriptions.take_on(bytes);
+        Burden { board, bytes, home }
     }
 }
 impl Drop for Burden {
     fn drop(&mut self) {
-        self.board.subscriptions.underway_bytes.fetch_sub(self.bytes, Relaxed);
+        if self.board.subscriptions.lay_down(self.bytes) {
+            self.home.do_send(TellMore);
+        }
     }
 }
 fn size_bytes(announcement: &Announcement) -> u64 {
