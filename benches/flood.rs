@@ -7,7 +7,7 @@ use callboard::{
     actors::{
         courier::messages::{Batch, LineId, Replies, Run, Step, Turn},
         expiry::Expiry,
-        keyspace::{Execute, Keyspace},
+        keyspace::{Execute, Keyspace, Peers},
         migration::Migration,
         now_ms,
         persistence::Persistence,
@@ -136,7 +136,8 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-                Keyspace::new(ctx.address(), board, 1, expiry, persistence, supervisor, migration, pubsub)
+                let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
+                Keyspace::new(ctx.address(), board, 1, peers)
             });
             introduce.send(keyspace.clone()).expect("it waits for it");
             let rng = fastrand::Rng::with_seed(1);

@@ -8,7 +8,7 @@ use crate::{
     actors::{
         courier::Courier,
         expiry::{Expiry, Serve},
-        keyspace::Keyspace,
+        keyspace::{Keyspace, Peers},
         listener::{CannotListen, Listening, Ushers, files},
         migration::Migration,
         now_ms,
@@ -149,11 +149,11 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
         })
     };
     let keyspace = {
-        let (board, expiry) = (board.clone(), expiry.clone());
-        let (persistence, supervisor, pubsub) = (persistence.clone(), supervisor.clone(), pubsub.clone());
+        let (board, expiry, pubsub) = (board.clone(), expiry.clone(), pubsub.clone());
+        let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
+        let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
         Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-            let (address, seed) = (ctx.address(), fastrand::u64(..));
-            Keyspace::new(address, board, seed, expiry, persistence, supervisor, migration, pubsub)
+            Keyspace::new(ctx.address(), board, fastrand::u64(..), peers)
         })
     };
     // Nobody is there yet who could have closed it.

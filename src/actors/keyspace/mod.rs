@@ -87,6 +87,15 @@ struct Flush;
 #[rtype(result = "()")]
 pub struct PauseOver;
 
+/// The others that the Keyspace has to do with.
+pub struct Peers {
+    pub expiry: Addr<Expiry>,
+    pub persistence: Addr<Persistence>,
+    pub supervisor: Addr<Supervisor>,
+    pub migration: Addr<Migration>,
+    pub pubsub: Addr<PubSub>,
+}
+
 pub struct Keyspace {
     stage: Stage,
     expiry: Addr<Expiry>,
@@ -113,16 +122,8 @@ pub struct Keyspace {
 const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
-    pub fn new(
-        address: Addr<Keyspace>,
-        board: Arc<Board>,
-        seed: u64,
-        expiry: Addr<Expiry>,
-        persistence: Addr<Persistence>,
-        supervisor: Addr<Supervisor>,
-        migration: Addr<Migration>,
-        pubsub: Addr<PubSub>,
-    ) -> Keyspace {
+    pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, peers: Peers) -> Keyspace {
+        let Peers { expiry, persistence, supervisor, migration, pubsub } = peers;
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
             telling: Telling::new(address.clone().recipient()),
