@@ -4,11 +4,13 @@
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
 mod roster;
+mod subscriptions;
 mod tally;
 mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
-pub use roster::{ClientKind, ClientRecord, Roster};
+pub use roster::{ClientKind, ClientRecord, Place, Roster};
+pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};
 
@@ -35,6 +37,7 @@ pub struct Board {
     pub tallies: Tallies,
     pub pause: Pause,
     pub archive: Archive,
+    pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
     pub started: Instant,
@@ -56,6 +59,7 @@ impl Board {
             tallies: Tallies::default(),
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
+            subscriptions: Subscriptions::default(),
             run_id: (0..40).map(|_| rng.digit(16)).collect(),
             started: Instant::now(),
             started_at_ms: now_ms,

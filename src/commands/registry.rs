@@ -25,6 +25,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::geo::COMMANDS,
     super::streams::COMMANDS,
     super::hashes::COMMANDS,
+    super::pubsub::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
     super::transactions::COMMANDS,

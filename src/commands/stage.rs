@@ -14,7 +14,7 @@ use super::{
 use crate::{
     board::{Board, Tally},
     resp::{Reply, Request},
-    store::{AccessPolicy, Changes, Effect, EncodingLimits, Record, Store, View, Wants},
+    store::{AccessPolicy, Changes, Effect, EncodingLimits, Event, EventsWanted, Record, Store, View, Wants},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Instant};
@@ -26,6 +26,8 @@ pub struct Stage {
     /// The clients that are blocked.
     pub waiting: Waiting,
     pub watches: Watches,
+    /// Events that are wanted whatever is configured.
+    wants_events: EventsWanted,
     /// Of the touched keys, these many have been looked at.
     touched_seen: usize,
     /// Those of them that somebody may wait for.
@@ -62,6 +64,7 @@ impl Stage {
             record: Record::new(wants),
             waiting: Waiting::default(),
             watches: Watches::default(),
+            wants_events: wants.events,
             touched_seen: 0,
             ready: Vec::new(),
             errand: None,
@@ -75,6 +78,11 @@ impl Stage {
     pub fn begin(&mut self, now_ms: i64) {
         self.store.set_now_ms(now_ms);
         self.frozen = self.board.pause.at(now_ms).is_some();
+        self.heed_board();
+        self.last = Instant::now();
+    }
+    /// Takes over what the configuration and the subscriptions are now.
+    pub fn heed_board(&mut self) {
         let config = self.board.config.load();
         self.store.set_access_policy(AccessPolicy::of(&config));
         let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
@@ -84,7 +92,14 @@ impl Stage {
         self.store.compresses_dumps = config.rdbcompression;
         self.store.unlinks = config.lazyfree_lazy_server_del;
         self.record.log.is_wanted = config.appendonly;
-        self.last = Instant::now();
+        let events = match self.board.subscriptions.hear_events() {
+            true if self.wants_events == EventsWanted::NONE => {
+                EventsWanted::of(config.notify_keyspace_events)
+            }
+            _ => self.wants_events,
+        };
+        self.record.wants.events = events;
+        self.store.notes_misses = events.has(Event::Missed);
     }
     /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may
     /// keep it in `waiting`.
@@ -119,6 +134,9 @@ impl Stage {
         }
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
+        if self.store.notes_misses {
+            self.changes(caller).tell_missed();
+        }
         self.record.settle();
         if std::mem::take(&mut self.record.emptied) {
             self.errand = Some(Errand::Emptied);
@@ -201,7 +219,7 @@ impl Stage {
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
-            Task::Session(_) | Task::Control(_) | Task::Transaction(_) => {
+            Task::Session(_) | Task::Control(_) | Task::Broker(_) | Task::Transaction(_) => {
                 return Err(CommandError::fixed("ERR command not allowed here"));
             }
         }

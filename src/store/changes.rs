@@ -67,8 +67,15 @@ impl Changes<'_> {
     }
     /// An event beside the one of [`Changes::modified`].
     pub fn event_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
-        if self.record.wants.events {
-            self.record.events.push((class, name, db, Bytes::copy_from_slice(key)));
+        if self.store.notes_misses {
+            self.tell_missed();
+        }
+        self.record.event(class, name, db, key);
+    }
+    /// Tells which keys were not found so far, in their place among the events.
+    pub fn tell_missed(&mut self) {
+        for (db, key) in self.store.take_missed() {
+            self.record.event(Event::Missed, "keymiss", db, &key);
         }
     }
     /// Replaces the command, in the append-only file and for replicas, by this one (by these, if called again).

@@ -19,7 +19,7 @@ pub use changes::{Changes, Deadline};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use record::{Effect, Event, Interests, Record, Wants};
+pub use record::{Announcement, Effect, Event, EventChannels, EventsWanted, Interests, Record, Wants};
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
     Content, End, Field, Hash, HashBuilder, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value,
@@ -164,6 +164,9 @@ pub struct Store {
     pub counts: Counts,
     /// Keys that a reader found expired: they are deleted once it has run.
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
+    /// Somebody wants to hear which keys readers did not find.
+    pub notes_misses: bool,
+    missed: RefCell<Vec<(usize, Bytes)>>,
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
@@ -205,6 +208,8 @@ impl Store {
             limits,
             counts: Counts::default(),
             expired_seen: RefCell::default(),
+            notes_misses: false,
+            missed: RefCell::default(),
             due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
@@ -279,6 +284,10 @@ impl Store {
     /// Keys that readers found expired since the last call.
     pub fn take_expired_seen(&mut self) -> Vec<(usize, Bytes)> {
         std::mem::take(self.expired_seen.get_mut())
+    }
+    /// Keys that readers did not find, since the last call.
+    pub fn take_missed(&mut self) -> Vec<(usize, Bytes)> {
+        std::mem::take(self.missed.get_mut())
     }
     pub fn has_expired_seen(&self) -> bool {
         !self.expired_seen.borrow().is_empty()

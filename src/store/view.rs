@@ -41,6 +41,9 @@ impl<'a> View<'a> {
         let found = self.peek(key);
         let count = if found.is_some() { &self.store.counts.hits } else { &self.store.counts.misses };
         count.set(count.get() + 1);
+        if found.is_none() && self.store.notes_misses {
+            self.store.missed.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
+        }
         found
     }
     /// Looks a key up for reading.

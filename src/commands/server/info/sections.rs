@@ -78,9 +78,9 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("total_blocking_keys", blocking_keys);
     report.field("total_blocking_keys_on_nokey", on_any_change);
     let (watching, watched_keys) = scene.backstage.watches.count();
-    // None of the first two can be yet: there is nothing to track or to subscribe to.
+    // Nothing can be tracked yet.
     report.field("tracking_clients", 0);
-    report.field("pubsub_clients", 0);
+    report.field("pubsub_clients", board.subscriptions.clients.load(Relaxed));
     report.field("watching_clients", watching);
     report.field("total_watched_keys", watched_keys);
 }
