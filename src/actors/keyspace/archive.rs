@@ -299,9 +299,6 @@ impl Handler<EndLoading> for Keyspace {
     }
 }
 
-/// Where replayed commands run: nothing expires by itself at the beginning of time.
-const BEGINNING_MS: i64 = 0;
-
 impl Keyspace {
     fn load(&mut self, pieces: Vec<Piece>) -> Result<(), Fault> {
         let now_ms = now_ms();
@@ -310,14 +307,15 @@ impl Keyspace {
         let result = pieces.into_iter().try_for_each(|piece| {
             let of_log = matches!(piece, Piece::Command(_));
             if is_log.replace(of_log) != Some(of_log) {
-                self.stage.begin(if of_log { BEGINNING_MS } else { now_ms });
-                self.stage.store.used_at_ms = of_log.then_some(now_ms);
+                self.stage.begin(now_ms);
+                if of_log {
+                    self.stage.store.keep_what_is_due();
+                }
             }
             self.stage.load(&mut loader, piece)
         });
         self.loader = loader;
         self.stage.begin(now_ms);
-        self.stage.store.used_at_ms = None;
         result
     }
     /// What was loaded is no change, and was asked for by nobody.
