@@ -13,6 +13,7 @@ mod record;
 mod snapshot;
 mod values;
 mod view;
+mod writers;
 
 pub use access::{AccessClock, AccessPolicy};
 pub use changes::{Changes, Deadline};

@@ -107,7 +107,9 @@ impl Keyspace {
         board.archive.keys_total.store(keys, Relaxed);
         let changes = board.vitals.changes.load(Relaxed);
         board.archive.count_begun(of);
-        self.persistence.do_send(Begun { of, id, changes, logging });
+        // The commit that tells of the beginning comes next; what is in it is in the base.
+        let commit = self.stage.record.log.committed + u64::from(logging == Logging::Beginning);
+        self.persistence.do_send(Begun { of, id, changes, commit, logging });
         if logging == Logging::Beginning {
             self.begin_commits();
         }
@@ -131,7 +133,7 @@ impl Keyspace {
     fn save_emptiness(&mut self) {
         self.persistence.do_send(GiveUpSave);
         if !self.stage.board.config.load().save.0.is_empty() {
-            // If it fails, that is in the log, and the next writes are refused.
+            // If it fails, that is in the log.
             let _ = self.save(false);
         }
     }
@@ -329,7 +331,7 @@ impl Keyspace {
     fn reload(&mut self, save: bool, flush: bool, merge: bool) -> Result<(), CommandError> {
         let failed = |reason: String| {
             tracing::warn!("DEBUG RELOAD: {reason}");
-            CommandError::fixed("ERR Error trying to load the RDB dump, check server logs")
+            CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
         };
         if save {
             self.save(true).map_err(|error| failed(error.to_string()))?;
@@ -346,7 +348,7 @@ impl Keyspace {
     fn load_log(&mut self, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         let failed = |reason: String| {
             tracing::warn!("DEBUG LOADAOF: {reason}");
-            CommandError::fixed("ERR Error trying to load the AOF files, check server logs")
+            CommandError::fixed("ERR Error trying to load the AOF files, check server logs.")
         };
         self.commit(ctx);
         let (done, answer) = sync_channel(1);
