@@ -310,7 +310,8 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> ReadCommand for GetDeadline<UNIT_
         let base_ms = if ABSOLUTE { 0 } else { view.now_ms() };
         reply.array(names.len());
         for name in names {
-            let field = hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.due_until_ms()));
+            let field =
+                hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.due_until_ms()));
             reply.integer(match field.map(|field| field.deadline) {
                 None => NO_FIELD,
                 Some(None) => NO_DEADLINE,
