@@ -42,7 +42,7 @@ impl std::fmt::Display for Fatal {
 /// # Errors
 /// If a directory, a log, or an address of the configuration cannot be had.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
-    let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
+    let Loaded { mut config, file, is_configured, notices, users, renamed_commands, .. } = loaded;
     let waiting_names = rename_commands(&renamed_commands)?;
     config.adopt_users(&users, &may_be_named).map_err(|error| Fatal(error.to_string()))?;
     std::env::set_current_dir(&*config.dir)
@@ -54,7 +54,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     }
     log::start(config.loglevel, config.logfile.as_deref())
         .map_err(|error| Fatal(format!("Can't open the log file: {error}")))?;
-    greet(&config, file.is_some());
+    greet(&config, is_configured);
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     if config.default_user.is_some() && config.requirepass.is_some() {
@@ -92,13 +92,13 @@ fn rename_commands(renamings: &[Renaming]) -> Result<Vec<&str>, Fatal> {
     let waiting = renamings.iter().zip(renamed).filter(|(_, renamed)| *renamed == Renamed::Waiting);
     Ok(waiting.map(|(renaming, _)| renaming.name.as_str()).collect())
 }
-fn greet(config: &Config, has_file: bool) {
+fn greet(config: &Config, is_configured: bool) {
     tracing::info!(
         "Callboard version={}, bits=64, pid={}, just started",
         env!("CARGO_PKG_VERSION"),
         std::process::id()
     );
-    if has_file {
+    if is_configured {
         tracing::info!("Configuration loaded");
     } else {
         tracing::warn!(

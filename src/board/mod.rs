@@ -40,10 +40,16 @@ pub struct Board {
     pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
+    /// 40 hex digits that name the history of the data.
+    pub replication_id: String,
     pub started: Instant,
     /// ms since 1970.
     pub started_at_ms: i64,
     pub executable: String,
+}
+
+fn hex_digits(rng: &mut fastrand::Rng) -> String {
+    (0..40).map(|_| rng.digit(16)).collect()
 }
 
 impl Board {
@@ -60,7 +66,8 @@ impl Board {
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
             subscriptions: Subscriptions::default(),
-            run_id: (0..40).map(|_| rng.digit(16)).collect(),
+            run_id: hex_digits(&mut rng),
+            replication_id: hex_digits(&mut rng),
             started: Instant::now(),
             started_at_ms: now_ms,
             executable,

@@ -117,6 +117,7 @@ impl Stage {
             self.in_a_row.command = node.index;
         }
         self.record.begin();
+        self.record.client = caller.client;
         let outcome = self.run(task, request, caller, reply);
         if let Err(error) = &outcome {
             reply.truncate(start);

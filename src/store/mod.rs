@@ -13,6 +13,7 @@ mod record;
 mod snapshot;
 mod values;
 mod view;
+mod writers;
 
 pub use access::{AccessClock, AccessPolicy};
 pub use changes::{Changes, Deadline};
@@ -155,8 +156,8 @@ pub struct Store {
     hasher: ahash::RandomState,
     /// Time of the message that is being handled, ms since 1970.
     now_ms: i64,
-    /// When keys are used, ms since 1970, if that is not `now_ms`: a log is replayed at the beginning of time, but now.
-    pub used_at_ms: Option<i64>,
+    /// What has a deadline at or before this moment is due: `now_ms`, but while a log is replayed.
+    due_until_ms: i64,
     rng: RefCell<fastrand::Rng>,
     access: AccessPolicy,
     /// Set at the beginning of every batch.
@@ -202,7 +203,7 @@ impl Store {
             databases: (0..databases).map(|id| Database::new(id as u16, id as u64, hasher.clone())).collect(),
             hasher,
             now_ms: 0,
-            used_at_ms: None,
+            due_until_ms: 0,
             rng: RefCell::new(rng),
             access: AccessPolicy::Recency,
             limits,
@@ -235,7 +236,17 @@ impl Store {
         self.now_ms
     }
     pub fn set_now_ms(&mut self, now_ms: i64) {
-        self.now_ms = now_ms
+        self.now_ms = now_ms;
+        self.due_until_ms = now_ms;
+    }
+    /// What has a deadline at or before this moment is due, ms since 1970.
+    pub fn due_until_ms(&self) -> i64 {
+        self.due_until_ms
+    }
+    /// Until the clock is set again nothing is due, however long ago its deadline was: a log tells of every deletion, and
+    /// what its commands met when they ran first must be there when they are replayed.
+    pub fn keep_what_is_due(&mut self) {
+        self.due_until_ms = i64::MIN;
     }
     /// Prepares a database that is empty for so many keys.
     pub fn reserve(&mut self, db: usize, keys: usize) {
@@ -245,7 +256,7 @@ impl Store {
         self.access = policy
     }
     pub fn access_clock(&self) -> AccessClock {
-        AccessClock::new(self.access, self.used_at_ms.unwrap_or(self.now_ms))
+        AccessClock::new(self.access, self.now_ms)
     }
     /// Uniform over all of u64.
     pub fn random(&self) -> u64 {
@@ -338,10 +349,10 @@ impl Store {
     /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
     pub fn check_item(&mut self, item: Item, due: &mut Vec<DueKey>) {
         let Some(index) = self.index_of(item.database()) else { return };
-        let (now_ms, position) = (self.now_ms, item.position());
+        let (due_until_ms, position) = (self.due_until_ms, item.position());
         let mut later = SmallVec::<[i64; 1]>::new();
         let mut check = |what: Armed, entry: EntryRef| match what.deadline(entry) {
-            Some(deadline_ms) if deadline_ms <= now_ms => due.push(DueKey {
+            Some(deadline_ms) if deadline_ms <= due_until_ms => due.push(DueKey {
                 db: index,
                 key: Bytes::copy_from_slice(entry.key()),
                 deadline_ms,

@@ -3,6 +3,7 @@
 //! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
+use super::writers::Writers;
 use crate::{config::KeyspaceEvents, resp::encode_command};
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -185,6 +186,9 @@ pub struct Record {
     in_block: bool,
     /// How far the log is.
     pub log: LogProgress,
+    /// Whose command is at hand; 0: no client's.
+    pub client: u64,
+    pub writers: Writers,
 }
 
 /// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
@@ -198,6 +202,8 @@ pub struct LogProgress {
     pub committed: u64,
     /// Of the last commit that is on the medium.
     pub synced: u64,
+    /// Of the one that says that what there was when the log began is in its base.
+    pub begun: u64,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
@@ -255,10 +261,14 @@ impl Record {
     pub fn effects_bytes(&self) -> usize {
         self.effects.len()
     }
-    /// Number of the commit that the last change is in, or will be in: the first one behind the beginning of the log if
-    /// it has not begun.
+    /// Number of the commit that the last write of the client at hand is in, or will be in: the first one behind the
+    /// beginning of the log if it has not begun. A client that has written nothing waits for no more than that.
     pub fn last_commit(&self) -> u64 {
-        self.log.committed + u64::from(!self.effects.is_empty() || !self.log.is_on)
+        if self.log.is_on {
+            self.writers.commit_of(self.client).unwrap_or(0).max(self.log.begun)
+        } else {
+            self.log.committed + 1
+        }
     }
     /// Changes since the last call.
     pub fn take_changes(&mut self) -> u64 {
@@ -287,6 +297,9 @@ impl Record {
     }
     /// The command is done. If it had several effects, a crash must leave all of them or none.
     pub fn settle(&mut self) {
+        if self.own_effects > 0 && self.client != 0 {
+            self.writers.note(self.client, self.log.committed + 1);
+        }
         if self.in_block {
             return;
         }

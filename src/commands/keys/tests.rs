@@ -353,9 +353,15 @@ fn scan_reads_its_options() {
         "
         SCAN 0 → [0, []]
         SCAN x → -ERR invalid cursor
+        SCAN 0x → -ERR invalid cursor
+        SCAN '' → -ERR invalid cursor
+        SCAN ++0 → -ERR invalid cursor
         SCAN -1 → -ERR invalid cursor
         SCAN 18446744073709551616 → -ERR invalid cursor
         SCAN 18446744073709551615 → [0, []]
+        SCAN ' 0' → [0, []]
+        SCAN +0 → [0, []]
+        SCAN -18446744073709551615 → [0, []]
         SCAN 0 COUNT 0 → -ERR syntax error
         SCAN 0 COUNT -5 → -ERR syntax error
         SCAN 0 COUNT x → -ERR value is not an integer or out of range

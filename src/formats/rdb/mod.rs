@@ -31,7 +31,7 @@ mod write;
 pub use check::{CheckedWriter, Checksum};
 pub use damage::Damage;
 pub use kind::ValueType;
-pub use read::{Decoded, decode};
+pub use read::{Decoded, decode, decode_beginning};
 pub use scan::{Item, Record, Scanner, Sum};
 pub use scribe::FileScribe;
 pub use version::Version;

@@ -151,13 +151,13 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
 }
 
-/// A master without replicas. The name of its history is that of its run.
+/// A master without replicas.
 pub fn replication(scene: &Scene, report: &mut Report) {
     report.section("Replication");
     report.field("role", "master");
     report.field("connected_slaves", 0);
     report.field("master_failover_state", "no-failover");
-    report.field("master_replid", &scene.backstage.board.run_id);
+    report.field("master_replid", &scene.backstage.board.replication_id);
     report.field("master_replid2", "0".repeat(40));
     report.fields([("master_repl_offset", 0), ("second_repl_offset", -1), ("repl_backlog_active", 0)]);
     report.field("repl_backlog_size", scene.config.repl_backlog_size);
