@@ -140,7 +140,7 @@ impl Keyspace {
     }
     /// Has PubSub run a command, behind all that was published before, and waits until it is done.
     fn ask_pubsub(&mut self, node: &'static Node, task: &mut Task, caller: Caller, reply: &mut Reply) {
-        self.send_announcements();
+        self.send_ahead();
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
         self.stage.board.subscriptions.begin_change();
