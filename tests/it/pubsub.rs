@@ -198,7 +198,7 @@ fn in_a_transaction() {
         b> !read
         b> !read
         PING
-        PUBLISH c 3
+        PUBLISH c 3 ## since 7.2 the reply comes before what the command itself had told
         "#
     );
 }
