@@ -224,10 +224,12 @@ impl WriteCommand for BitField {
             grow(bytes, length);
             run_all(bytes, &self.steps, reply)
         });
-        // A string that only grew, because no number fitted, is told as well: copies must not differ in length.
-        if changed > 0 || grows {
+        if changed > 0 {
             changes.modified(Event::String, "setbit", &self.key);
-            changes.record.dirty += changed.saturating_sub(1);
+            changes.also_dirty(changed - 1);
+        } else if grows {
+            // No number fitted. Copies of the string must not differ in length, but it says what it said.
+            changes.modified_quietly(&self.key);
         }
         Ok(())
     }
