@@ -108,7 +108,11 @@ impl Peers {
             let [ours, theirs] = [ours, theirs].map(|value| value.render(protocol));
             return Err(format!("{}\n-- ours\n{ours}\n-- redis-server\n{theirs}", step.line()));
         }
-        let [ours, theirs] = pair.each_mut().map(|client| key_space(client));
+        let [ours, theirs] = pair.each_mut().map(|client| {
+            // What is left of a sequence may end within a transaction.
+            client.call(&["DISCARD"]);
+            key_space(client)
+        });
         let sorted = steps.iter().any(|step| step.arguments[0].to_ascii_uppercase().starts_with(b"SORT"));
         match ours.iter().zip(&theirs).find(|(ours, theirs)| !ours.same(theirs, sorted)) {
             Some((ours, theirs)) => {

@@ -97,6 +97,9 @@ fn bits() {
         BITFIELD b OVERFLOW FAIL INCRBY u8 0 500
         BITFIELD b2 OVERFLOW FAIL INCRBY u8 0 500
         BITFIELD b GET u8 0
+        BITFIELD b SET u8 #5 0
+        BITFIELD b SET u8 #5 0
+        BITFIELD b3 SET u8 0 0
         BITOP AND d k none
         BITOP AND d absent absent2
         BITOP AND d absent absent2
@@ -484,7 +487,7 @@ fn sets() {
         SADD s a b
         SADD t b c
         SINTER s none
-        SUNION s none
+        SUNION none none2
         SDIFF none s
         SINTERCARD 2 s none
         SINTERSTORE d s t
