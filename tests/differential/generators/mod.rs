@@ -9,6 +9,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod server;
 mod sets;
 mod sort;
@@ -49,6 +50,7 @@ const FAMILIES: &[&[Generator]] = &[
     sets::GENERATORS,
     server::GENERATORS,
     transactions::GENERATORS,
+    pubsub::GENERATORS,
 ];
 
 pub fn all_generators() -> Vec<&'static Generator> {
@@ -92,11 +94,18 @@ pub const NOT_COMPARABLE: &[(&str, &str)] = &[
     ("MIGRATE", "needs another server; the transcripts cover it"),
     ("MODULE", "no modules are loaded on either side"),
     ("OBJECT HELP", "7.2 changed its last line"),
+    ("PSUBSCRIBE", "makes a listener of the session; the transcripts cover it"),
+    ("PUBSUB HELP", "our own words; the transcripts cover it"),
+    ("PUNSUBSCRIBE", "replies in pushes; the transcripts cover it"),
     ("QUIT", "ends the session that compares"),
     ("SAVE", "works on the servers' files; the tests of persistence cover it"),
     ("SDIFFCARD", "since 8.10"),
     ("SHUTDOWN", "ends the servers that are compared"),
+    ("SSUBSCRIBE", "makes a listener of the session; the transcripts cover it"),
+    ("SUBSCRIBE", "makes a listener of the session; the transcripts cover it"),
     ("SUNIONCARD", "since 8.10"),
+    ("SUNSUBSCRIBE", "replies in pushes; the transcripts cover it"),
+    ("UNSUBSCRIBE", "replies in pushes; the transcripts cover it"),
     ("WAITAOF", "since 7.2"),
     ("XGROUP HELP", "our own words; the transcripts cover it"),
     ("XINFO CONSUMERS", "fields of 7.2, and times; the transcripts cover it"),
