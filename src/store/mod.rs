@@ -148,6 +148,15 @@ pub struct DueFields {
     pub names: Vec<Bytes>,
 }
 
+/// A key that a reader did not find.
+#[derive(Debug)]
+pub struct Missed {
+    pub db: usize,
+    pub key: Bytes,
+    /// So many keys had been found expired before.
+    pub behind: usize,
+}
+
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
 pub type WheelEntry = (u64, Item);
 
@@ -167,7 +176,7 @@ pub struct Store {
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
     /// Somebody wants to hear which keys readers did not find.
     pub notes_misses: bool,
-    missed: RefCell<Vec<(usize, Bytes)>>,
+    missed: RefCell<Vec<Missed>>,
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
@@ -297,7 +306,7 @@ impl Store {
         std::mem::take(self.expired_seen.get_mut())
     }
     /// Keys that readers did not find, since the last call.
-    pub fn take_missed(&mut self) -> Vec<(usize, Bytes)> {
+    pub fn take_missed(&mut self) -> Vec<Missed> {
         std::mem::take(self.missed.get_mut())
     }
     pub fn has_expired_seen(&self) -> bool {
