@@ -111,6 +111,12 @@ impl Reply {
         self.out.extend_from_slice(text.as_bytes());
         self.out.extend_from_slice(b"\r\n")
     }
+    /// A status of a client's choice: a line break in it would start a second reply.
+    pub fn status_of(&mut self, text: &[u8]) {
+        self.out.push(b'+');
+        self.out.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.out.extend_from_slice(b"\r\n")
+    }
     pub fn error(&mut self, error: &CommandError) {
         self.out.push(b'-');
         // A client's bytes may stand in the text: a line break among them would start a second reply.
@@ -204,6 +210,12 @@ impl Reply {
             }
         }
     }
+    /// The same with a format of any length: it is cut, or filled up with spaces, to the three letters it must have.
+    pub fn verbatim_of(&mut self, format: &[u8], text: &[u8]) {
+        let letter = |at: usize| format.get(at).map_or(' ', |&byte| char::from(byte & 0x7F));
+        let format: String = (0..3).map(letter).collect();
+        self.verbatim(&format, text)
+    }
     /// Nothing where a single value could be.
     pub fn null(&mut self) {
         self.out.extend_from_slice(if self.protocol == Protocol::Resp3 { b"_\r\n" } else { b"$-1\r\n" })
@@ -294,6 +306,16 @@ impl Reply {
     }
     pub fn settle_paired_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.paired_map(pairs))
+    }
+    /// An array that was begun at `position` with `count` elements has fewer.
+    pub fn replace_count(&mut self, position: usize, count: usize, fewer: usize) {
+        let [mut old, mut new] = [(); 2].map(|()| Reply::new(self.protocol));
+        old.array(count);
+        new.array(fewer);
+        let (old, new) = (old.out.len(), new.out);
+        let later = self.grafts.iter_mut().filter(|graft| graft.at > position);
+        later.for_each(|graft| graft.at -= old - new.len());
+        self.out.splice(position..position + old, new);
     }
     fn settle(&mut self, deferred: Deferred, header: impl FnOnce(&mut Reply)) {
         let end = self.out.len();
