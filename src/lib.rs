@@ -34,5 +34,6 @@ pub mod error;
 pub mod formats;
 pub mod log;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod store;
