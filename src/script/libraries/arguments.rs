@@ -2,8 +2,10 @@
 //! the place in the script that called (`user_script:1: `) and the name it called by.
 use mlua::{Error, IntoLuaMulti, Lua, LuaString, MultiValue, Result, Table, Value};
 
-/// How many values Lua 5.1 lets a C function have on its stack. What is nested deeper, or more results, is an error.
-pub const STACK_SLOTS_MAX: usize = 8000;
+/// How many values a library's function may have on its stack, in slots: what is nested deeper, or more results, is an
+/// error. Lua 5.1 lets a C function have 8000; here the references that this program holds to Lua's values share a
+/// stack of that size, so room is left for them.
+pub const STACK_SLOTS_MAX: usize = 7000;
 
 /// An error as `luaL_error` raises it: behind the place in the script, when a script called.
 pub fn error(lua: &Lua, text: impl std::fmt::Display) -> Error {
@@ -35,7 +37,12 @@ pub fn register<R: IntoLuaMulti>(
     name: &str,
     function: impl Fn(&Arguments) -> Result<R> + 'static,
 ) -> Result<()> {
-    let entry = move |lua: &Lua, values: MultiValue| function(&Arguments { lua, values });
+    let entry = move |lua: &Lua, values: MultiValue| {
+        function(&Arguments { lua, values }).map_err(|failure| match failure {
+            Error::StackError => error(lua, "stack overflow"),
+            other => other,
+        })
+    };
     library.raw_set(name, lua.create_function(entry)?)
 }
 

@@ -3,7 +3,7 @@
 //!
 //! None of them runs code of the script (no metamethod, no callback), and none recurses as deep as its input says:
 //! what is nested lies on a heap stack, so that no document ends the process. Where the C libraries are kept from
-//! endless nesting by the size of Lua's stack, the same limit is counted here ([`arguments::STACK_SLOTS_MAX`]).
+//! endless nesting by the size of Lua's stack, such a limit is counted here ([`arguments::STACK_SLOTS_MAX`]).
 mod arguments;
 mod bit;
 mod cjson;
@@ -16,7 +16,7 @@ use mlua::Lua;
 
 /// No text that a library makes grows longer than this (bytes): a small table that holds itself many times over
 /// stands for more than there is memory.
-const OUTPUT_BYTES_MAX: usize = 1 << 30;
+const OUTPUT_BYTES_MAX: usize = if cfg!(test) { 1 << 20 } else { 1 << 29 };
 
 /// Sets the libraries as globals.
 pub fn install(lua: &Lua) -> mlua::Result<()> {

@@ -53,6 +53,42 @@ fn answers_are_those_of_redis() {
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Redis has these limits near 8000 slots of Lua's stack, here they are a little lower.
+#[test]
+fn nesting_and_results_end_at_the_stack() {
+    let lua = interpreter();
+    let json = "local json = cjson.new() json.encode_max_depth(2^31 - 1) json.decode_max_depth(2^31 - 1) local t = {} ";
+    for (script, expected) in [
+        (
+            "for i = 1, 20000 do t = {t} end return try(json.encode, t)",
+            "Cannot serialise, excessive nesting (6998)",
+        ),
+        (
+            "for i = 1, 20000 do t = {a = t} end return try(json.encode, t)",
+            "Cannot serialise, excessive nesting (3500)",
+        ),
+        (
+            "return try(json.decode, string.rep('[', 100000))",
+            "Found too many nested data structures (6999) at character 6999",
+        ),
+        (
+            "return try(json.decode, string.rep('{\"a\":', 100000))",
+            "Found too many nested data structures (3500) at character 17496",
+        ),
+        (
+            "return try(struct.unpack, string.rep('s', 8000), string.rep('a\\0', 8000))",
+            "stack overflow (too many results)",
+        ),
+    ] {
+        assert_eq!(
+            run(&lua, &format!("{json}{script}")).expect("an answer"),
+            format!("false \"{expected}\"")
+        );
+    }
+    let many = "return select('#', cmsgpack.unpack(string.rep('\\161x', 6990)))";
+    assert_eq!(run(&lua, many).expect("an answer"), "Integer(6990)");
+}
+
 /// What would cost a real server its memory is an error here.
 #[test]
 fn no_output_without_bound() {
