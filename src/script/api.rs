@@ -1,8 +1,9 @@
-//! The functions of `redis`. None of them raises an error: what is one is returned beside `true`, and the prelude raises it.
+//! The functions of `redis`.
 use super::{
     REDIS_VERSION,
     engine::{Kind, Shared},
-    errors, from_reply,
+    errors::{self, raised},
+    from_reply,
     functions::register,
     run::{Answer, Call, Replicate, Wish, suspend},
 };
@@ -15,8 +16,7 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 use sha1::{Digest, Sha1};
 use std::rc::Rc;
 
-/// A value, or an error beside `true`.
-type Returned = mlua::Result<(Value, bool)>;
+type Returned = mlua::Result<Value>;
 
 const NO_ARGUMENTS: &str = "Please specify at least one argument for this redis lib call";
 const WRONG_ARGUMENTS: &str = "Lua redis lib command arguments must be strings or integers";
@@ -95,12 +95,9 @@ fn values(lua: &Lua) -> mlua::Result<Table> {
     Ok(table)
 }
 
-pub fn failed(lua: &Lua, text: &str) -> Returned {
-    Ok((Value::Table(errors::table(lua, text.as_bytes())?), true))
-}
 /// An error that is not raised, but returned like a reply.
 fn returned(lua: &Lua, text: &str) -> Returned {
-    Ok((Value::Table(errors::table(lua, text.as_bytes())?), false))
+    errors::table(lua, text.as_bytes()).map(Value::Table)
 }
 
 /// `redis.call` and `redis.pcall`.
@@ -113,17 +110,20 @@ fn call(lua: &Lua, shared: &Shared, arguments: MultiValue, raises: bool) -> Retu
 fn perform(lua: &Lua, shared: &Shared, arguments: MultiValue, raises: bool) -> Returned {
     let request = match request(shared, &arguments) {
         Ok(request) => request,
-        Err(text) => return Ok((Value::Table(errors::table(lua, text.as_bytes())?), raises)),
+        Err(text) if raises => return raised(text),
+        Err(text) => return returned(lua, text),
     };
     let call = Call { request, protocol: shared.protocol.get(), replicate: shared.replicate.get() };
     let Some(Answer::Reply(mut reply)) = suspend(Wish::Call(call)) else {
-        return failed(lua, "Commands can be called only while a script runs");
+        return raised("Commands can be called only while a script runs");
     };
-    let value = from_reply::value(lua, &reply)?;
-    let is_error = reply.first() == Some(&b'-');
+    let value = match reply.first() {
+        Some(b'-') if raises => Err(errors::of_reply(&reply)),
+        _ => from_reply::value(lua, &reply),
+    };
     reply.clear();
     shared.buffer.set(reply);
-    Ok((value, raises && is_error))
+    value
 }
 
 /// The arguments of a call as a request.
@@ -138,6 +138,7 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
                 builder.push(itoa::Buffer::new().format(*integer).as_bytes())
             }
             Value::Integer(integer) => builder.push(format_double(*integer as f64).as_bytes()),
+            Value::Number(0.0) => builder.push(b"0"),
             Value::Number(number) => builder.push(format_double(*number).as_bytes()),
             _ => return Err(WRONG_ARGUMENTS),
         }
@@ -152,11 +153,11 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
 fn may_run(lua: &Lua, shared: &Shared, arguments: MultiValue) -> Returned {
     let request = match request(shared, &arguments) {
         Ok(request) => request,
-        Err(text) => return failed(lua, text),
+        Err(text) => return raised(text),
     };
     match suspend(Wish::MayRun(request)) {
-        Some(Answer::May(Some(may))) => Ok((Value::Boolean(may), false)),
-        _ => failed(lua, "Invalid command passed to redis.acl_check_cmd()"),
+        Some(Answer::May(Some(may))) => Ok(Value::Boolean(may)),
+        _ => raised("Invalid command passed to redis.acl_check_cmd()"),
     }
 }
 
@@ -167,38 +168,38 @@ fn number(lua: &Lua, value: Option<&Value>) -> f64 {
 
 fn set_protocol(lua: &Lua, shared: &Shared, arguments: MultiValue) -> Returned {
     if arguments.len() != 1 {
-        return failed(lua, "redis.setresp() requires one argument.");
+        return raised("redis.setresp() requires one argument.");
     }
     shared.protocol.set(match number(lua, arguments.front()) as i64 {
         2 => Protocol::Resp2,
         3 => Protocol::Resp3,
-        _ => return failed(lua, "RESP version must be 2 or 3."),
+        _ => return raised("RESP version must be 2 or 3."),
     });
-    Ok((Value::Nil, false))
+    Ok(Value::Nil)
 }
 
 fn set_replicate(lua: &Lua, shared: &Shared, arguments: MultiValue) -> Returned {
     if arguments.len() != 1 {
-        return failed(lua, "redis.set_repl() requires one argument.");
+        return raised("redis.set_repl() requires one argument.");
     }
     let flags = number(lua, arguments.front()) as i64;
     if flags & !i64::from(TO_LOG | TO_REPLICAS) != 0 {
         let text = "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
-        return failed(lua, text);
+        return raised(text);
     }
     let has = |flag: u8| flags & i64::from(flag) != 0;
     shared.replicate.set(Replicate { to_log: has(TO_LOG), to_replicas: has(TO_REPLICAS) });
-    Ok((Value::Nil, false))
+    Ok(Value::Nil)
 }
 
 fn sha1hex(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
     if arguments.len() != 1 {
-        return failed(lua, "wrong number of arguments");
+        return raised("wrong number of arguments");
     }
     let text = lua.coerce_string(arguments[0].clone())?;
     let text = text.map(|text| text.as_bytes().to_vec()).unwrap_or_default();
     let sum: String = Sha1::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((Value::String(lua.create_string(sum)?), false))
+    lua.create_string(sum).map(Value::String)
 }
 
 fn error_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
@@ -207,7 +208,7 @@ fn error_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
             let text = text.as_bytes();
             let text = crate::error::until_nul(&text);
             let coded = [if text.starts_with(b"-") { &b""[..] } else { b"-" }, text].concat();
-            Ok((Value::Table(errors::table(lua, &coded)?), false))
+            errors::table(lua, &coded).map(Value::Table)
         }
         _ => returned(lua, "wrong number or type of arguments"),
     }
@@ -218,7 +219,7 @@ fn status_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
         Some(Value::String(text)) => {
             let table = lua.create_table_with_capacity(0, 1)?;
             table.raw_set("ok", text)?;
-            Ok((Value::Table(table), false))
+            Ok(Value::Table(table))
         }
         _ => returned(lua, "wrong number or type of arguments"),
     }
@@ -238,10 +239,10 @@ impl<'a, I: Iterator<Item = &'a Value>> OnlyOne<'a> for I {
 /// `redis.log`.
 fn log(lua: &Lua, arguments: MultiValue) -> Returned {
     if arguments.len() < 2 {
-        return failed(lua, "redis.log() requires two arguments or more.");
+        return raised("redis.log() requires two arguments or more.");
     }
     let Some(level) = lua.coerce_number(arguments[0].clone())? else {
-        return failed(lua, "First argument must be a number (log level).");
+        return raised("First argument must be a number (log level).");
     };
     let mut words = Vec::new();
     for argument in arguments.iter().skip(1) {
@@ -255,7 +256,7 @@ fn log(lua: &Lua, arguments: MultiValue) -> Returned {
         1 => tracing::debug!("{text}"),
         2 => tracing::info!("{text}"),
         3 => tracing::warn!("{text}"),
-        _ => return failed(lua, "Invalid log level."),
+        _ => return raised("Invalid log level."),
     }
-    Ok((Value::Nil, false))
+    Ok(Value::Nil)
 }

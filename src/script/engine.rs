@@ -11,7 +11,7 @@ use crate::{
 };
 use bstr::BStr;
 use corosensei::stack::DefaultStack;
-use mlua::{Function, Lua, Table};
+use mlua::{Function, Lua, RegistryKey, Table};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -96,10 +96,11 @@ impl Engine {
     ///
     /// # Errors
     /// What Lua says of it.
-    pub fn compile(&self, code: &[u8]) -> Result<Function, String> {
+    pub fn compile(&self, code: &[u8]) -> Result<Rc<RegistryKey>, String> {
         self.shared.limit(&self.lua);
         let chunk = self.lua.load(code).set_name(self.kind.chunk_name());
         let function = chunk.set_mode(mlua::chunk::ChunkMode::Text).into_function();
+        let function = function.and_then(|function| self.lua.create_registry_value(function)).map(Rc::new);
         self.shared.unlimit(&self.lua);
         function.map_err(|error| text_of_bytes(&super::errors::text_of_failure(&error)).into_owned())
     }
@@ -110,7 +111,7 @@ impl Engine {
     /// When memory is short.
     pub fn start<'a>(
         &mut self,
-        function: &Function,
+        function: &RegistryKey,
         name: &Rc<str>,
         keys: impl ExactSizeIterator<Item = &'a [u8]>,
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -128,7 +129,7 @@ impl Engine {
     fn begin<'a>(
         &mut self,
         entry: Function,
-        function: &Function,
+        function: &RegistryKey,
         name: &Rc<str>,
         keys: impl ExactSizeIterator<Item = &'a [u8]>,
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -143,7 +144,7 @@ impl Engine {
         self.shared.killed.set(false);
         let start = Start {
             entry,
-            function: function.clone(),
+            function: self.lua.registry_value(function)?,
             keys: self.words(keys)?,
             arguments: self.words(arguments)?,
             name: name.clone(),
@@ -182,7 +183,7 @@ impl Engine {
     /// Runs the code of a library, for as long as `may_go_on` says so. The functions that it registered.
     pub(super) fn register(
         &mut self,
-        library: &Function,
+        library: &RegistryKey,
         mut may_go_on: impl FnMut() -> bool,
     ) -> Result<Registering, CommandError> {
         use super::run::{Answer, Step};

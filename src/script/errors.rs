@@ -2,6 +2,7 @@
 use super::{engine::Shared, run::Failure};
 use crate::error::{CommandError, text_of_bytes};
 use mlua::{Lua, Table, Value};
+use std::fmt;
 
 /// Chunks of this name are the sandbox's own, and no place that an author would look at.
 pub const PRELUDE: &str = "=callboard";
@@ -32,6 +33,58 @@ pub fn table(lua: &Lua, text: &[u8]) -> mlua::Result<Table> {
     Ok(table)
 }
 
+/// An error that the host raises. To scripts it is a table.
+#[derive(Debug)]
+struct Raised {
+    /// With its code.
+    text: Vec<u8>,
+    /// A command ended in it, and was counted then.
+    is_counted: bool,
+}
+impl fmt::Display for Raised {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&text_of_bytes(&self.text))
+    }
+}
+impl std::error::Error for Raised {}
+
+/// Raises an error.
+pub fn raised<T>(text: &str) -> mlua::Result<T> {
+    Err(mlua::Error::external(Raised { text: with_code(text.as_bytes()), is_counted: false }))
+}
+/// The error that a command ended in.
+pub fn of_reply(reply: &[u8]) -> mlua::Error {
+    mlua::Error::external(Raised { text: with_code(reply), is_counted: true })
+}
+/// Raises a text, as Lua's own functions do: behind the place in the script.
+pub fn raised_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
+    let place = lua.inspect_stack(1, |frame| {
+        let source = frame.source().short_src.map(|source| source.to_string()).unwrap_or_default();
+        frame.current_line().map(|line| format!("{source}:{line}: "))
+    });
+    Err(mlua::Error::RuntimeError(place.flatten().unwrap_or_default() + text))
+}
+fn raised_in(error: &mlua::Error) -> Option<&Raised> {
+    match error {
+        mlua::Error::CallbackError { cause, .. } => raised_in(cause),
+        mlua::Error::ExternalError(error) => error.downcast_ref(),
+        _ => None,
+    }
+}
+/// What scripts that catch an error of the host get for it.
+pub fn plain(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    let Value::Error(error) = &value else { return Ok(value) };
+    let Some(raised) = raised_in(error) else {
+        return lua.create_string(text_of_failure(error)).map(Value::String);
+    };
+    let table = lua.create_table_with_capacity(0, 4)?;
+    table.raw_set("err", lua.create_string(&raised.text)?)?;
+    if raised.is_counted {
+        table.raw_set("ignore_error_stats_update", true)?;
+    }
+    Ok(Value::Table(table))
+}
+
 /// The text of what was raised, if it is no table.
 pub fn text_of(value: &Value) -> Vec<u8> {
     match value {
@@ -45,8 +98,12 @@ pub fn text_of(value: &Value) -> Vec<u8> {
 
 /// What went wrong in one of the host's own functions.
 pub fn text_of_failure(error: &mlua::Error) -> Vec<u8> {
+    if let Some(raised) = raised_in(error) {
+        return raised.text.clone();
+    }
     match error {
         mlua::Error::CallbackError { cause, .. } => text_of_failure(cause),
+        mlua::Error::StackError => b"stack overflow".to_vec(),
         mlua::Error::MemoryError(_) => b"not enough memory".to_vec(),
         mlua::Error::RuntimeError(text) | mlua::Error::SyntaxError { message: text, .. } => {
             // Behind the text stands where it happened, which is for us and not for an author.

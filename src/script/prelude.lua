@@ -4,13 +4,15 @@
 -- reads go to the real one behind it, and whose writes are refused. Functions that would see the emptiness (pairs,
 -- next, rawget) look behind the facade, those that would fill it (rawset, table.insert) refuse to.
 --
--- The host's functions cannot raise a table as an error: they return it beside `true`, and are wrapped here.
+-- The host's functions raise userdata. Whoever catches an error gets the table or text that it stands for.
 local host, real = ...
 
 local error, getmetatable, load, loadstring = real.error, real.getmetatable, real.load, real.loadstring
 local next, pcall, rawget, rawset, select = real.next, real.pcall, real.rawget, real.rawset, real.select
 local setfenv, setmetatable, tonumber, type = real.setfenv, real.setmetatable, real.tonumber, real.type
 local xpcall, collectgarbage = real.xpcall, real.collectgarbage
+local resume = real.coroutine.resume
+local is_killed, plain, text_of = host.is_killed, host.plain, host.text_of
 local byte, ceil, floor, insert = real.string.byte, real.math.ceil, real.math.floor, real.table.insert
 
 local READ_ONLY = "Attempt to modify a readonly table"
@@ -42,28 +44,6 @@ local function bad_argument(position, name, expected, value)
         .. (value == nil and "nil" or type(value)) .. ")", 3)
 end
 
--- Whatever the host reports as an error is raised.
-local function raising(call)
-    return function(...)
-        local value, failed = call(...)
-        if failed then
-            error(value, 0)
-        end
-        return value
-    end
-end
-
--- The same for errors that are texts, to which the place is added.
-local function raising_text(call)
-    return function(...)
-        local value, failed = call(...)
-        if failed then
-            error(value, 2)
-        end
-        return value
-    end
-end
-
 -- Of an error that is a table, scripts that catch it get the text, as they did when errors were texts.
 local function caught(ok, ...)
     if ok then
@@ -76,13 +56,41 @@ local function caught(ok, ...)
             return false, text
         end
     elseif type(problem) == "userdata" then
-        return false, host.text_of(problem)
+        return false, text_of(problem)
     end
     return false, problem
 end
 
 function real.pcall(...)
     return caught(pcall(...))
+end
+
+local function plain_of(problem)
+    if type(problem) == "userdata" then
+        return plain(problem)
+    end
+    return problem
+end
+
+function real.xpcall(call, handle)
+    return xpcall(call, function(problem)
+        -- While an error of the host's hook is handled there are no hooks: who was killed must not go on there.
+        if is_killed() then
+            return problem
+        end
+        return handle(plain_of(problem))
+    end)
+end
+
+local function resumed(ok, ...)
+    if ok then
+        return true, ...
+    end
+    return false, plain_of((...))
+end
+
+function real.coroutine.resume(...)
+    return resumed(resume(...))
 end
 
 function real.next(content, key)
@@ -186,7 +194,7 @@ function real.collectgarbage(option, argument)
     return collectgarbage(option, argument)
 end
 
-real.string.rep = raising_text(host.repeated)
+real.string.rep = host.repeated
 
 -- The same numbers on every machine.
 local function whole(value, position, name)
@@ -230,7 +238,7 @@ real.require, real.module, real.package = nil, nil, nil
 local function api(functions, values)
     local content = {}
     for name, call in next, functions do
-        content[name] = raising(call)
+        content[name] = call
     end
     for name, value in next, values do
         content[name] = value
@@ -262,6 +270,7 @@ local place_of = host.place_of
 
 -- Makes a table of whatever was raised, and notes where.
 local function handler(problem)
+    problem = plain_of(problem)
     if type(problem) ~= "table" then
         problem = { err = host.error_text(problem) }
     end

@@ -154,7 +154,7 @@ fn perform(lua: &Lua, shared: &Shared, start: Start) -> Outcome {
     let ended = entry.call::<(bool, Value)>((function, keys, arguments));
     shared.unlimit(lua);
     let (raised, failure) = match ended {
-        Ok((true, value)) => match to_reply::write(lua, value, shared.protocol.get(), &mut reply) {
+        Ok((true, value)) => match to_reply::write(value, shared.protocol.get(), &mut reply) {
             Ok(failure) => return Outcome { reply, failure, raised: false },
             Err(error) => (true, errors::failure_of_host(&name, shared, &error)),
         },

@@ -81,25 +81,26 @@ fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()>
     host.raw_set("text_of", lua.create_function(text_of)?)?;
     let error_text = |lua: &Lua, value: Value| lua.create_string([b"ERR ", &*errors::text_of(&value)].concat());
     host.raw_set("error_text", lua.create_function(error_text)?)?;
+    host.raw_set("plain", lua.create_function(errors::plain)?)?;
+    let killed = shared.clone();
+    host.raw_set("is_killed", lua.create_function(move |_, ()| Ok(killed.killed.get()))?)?;
     host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua).unzip()))?)
 }
 
 /// `string.rep`: Lua's own appends one by one for as long as it takes, and cannot be stopped.
-fn repeated(lua: &Lua, arguments: MultiValue) -> mlua::Result<(Value, bool)> {
-    let wrong = |text: String| Ok((Value::String(lua.create_string(text)?), true));
+fn repeated(lua: &Lua, arguments: MultiValue) -> mlua::Result<LuaString> {
     let mut arguments = arguments.into_iter();
     let (text, count) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
-    let expected = |position: u8, expected: &str, found: &Value| {
+    let wrong = |position: u8, expected: &str, found: &Value| {
         let found = found.type_name().replace("integer", "number");
-        format!("bad argument #{position} to 'rep' ({expected} expected, got {found})")
+        let text = format!("bad argument #{position} to 'rep' ({expected} expected, got {found})");
+        errors::raised_text(lua, &text)
     };
-    let Some(text): Option<LuaString> = lua.coerce_string(text.clone())? else {
-        return wrong(expected(1, "string", &text));
-    };
-    let Some(times) = lua.coerce_number(count.clone())? else { return wrong(expected(2, "number", &count)) };
+    let Some(text) = lua.coerce_string(text.clone())? else { return wrong(1, "string", &text) };
+    let Some(times) = lua.coerce_number(count.clone())? else { return wrong(2, "number", &count) };
     let (text, times) = (text.as_bytes(), times.max(0.0) as usize);
     if text.len().checked_mul(times).is_none_or(|bytes| bytes > REPEATED_BYTES_MAX) {
-        return wrong("not enough memory".to_string());
+        return errors::raised_text(lua, "not enough memory");
     }
-    Ok((Value::String(lua.create_string(text.repeat(times))?), false))
+    lua.create_string(text.repeat(times))
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::error::CommandError;
 use hashbrown::HashMap;
-use mlua::Function;
+use mlua::RegistryKey;
 use sha1::{Digest, Sha1};
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ pub enum Keep {
 
 #[derive(Clone)]
 pub struct Script {
-    pub function: Function,
+    pub function: Rc<RegistryKey>,
     /// The sum in hexadecimal.
     pub name: Rc<str>,
     pub flags: Flags,

@@ -5,24 +5,23 @@ use crate::{
     error::{CommandError, text_of_bytes},
     resp::{Protocol, Reply},
 };
-use mlua::{Lua, Table, Value};
+use mlua::{Table, Value};
 
 /// Tables within tables, at most: one that holds itself has no end.
-const DEPTH_MAX: usize = 7_990;
+const DEPTH_MAX: usize = 2_000;
 
 /// Writes `value` for a client of the reply's protocol; `spoken` is the one that the script chose. Returns the first error
 /// that is among what was written.
 ///
 /// # Errors
 /// When memory is short.
-pub fn write(lua: &Lua, value: Value, spoken: Protocol, reply: &mut Reply) -> mlua::Result<Option<Failure>> {
-    let mut writer = Writer { lua, spoken, reply, failure: None };
+pub fn write(value: Value, spoken: Protocol, reply: &mut Reply) -> mlua::Result<Option<Failure>> {
+    let mut writer = Writer { spoken, reply, failure: None };
     writer.value(value, 0)?;
     Ok(writer.failure)
 }
 
 struct Writer<'a> {
-    lua: &'a Lua,
     spoken: Protocol,
     reply: &'a mut Reply,
     failure: Option<Failure>,
@@ -87,14 +86,19 @@ impl Writer<'_> {
     }
     fn map(&mut self, map: &Table, depth: usize) -> mlua::Result<()> {
         self.reply.map(map.pairs::<Value, Value>().count());
-        map.for_each(|key: Value, value: Value| {
+        for pair in map.pairs() {
+            let (key, value) = pair?;
             self.value(key, depth + 1)?;
-            self.value(value, depth + 1)
-        })
+            self.value(value, depth + 1)?;
+        }
+        Ok(())
     }
     fn set(&mut self, set: &Table, depth: usize) -> mlua::Result<()> {
         self.reply.set(set.pairs::<Value, Value>().count());
-        set.for_each(|member: Value, _: Value| self.value(member, depth + 1))
+        for pair in set.pairs::<Value, Value>() {
+            self.value(pair?.0, depth + 1)?;
+        }
+        Ok(())
     }
     fn array(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
         let place = self.reply.position();
@@ -109,7 +113,6 @@ impl Writer<'_> {
             }
             self.value(value, depth + 1)?;
         }
-        let _ = self.lua;
         Ok(())
     }
 }

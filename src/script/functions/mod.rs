@@ -26,7 +26,7 @@ pub struct Function {
     pub name: Rc<str>,
     pub description: Option<Vec<u8>>,
     pub flags: Flags,
-    pub callback: mlua::Function,
+    pub callback: mlua::RegistryKey,
 }
 
 pub struct Library {

@@ -1,5 +1,5 @@
 //! `redis.register_function`, which a library's code calls while it is loaded.
-use super::{super::api::failed, super::engine::Shared, Flags, Function};
+use super::{super::engine::Shared, super::errors::raised, Flags, Function};
 use crate::error::text_of_bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 use std::rc::Rc;
@@ -20,15 +20,15 @@ pub fn is_name(name: &[u8]) -> bool {
 
 type Result<T> = std::result::Result<T, &'static str>;
 
-pub fn register(lua: &Lua, shared: &Shared, arguments: MultiValue) -> mlua::Result<(Value, bool)> {
+pub fn register(lua: &Lua, shared: &Shared, arguments: MultiValue) -> mlua::Result<Value> {
     let mut registering = shared.registering.borrow_mut();
     let registered = match registering.as_mut() {
-        Some(registering) => read(&arguments).and_then(|function| add(registering, function)),
+        Some(registering) => read(lua, &arguments).and_then(|function| add(registering, function)),
         None => Err("redis.register_function can only be called on FUNCTION LOAD command"),
     };
     match registered {
-        Ok(()) => Ok((Value::Nil, false)),
-        Err(text) => failed(lua, text),
+        Ok(()) => Ok(Value::Nil),
+        Err(text) => raised(text),
     }
 }
 
@@ -43,10 +43,10 @@ fn add(registering: &mut Registering, function: Function) -> Result<()> {
     Ok(())
 }
 
-fn read(arguments: &MultiValue) -> Result<Function> {
+fn read(lua: &Lua, arguments: &MultiValue) -> Result<Function> {
     match arguments.len() {
         1 => match &arguments[0] {
-            Value::Table(named) => by_name(named),
+            Value::Table(named) => by_name(lua, named),
             _ => Err("calling redis.register_function with a single argument is only applicable to Lua table \
                       (representing named arguments)."),
         },
@@ -55,19 +55,16 @@ fn read(arguments: &MultiValue) -> Result<Function> {
             let Value::Function(callback) = &arguments[1] else {
                 return Err("second argument to redis.register_function must be a function");
             };
-            Ok(function(name, callback.clone()))
+            function(lua, name, callback.clone())
         }
         _ => Err("wrong number of arguments to redis.register_function"),
     }
 }
 
-fn function(name: Vec<u8>, callback: mlua::Function) -> Function {
-    Function {
-        name: text_of_bytes(&name).into_owned().into(),
-        description: None,
-        flags: Flags::default(),
-        callback,
-    }
+fn function(lua: &Lua, name: Vec<u8>, callback: mlua::Function) -> Result<Function> {
+    let callback = lua.create_registry_value(callback).map_err(|_| "not enough memory")?;
+    let name = text_of_bytes(&name).into_owned().into();
+    Ok(Function { name, description: None, flags: Flags::default(), callback })
 }
 
 /// A string, or a number as one.
@@ -79,7 +76,7 @@ fn text(value: &Value) -> Option<Vec<u8>> {
     }
 }
 
-fn by_name(named: &Table) -> Result<Function> {
+fn by_name(lua: &Lua, named: &Table) -> Result<Function> {
     let (mut name, mut description, mut callback, mut flags) = (None, None, None, Flags::default());
     for pair in named.pairs::<Value, Value>() {
         let Ok((key, value)) = pair else { continue };
@@ -110,7 +107,7 @@ fn by_name(named: &Table) -> Result<Function> {
     }
     let name = name.ok_or("redis.register_function must get a function name argument")?;
     let callback = callback.ok_or("redis.register_function must get a callback argument")?;
-    Ok(Function { description, flags, ..function(name, callback) })
+    Ok(Function { description, flags, ..function(lua, name, callback)? })
 }
 
 fn flags_of(list: &Table) -> Result<Flags> {
