@@ -3,11 +3,13 @@
 //! It is the one exception to "messages only". Each *post* has one writer and many readers: the configuration, the
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
+mod busy;
 mod roster;
 mod tally;
 mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
+pub use busy::{Busy, BusyWith, Slow};
 pub use roster::{ClientKind, ClientRecord, Roster};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};
@@ -35,6 +37,7 @@ pub struct Board {
     pub tallies: Tallies,
     pub pause: Pause,
     pub archive: Archive,
+    pub busy: Busy,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
     pub started: Instant,
@@ -56,6 +59,7 @@ impl Board {
             tallies: Tallies::default(),
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
+            busy: Busy::default(),
             run_id: (0..40).map(|_| rng.digit(16)).collect(),
             started: Instant::now(),
             started_at_ms: now_ms,

@@ -122,6 +122,7 @@ pub struct Backstage<'a> {
     pub waiting: &'a mut Waiting,
     pub watches: &'a mut Watches,
     pub board: &'a Board,
+    pub scripting: &'a mut super::scripting::Scripting,
     pub caller: Caller,
     /// The words of the request.
     pub request: &'a Request,
@@ -217,6 +218,8 @@ pub enum Task {
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
     /// EXEC and DISCARD.
+    /// A script or a function.
+    Script(super::scripting::Invocation),
     Transaction(Box<Transaction>),
 }
 pub trait RunRead: Send + Unpin {

@@ -232,6 +232,7 @@ pub enum Group {
     Connection,
     Server,
     Transactions,
+    Scripting,
 }
 impl Group {
     pub fn name(self) -> &'static str {
@@ -249,6 +250,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
         }
     }
     /// The category that most commands of the group are in.
@@ -267,6 +269,7 @@ impl Group {
             Group::Connection => category("connection"),
             Group::Server => 0,
             Group::Transactions => category("transaction"),
+            Group::Scripting => category("scripting"),
         }
     }
 }

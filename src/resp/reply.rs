@@ -98,6 +98,15 @@ impl Reply {
         self.grafted_bytes += other.grafted_bytes;
         self.grafts.extend(other.grafts.into_iter().map(|graft| Graft { at: base + graft.at, ..graft }));
     }
+    /// All of it as one run of bytes.
+    pub fn into_whole(self) -> Vec<u8> {
+        let Reply { mut out, grafts, .. } = self;
+        // From the last to the first, so that the places of the others hold.
+        for graft in grafts.iter().rev() {
+            out.splice(graft.at..graft.at, graft.bytes.iter().copied());
+        }
+        out
+    }
     /// Bytes that are a reply already.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes)

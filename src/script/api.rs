@@ -150,7 +150,7 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
 }
 
 /// `redis.acl_check_cmd`.
-fn may_run(lua: &Lua, shared: &Shared, arguments: MultiValue) -> Returned {
+fn may_run(_: &Lua, shared: &Shared, arguments: MultiValue) -> Returned {
     let request = match request(shared, &arguments) {
         Ok(request) => request,
         Err(text) => return raised(text),

@@ -209,7 +209,8 @@ impl Engine {
         });
         let restored = self.entries.loaded.call::<()>(());
         let registering = self.shared.registering.take().unwrap_or_default();
-        let wrong = |what: &str| Err(CommandError::text_of(format!("ERR Error registering functions: {what}")));
+        let wrong =
+            |what: &str| Err(CommandError::text_of(format!("ERR Error registering functions: {what}")));
         match outcome {
             _ if is_late => wrong("ERR FUNCTION LOAD timeout"),
             Ok(Outcome { failure: Some(failure), raised: true, .. }) => wrong(&failure.error.text()),

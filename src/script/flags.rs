@@ -156,10 +156,7 @@ mod tests {
             ("code", "ERR Missing library metadata"),
             ("#!lua name=x", "ERR Invalid library metadata"),
             ("#!lua\n", "ERR Library name was not given"),
-            (
-                "#!lua name=x name=y\n",
-                "ERR Invalid metadata value, name argument was given multiple times",
-            ),
+            ("#!lua name=x name=y\n", "ERR Invalid metadata value, name argument was given multiple times"),
             ("#!lua foo=x\n", "ERR Invalid metadata value given: foo=x"),
         ] {
             assert_eq!(heading(source).unwrap_err().text(), error, "{source}");

@@ -79,7 +79,8 @@ fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()>
     host.raw_set("repeated", lua.create_function(repeated)?)?;
     let text_of = |lua: &Lua, value: Value| lua.create_string(errors::text_of(&value));
     host.raw_set("text_of", lua.create_function(text_of)?)?;
-    let error_text = |lua: &Lua, value: Value| lua.create_string([b"ERR ", &*errors::text_of(&value)].concat());
+    let error_text =
+        |lua: &Lua, value: Value| lua.create_string([b"ERR ", &*errors::text_of(&value)].concat());
     host.raw_set("error_text", lua.create_function(error_text)?)?;
     host.raw_set("plain", lua.create_function(errors::plain)?)?;
     let killed = shared.clone();

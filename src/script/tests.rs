@@ -181,7 +181,10 @@ fn replies_become_values() {
         ("return redis.call('big').big_number", "$20 12345678901234567890"),
         ("local t = redis.call('text').verbatim_string return {t.format, t.string}", "*2 $3 txt $3 abc"),
         ("return {redis.call('true') == true, redis.call('attribute')}", "*2 :1 :5"),
-        ("local e = redis.pcall('fail') return {e.err, e.ignore_error_stats_update}", "*2 $14 CODE it failed :1"),
+        (
+            "local e = redis.pcall('fail') return {e.err, e.ignore_error_stats_update}",
+            "*2 $14 CODE it failed :1",
+        ),
         ("return redis.pcall('fail')", "-CODE it failed"),
         ("return redis.pcall('nope')", "-ERR Unknown Redis command called from script"),
     ]);
@@ -232,19 +235,13 @@ fn errors_say_where() {
             "-ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
         ),
         ("return redis.acl_check_cmd('nope')", "-ERR Invalid command passed to redis.acl_check_cmd()"),
-        (
-            "return redis.acl_check_cmd()",
-            "-ERR Please specify at least one argument for this redis lib call",
-        ),
+        ("return redis.acl_check_cmd()", "-ERR Please specify at least one argument for this redis lib call"),
         ("return string.find('a', string.rep('(', 40))", "-ERR user_script:1: too many captures"),
         (
             "return string.format('%d %s', 3.7, {})",
             "-ERR user_script:1: bad argument #3 to 'format' (string expected, got table)",
         ),
-        (
-            "table.insert(nil, 1)",
-            "-ERR user_script:1: bad argument #1 to 'insert' (table expected, got nil)",
-        ),
+        ("table.insert(nil, 1)", "-ERR user_script:1: bad argument #1 to 'insert' (table expected, got nil)"),
         ("coroutine.wrap(function() error('in co') end)()", "-ERR user_script:1: user_script:1: in co"),
     ];
     let cases: Vec<_> = cases.iter().map(|(body, error)| (*body, error.to_string() + &at(1))).collect();
@@ -267,7 +264,10 @@ fn errors_that_are_caught_are_texts() {
         ("local ok, e = pcall(function() error({a=1}) end) return e.a", ":1"),
         ("return {pcall(function() return 1, nil, 3 end)}", "*2 :1 :1"),
         ("return select('#', pcall(function() return 1, nil, 3 end))", ":4"),
-        ("return {xpcall(function() error('a') end, function(e) return e end)}", "*2 $-1 $16 user_script:1: a"),
+        (
+            "return {xpcall(function() error('a') end, function(e) return e end)}",
+            "*2 $-1 $16 user_script:1: a",
+        ),
         (
             "local co = coroutine.create(function() redis.call('nope') end)
              local ok, e = coroutine.resume(co) return {ok, e}",
@@ -357,7 +357,9 @@ fn what_scripts_share_is_read_only() {
 #[test]
 fn what_is_not_there_says_so() {
     let mut prompt = Prompt::default();
-    for name in ["foo", "print", "dofile", "loadfile", "require", "module", "package", "io", "debug", "newproxy"] {
+    for name in
+        ["foo", "print", "dofile", "loadfile", "require", "module", "package", "io", "debug", "newproxy"]
+    {
         let found = prompt.eval(&format!("return {name}"));
         let text = format!("user_script:1: Script attempted to access nonexistent global variable '{name}'");
         assert!(found.contains(&text), "{found}");
@@ -378,7 +380,9 @@ fn what_is_not_there_says_so() {
 fn compiled_code_is_not_taken() {
     let mut prompt = Prompt::default();
     for load in ["loadstring(code)", "load(function() local c = code code = nil return c end)"] {
-        let body = format!("local code = string.dump(function() return 1 end) local f, e = {load} return {{f == nil, e}}");
+        let body = format!(
+            "local code = string.dump(function() return 1 end) local f, e = {load} return {{f == nil, e}}"
+        );
         let found = prompt.eval(&body);
         assert!(found.starts_with("*2 :1") && found.contains("unexpected symbol near 'char(27)'"), "{found}");
     }
@@ -424,7 +428,10 @@ fn a_runaway_script_ends_and_the_next_works() {
         ("local t = {} while true do t[#t+1] = string.rep('x', 1e7) .. #t end", "not enough memory"),
         ("local s = 'x' while true do s = s .. s end", "not enough memory"),
         ("local f f = function(x) return string.gsub('x', 'x', f) end return f()", "stack overflow"),
-        ("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x", "stack overflow"),
+        (
+            "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x",
+            "stack overflow",
+        ),
         ("return loadstring('return ' .. string.rep('(', 1000) .. '1' .. string.rep(')', 1000))()", ""),
         ("return tostring(setmetatable({}, {__tostring = function() error('x') end}))", "user_script:1: x"),
         ("return select(-1)", "bad argument #1 to 'select'"),
@@ -541,10 +548,7 @@ fn a_library_registers_functions() {
     let two = libraries.function(b"TWO").unwrap();
     assert_eq!(two.flags.names().collect::<Vec<_>>(), ["no-writes", "allow-stale"]);
     assert_eq!(two.description.as_deref(), Some(&b"calls"[..]));
-    assert_eq!(
-        libraries.load(&source, false, None).unwrap_err().text(),
-        "ERR Library 'lib' already exists"
-    );
+    assert_eq!(libraries.load(&source, false, None).unwrap_err().text(), "ERR Library 'lib' already exists");
     assert!(libraries.load(&source, true, None).is_ok());
     let payload = bytes::Bytes::from(libraries.dump(true));
     let exists = libraries.restore(&payload, Policy::Append).unwrap_err();

@@ -138,7 +138,7 @@ fn truncated(number: f64) -> i64 {
     if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
 }
 
-/// What a script ends in that raised `problem`: the text, the script's name, and where it happened.
+/// What a script ends in that raised `problem`: the text, the script's name, and where it happened (if it has a name).
 pub fn failure(name: &str, problem: &Value) -> Failure {
     let Value::Table(table) = problem else {
         let text = errors::text_of(problem);
@@ -154,7 +154,7 @@ pub fn failure(name: &str, problem: &Value) -> Failure {
         _ => "ERR unknown error".to_string(),
     };
     let place = match (field("source"), field("line")) {
-        (Value::String(source), Value::Integer(line)) => {
+        (Value::String(source), Value::Integer(line)) if !name.is_empty() => {
             format!(" script: {name}, on {}:{line}.", text_of_bytes(&source.as_bytes()))
         }
         _ => String::new(),

@@ -121,6 +121,14 @@ pub struct LogProgress {
     pub synced: u64,
 }
 
+/// How far the effects were at one time.
+#[derive(Clone, Copy, Debug)]
+pub struct EffectsMark {
+    bytes: usize,
+    first: usize,
+    own: usize,
+}
+
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
@@ -143,6 +151,16 @@ impl Record {
         }
         self.own_effects += 1;
         encode_command(&mut self.effects, args);
+    }
+    /// How far the effects are.
+    pub fn mark(&self) -> EffectsMark {
+        EffectsMark { bytes: self.effects.len(), first: self.first_effect, own: self.own_effects }
+    }
+    /// What was written since the mark is not to be told (`redis.set_repl`).
+    pub fn roll_back(&mut self, mark: EffectsMark) {
+        self.effects.truncate(mark.bytes);
+        (self.first_effect, self.own_effects) = (mark.first, mark.own);
+        self.effects_db = None;
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {

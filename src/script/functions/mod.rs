@@ -88,7 +88,10 @@ impl Libraries {
     pub fn overhead_bytes(&self) -> usize {
         let function = |function: &Rc<Function>| {
             let description = function.description.as_ref().map_or(0, Vec::len);
-            size_of::<Function>() + 2 * function.name.len() + description + size_of::<(Vec<u8>, Rc<Function>)>()
+            size_of::<Function>()
+                + 2 * function.name.len()
+                + description
+                + size_of::<(Vec<u8>, Rc<Function>)>()
         };
         let library = |library: &Library| {
             let functions: usize = library.functions.iter().map(function).sum();

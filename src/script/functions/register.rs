@@ -4,8 +4,7 @@ use crate::error::text_of_bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 use std::rc::Rc;
 
-pub const BAD_NAME: &str =
-    "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+pub const BAD_NAME: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
 /// What the code that is being loaded has registered so far.
 #[derive(Default)]
@@ -47,11 +46,14 @@ fn read(lua: &Lua, arguments: &MultiValue) -> Result<Function> {
     match arguments.len() {
         1 => match &arguments[0] {
             Value::Table(named) => by_name(lua, named),
-            _ => Err("calling redis.register_function with a single argument is only applicable to Lua table \
-                      (representing named arguments)."),
+            _ => {
+                Err("calling redis.register_function with a single argument is only applicable to Lua table \
+                      (representing named arguments).")
+            }
         },
         2 => {
-            let name = text(&arguments[0]).ok_or("first argument to redis.register_function must be a string")?;
+            let name =
+                text(&arguments[0]).ok_or("first argument to redis.register_function must be a string")?;
             let Value::Function(callback) = &arguments[1] else {
                 return Err("second argument to redis.register_function must be a function");
             };
@@ -84,12 +86,15 @@ fn by_name(lua: &Lua, named: &Table) -> Result<Function> {
         match key.to_ascii_lowercase().as_slice() {
             b"function_name" => {
                 let text = text(&value);
-                name = Some(text.ok_or("function_name argument given to redis.register_function must be a string")?);
+                name = Some(
+                    text.ok_or("function_name argument given to redis.register_function must be a string")?,
+                );
             }
             b"description" => {
                 let text = text(&value);
-                description =
-                    Some(text.ok_or("description argument given to redis.register_function must be a string")?);
+                description = Some(
+                    text.ok_or("description argument given to redis.register_function must be a string")?,
+                );
             }
             b"callback" => match value {
                 Value::Function(function) => callback = Some(function),

@@ -33,14 +33,8 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("expired_stale_perc", "0.00");
     report.field("expired_time_cap_reached_count", 0);
     report.fields(
-        [
-            "evicted_keys",
-            "evicted_clients",
-            "evicted_scripts",
-            "total_eviction_exceeded_time",
-            "current_eviction_exceeded_time",
-        ]
-        .map(|name| (name, 0)),
+        ["evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]
+            .map(|name| (name, 0)),
     );
     report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());
     report.field("keyspace_misses", read(&vitals.misses) + counts.misses.get());
