@@ -138,17 +138,11 @@ impl Scripts {
     /// Forgets all scripts, and begins with a new interpreter. The old one is returned, so that it may be dropped when
     /// there is time.
     pub fn flush(&mut self) -> Scripts {
-        let evicted = self.evicted;
-        let old = std::mem::take(self);
-        self.evicted = evicted;
-        old
+        std::mem::take(self)
     }
-    /// Scripts that were evicted since the server was started, or the statistics reset.
-    pub fn evicted(&self) -> u64 {
-        self.evicted
-    }
-    pub fn reset_statistics(&mut self) {
-        self.evicted = 0
+    /// Scripts that were evicted since the last call.
+    pub fn take_evicted(&mut self) -> u64 {
+        std::mem::take(&mut self.evicted)
     }
     /// What keeping them takes beside the interpreter.
     pub fn overhead_bytes(&self) -> usize {

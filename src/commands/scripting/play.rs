@@ -19,7 +19,7 @@ use crate::{
     store::EffectsMark,
 };
 use bytes::Bytes;
-use std::{rc::Rc, time::Instant};
+use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
 
 const NO_SCRIPT_FOUND: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 
@@ -96,6 +96,10 @@ impl Play {
                 What::Sha(sha) => sha.and_then(|sha| scripts.find(&sha)).ok_or(NO_SCRIPT_FOUND)?,
                 _ => scripts.load(word, Keep::WhileUsed)?.1,
             };
+            let evicted = scripts.take_evicted();
+            if evicted > 0 {
+                stage.board.vitals.evicted_scripts.fetch_add(evicted, Relaxed);
+            }
             check_flags(stage, script.flags, read_only)?;
             let engine = &mut stage.scripting.scripts().engine;
             let (keys, arguments) = words(request, invocation);
@@ -235,7 +239,7 @@ impl Play {
     /// Tells everybody that it takes long.
     pub fn post(&mut self, stage: &Stage, request: &Request) {
         let busy = &stage.board.busy;
-        busy.wrote.store(self.wrote, std::sync::atomic::Ordering::Relaxed);
+        busy.wrote.store(self.wrote, Relaxed);
         if !self.is_slow {
             self.is_slow = true;
             let words = request.iter().map(Bytes::copy_from_slice).collect();
