@@ -4,7 +4,7 @@ use crate::support::{Server, ours, redis_server};
 #[test]
 fn libraries() {
     transcript!(
-        r#"
+        r##"
         FUNCTION FLUSH
         FUNCTION LOAD "#!lua name=lib\nredis.register_function('one', function(keys, args) return {keys, args} end)"
         FCALL one 1 k a b
@@ -31,14 +31,14 @@ fn libraries() {
         FUNCTION FLUSH SYNC
         FUNCTION FLUSH ASYNC
         FUNCTION FLUSH NOSUCH
-        "#
+        "##
     );
 }
 
 #[test]
 fn what_functions_may_do() {
     transcript!(
-        r#"
+        r##"
         FUNCTION FLUSH
         FUNCTION LOAD "#!lua name=lib\nredis.register_function{function_name='reads', callback=function(keys) return redis.call('GET', keys[1]) end, flags={'no-writes'}}\nredis.register_function{function_name='lies', description='it writes', callback=function(keys) return redis.call('SET', keys[1], 1) end, flags={'no-writes'}}\nredis.register_function('writes', function(keys, args) return redis.call('SET', keys[1], args[1]) end)"
         FCALL writes 1 k v
@@ -69,7 +69,7 @@ fn what_functions_may_do() {
         FCALL reads 1 k
         EXEC
         FUNCTION FLUSH
-        "#
+        "##
     );
 }
 
@@ -92,7 +92,9 @@ fn libraries_survive_a_restart() {
                 assert_eq!(client.call(&["FCALL", "f", "0", "x"]).text(), "x");
                 if options.contains(&"yes") {
                     client.call(&["BGREWRITEAOF"]);
-                    while !client.call(&["INFO", "persistence"]).text().contains("aof_rewrite_in_progress:0") {}
+                    while !client.call(&["INFO", "persistence"]).text().contains("aof_rewrite_in_progress:0")
+                    {
+                    }
                 }
             } else {
                 assert_eq!(client.call(&["FUNCTION", "LOAD", LIBRARY]).text(), "lib");

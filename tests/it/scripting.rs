@@ -5,7 +5,7 @@ use std::time::Duration;
 #[test]
 fn values_and_replies() {
     transcript!(
-        r#"
+        r##"
         EVAL "return 3.99" 0
         EVAL "return 'text'" 0
         EVAL "return {1,{2,{3,'a'}},false,true,nil,9}" 0
@@ -33,14 +33,14 @@ fn values_and_replies() {
         EVAL "redis.setresp(3) return redis.call('ZSCORE', 'z', 'm')" 0
         EVAL "return redis.call('ZSCORE', 'z', 'm')" 0
         EVAL "redis.call('SET', 'n', 1e20) redis.call('SET', 'i', 3.0) return redis.call('MGET', 'n', 'i')" 0
-        "#
+        "##
     );
 }
 
 #[test]
 fn errors() {
     transcript!(
-        r#"
+        r##"
         SET k text
         EVAL "x x" 0
         EVAL "return nosuch" 0
@@ -79,14 +79,14 @@ fn errors() {
         EVAL "#!js\nreturn 1" 0
         EVAL "#!lua" 0
         EVAL_RO "#!lua\nreturn 1" 0
-        "#
+        "##
     );
 }
 
 #[test]
 fn scripts_that_are_kept() {
     transcript!(
-        r#"
+        r##"
         SCRIPT FLUSH
         SCRIPT LOAD "return 1"
         EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
@@ -107,14 +107,14 @@ fn scripts_that_are_kept() {
         SCRIPT
         EVAL "return 5" 0
         !info number_of_cached_scripts
-        "#
+        "##
     );
 }
 
 #[test]
 fn commands_inside() {
     transcript!(
-        r#"
+        r##"
         SELECT 2
         EVAL "redis.call('SELECT', 3) redis.call('SET', 'k', 'in three') return redis.call('GET', 'k')" 0
         GET k
@@ -136,14 +136,14 @@ fn commands_inside() {
         EXEC
         EVAL "return redis.acl_check_cmd('GET', 'k')" 0
         EVAL "return redis.acl_check_cmd('NOSUCH')" 0
-        "#
+        "##
     );
 }
 
 #[test]
 fn a_script_serves_those_who_wait() {
     transcript!(
-        r#"
+        r##"
         b> !send BLPOP queue 0
         !until blocked_clients:1
         EVAL "redis.call('RPUSH', 'queue', 'a', 'b') return redis.call('LLEN', 'queue')" 0
@@ -154,7 +154,7 @@ fn a_script_serves_those_who_wait() {
         w> PING
         EVAL "redis.call('SET', 'k', 1)" 0
         w> EXEC
-        "#
+        "##
     );
 }
 
@@ -184,7 +184,8 @@ fn a_script_that_takes_long_is_killed() {
             slow.send(&["EVAL", body, "0"]);
             slow.send(&["ECHO", "behind"]);
             until_busy(&mut other);
-            let refusal = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+            let refusal =
+                "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
             assert_eq!(busy(&mut other, &["GET", "k"]), refusal);
             assert_eq!(busy(&mut third, &["GET", "k"]), refusal);
             assert_eq!(busy(&mut other, &["FUNCTION", "KILL"]), refusal);

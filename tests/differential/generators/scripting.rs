@@ -75,7 +75,7 @@ fn sum(random: &mut Random) -> Argument {
     match random.below(4) {
         0 => random.value(),
         1 => "0".repeat(40).into(),
-        _ => "6b1bf486c81ceb7edf3c093f4c48582e38c0e791".into(),
+        _ => "d3c21d0c2b9ca22f82737626a27bcaf5d288f99f".into(),
     }
 }
 
