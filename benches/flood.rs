@@ -7,10 +7,11 @@ use callboard::{
     actors::{
         courier::messages::{Batch, LineId, Replies, Run, Step, Turn},
         expiry::Expiry,
-        keyspace::{Execute, Keyspace},
+        keyspace::{Execute, Keyspace, Peers},
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        pubsub::PubSub,
         supervisor::Supervisor,
     },
     board::Board,
@@ -124,6 +125,7 @@ fn start() -> Receiver<Addr<Flooder>> {
             let expiry = Expiry::new(board.clone()).start();
             let supervisor = Supervisor::new(board.clone(), |_| {}).start();
             let migration = Migration::new(board.clone()).start();
+            let pubsub = PubSub::new(board.clone()).start();
             let (data, files) = (Arbiter::new(), Arbiter::new());
             let (introduce, introduced) = channel();
             let persistence = {
@@ -134,7 +136,8 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-                Keyspace::new(ctx.address(), board, 1, expiry, persistence, supervisor, migration)
+                let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
+                Keyspace::new(ctx.address(), board, 1, peers)
             });
             introduce.send(keyspace.clone()).expect("it waits for it");
             let rng = fastrand::Rng::with_seed(1);

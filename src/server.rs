@@ -1,6 +1,6 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry. They must answer while data is busy.
+//! * control: Supervisor, Listeners, Expiry, PubSub. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections and their Courier run beside it, so that a request costs
 //!   no wake of another thread; with more, each I/O arbiter has its own.
@@ -8,11 +8,12 @@ use crate::{
     actors::{
         courier::Courier,
         expiry::{Expiry, Serve},
-        keyspace::Keyspace,
+        keyspace::{Keyspace, Peers},
         listener::{CannotListen, Listening, Ushers, files},
         migration::Migration,
         now_ms,
         persistence::{Persistence, messages::Start},
+        pubsub::{PubSub, messages::Cast},
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
@@ -41,7 +42,7 @@ impl std::fmt::Display for Fatal {
 /// # Errors
 /// If a directory, a log, or an address of the configuration cannot be had.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
-    let Loaded { mut config, file, notices, users, renamed_commands, .. } = loaded;
+    let Loaded { mut config, file, is_configured, notices, users, renamed_commands, .. } = loaded;
     let waiting_names = rename_commands(&renamed_commands)?;
     config.adopt_users(&users, &may_be_named).map_err(|error| Fatal(error.to_string()))?;
     std::env::set_current_dir(&*config.dir)
@@ -53,7 +54,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     }
     log::start(config.loglevel, config.logfile.as_deref())
         .map_err(|error| Fatal(format!("Can't open the log file: {error}")))?;
-    greet(&config, file.is_some());
+    greet(&config, is_configured);
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     if config.default_user.is_some() && config.requirepass.is_some() {
@@ -91,13 +92,13 @@ fn rename_commands(renamings: &[Renaming]) -> Result<Vec<&str>, Fatal> {
     let waiting = renamings.iter().zip(renamed).filter(|(_, renamed)| *renamed == Renamed::Waiting);
     Ok(waiting.map(|(renaming, _)| renaming.name.as_str()).collect())
 }
-fn greet(config: &Config, has_file: bool) {
+fn greet(config: &Config, is_configured: bool) {
     tracing::info!(
         "Callboard version={}, bits=64, pid={}, just started",
         env!("CARGO_PKG_VERSION"),
         std::process::id()
     );
-    if has_file {
+    if is_configured {
         tracing::info!("Configuration loaded");
     } else {
         tracing::warn!(
@@ -135,6 +136,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
     let migration = Migration::new(board.clone()).start();
+    let pubsub = PubSub::new(board.clone()).start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
     let (introduce, introduced) = std::sync::mpsc::sync_channel(1);
@@ -147,10 +149,11 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
         })
     };
     let keyspace = {
-        let (board, expiry) = (board.clone(), expiry.clone());
+        let (board, expiry, pubsub) = (board.clone(), expiry.clone(), pubsub.clone());
         let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
+        let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
         Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-            Keyspace::new(ctx.address(), board, fastrand::u64(..), expiry, persistence, supervisor, migration)
+            Keyspace::new(ctx.address(), board, fastrand::u64(..), peers)
         })
     };
     // Nobody is there yet who could have closed it.
@@ -161,11 +164,15 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     name_thread(&files, "files".into());
     own.iter().enumerate().for_each(|(n, arbiter)| name_thread(arbiter, format!("io-{n}")));
     let places = if own.is_empty() { vec![data.handle()] } else { own.iter().map(Arbiter::handle).collect() };
-    let couriers = places.iter().map(|place| {
-        let (board, keyspace, supervisor) = (board.clone(), keyspace.clone(), supervisor.clone());
-        Courier::start_in_arbiter(place, move |ctx| Courier::new(ctx.address(), board, keyspace, supervisor))
+    let couriers = places.iter().enumerate().map(|(number, place)| {
+        let (board, keyspace) = (board.clone(), keyspace.clone());
+        let (supervisor, pubsub) = (supervisor.clone(), pubsub.clone());
+        Courier::start_in_arbiter(place, move |ctx| {
+            Courier::new(ctx.address(), number, board, keyspace, supervisor, pubsub)
+        })
     });
     let ushers = Ushers::new(couriers.collect());
+    pubsub.do_send(Cast(ushers.couriers.clone()));
     expiry.do_send(Serve(keyspace.clone()));
     supervisor.do_send(Open { keyspace, persistence: persistence.clone(), ushers, tcp, unix });
     persistence.do_send(Start);

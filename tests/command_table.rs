@@ -25,6 +25,9 @@ const NEWER_THAN_7_4: &[(&str, &str, &str)] = &[
     ("HEXPIREAT", "flags", "denyoom,fast,write"),
     ("HPEXPIRE", "flags", "denyoom,fast,write"),
     ("HPEXPIREAT", "flags", "denyoom,fast,write"),
+    ("PSUBSCRIBE", "flags", "loading,noscript,pubsub,stale"),
+    ("SSUBSCRIBE", "flags", "loading,noscript,pubsub,stale"),
+    ("SUBSCRIBE", "flags", "loading,noscript,pubsub,stale"),
     ("XREAD", "key specifications", "kw:STREAMS@1 range(-1,1,2) RO,access"),
     ("XREADGROUP", "key specifications", "kw:STREAMS@4 range(-1,1,2) RO,access"),
 ];

@@ -14,6 +14,7 @@ pub mod keyspace;
 pub mod listener;
 pub mod migration;
 pub mod persistence;
+pub mod pubsub;
 pub mod supervisor;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -5,12 +5,14 @@
 mod archive;
 mod busy;
 mod roster;
+mod subscriptions;
 mod tally;
 mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
-pub use roster::{ClientKind, ClientRecord, Roster};
+pub use roster::{ClientKind, ClientRecord, Place, Roster};
+pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};
 
@@ -38,12 +40,19 @@ pub struct Board {
     pub pause: Pause,
     pub archive: Archive,
     pub busy: Busy,
+    pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
+    /// 40 hex digits that name the history of the data.
+    pub replication_id: String,
     pub started: Instant,
     /// ms since 1970.
     pub started_at_ms: i64,
     pub executable: String,
+}
+
+fn hex_digits(rng: &mut fastrand::Rng) -> String {
+    (0..40).map(|_| rng.digit(16)).collect()
 }
 
 impl Board {
@@ -60,7 +69,9 @@ impl Board {
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
             busy: Busy::default(),
-            run_id: (0..40).map(|_| rng.digit(16)).collect(),
+            subscriptions: Subscriptions::default(),
+            run_id: hex_digits(&mut rng),
+            replication_id: hex_digits(&mut rng),
             started: Instant::now(),
             started_at_ms: now_ms,
             executable,

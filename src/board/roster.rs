@@ -54,7 +54,7 @@ pub struct ClientRecord {
     pub blocked: AtomicBool,
     /// The connection ends once its pending output is written.
     pub closing: AtomicBool,
-    /// Channels, patterns and shard channels that the client is subscribed to.
+    /// Channels, patterns and shard channels that the client is subscribed to. Writer: PubSub.
     pub channels: AtomicUsize,
     pub patterns: AtomicUsize,
     pub shard_channels: AtomicUsize,
@@ -80,6 +80,18 @@ pub struct ClientRecord {
     moved_bytes: AtomicU64,
     hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
     killed: AtomicBool,
+    place: OnceLock<Place>,
+    /// PubSub knows the client, and must hear of its end.
+    pub known_to_pubsub: AtomicBool,
+}
+
+/// Where a client's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of its Courier.
+    pub courier: usize,
+    /// Number of its line there.
+    pub slot: usize,
 }
 
 impl ClientRecord {
@@ -128,7 +140,16 @@ impl ClientRecord {
             moved_bytes: AtomicU64::new(0),
             hang_up: OnceLock::new(),
             killed: AtomicBool::new(false),
+            place: OnceLock::new(),
+            known_to_pubsub: AtomicBool::new(false),
         }
+    }
+    /// Where its output goes; given once, by its Courier.
+    pub fn seat(&self, place: Place) {
+        let _ = self.place.set(place);
+    }
+    pub fn place(&self) -> Option<Place> {
+        self.place.get().copied()
     }
     /// How to end this client's connection; given once, by its Courier.
     pub fn on_kill(&self, hang_up: impl Fn() + Send + Sync + 'static) {

@@ -4,7 +4,7 @@
 //! runs and what it may do there. That choice is the single source for `write`/`readonly`, for who executes it and
 //! for what is propagated.
 use crate::{
-    board::{Activity, Board},
+    board::{Activity, Board, Topic},
     commands::{
         args::Args,
         error::CommandError,
@@ -115,6 +115,11 @@ pub trait ControlCommand: Command {
     fn run(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
 }
 
+/// Changes what its client is subscribed to (SUBSCRIBE and its like). Runs in PubSub, and writes a push for each change.
+pub trait BrokerCommand: Command {
+    fn run(&mut self, broker: &mut dyn Broker, reply: &mut Reply) -> Outcome;
+}
+
 /// What a [`BackstageCommand`] sees.
 pub struct Backstage<'a> {
     pub changes: Changes<'a>,
@@ -159,6 +164,19 @@ pub struct Caller {
     pub protocol: Protocol,
     /// False under CLIENT NO-TOUCH.
     pub touches: bool,
+}
+
+/// What a [`BrokerCommand`] can ask of PubSub, for its client.
+pub trait Broker {
+    /// The client is in a transaction, where each command has one reply.
+    fn is_in_transaction(&self) -> bool;
+    /// Subscribes the client, if it is not subscribed yet.
+    fn subscribe(&mut self, topic: Topic, name: &Bytes);
+    fn unsubscribe(&mut self, topic: Topic, name: &Bytes);
+    /// What the client is subscribed to, in alphabetical order.
+    fn subscribed(&self, topic: Topic) -> Vec<Bytes>;
+    /// How many names of a kind that is.
+    fn count(&self, topic: Topic) -> usize;
 }
 
 /// What a [`ControlCommand`] can ask of the Supervisor.
@@ -217,9 +235,10 @@ pub enum Task {
     Backstage(SmallBox<dyn RunBackstage, S16>),
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
-    /// EXEC and DISCARD.
+    Broker(SmallBox<dyn RunBroker, S16>),
     /// A script or a function.
     Script(super::scripting::Invocation),
+    /// EXEC and DISCARD.
     Transaction(Box<Transaction>),
 }
 pub trait RunRead: Send + Unpin {
@@ -244,6 +263,9 @@ pub trait RunSession: Send + Unpin {
 }
 pub trait RunControl: Send + Unpin {
     fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome;
+}
+pub trait RunBroker: Send + Unpin {
+    fn run_broker(&mut self, broker: &mut dyn Broker, reply: &mut Reply) -> Outcome;
 }
 impl<C: ReadCommand> RunRead for C {
     fn run_read(&mut self, view: &View, reply: &mut Reply) -> Outcome {
@@ -288,6 +310,11 @@ impl<C: SessionCommand> RunSession for C {
 impl<C: ControlCommand> RunControl for C {
     fn run_control(&mut self, office: &mut dyn Office, reply: &mut Reply) -> Outcome {
         self.run(office, reply)
+    }
+}
+impl<C: BrokerCommand> RunBroker for C {
+    fn run_broker(&mut self, broker: &mut dyn Broker, reply: &mut Reply) -> Outcome {
+        self.run(broker, reply)
     }
 }
 
@@ -350,6 +377,9 @@ pub const fn session<C: SessionCommand>() -> Entry {
 }
 pub const fn control<C: ControlCommand>() -> Entry {
     entry(C::SPEC, Access::Neither, |args| Ok(Task::Control(smallbox!(C::parse(args)?))))
+}
+pub const fn broker<C: BrokerCommand>() -> Entry {
+    entry(C::SPEC, Access::Neither, |args| Ok(Task::Broker(smallbox!(C::parse(args)?))))
 }
 /// A name that only has subcommands.
 pub const fn container(spec: Spec, subcommands: &'static [Entry]) -> Entry {

@@ -1,8 +1,8 @@
 //! Data from files come back: how a Stage takes in what was read from disk.
 //!
 //! A snapshot's entries are decoded here, where they will live, because memory is best freed by the thread that
-//! allocated it. A log's commands run as any others do, at the beginning of time: nothing expires by itself then, every
-//! deletion is in the log.
+//! allocated it. A log's commands run as any others do, and now: only that nothing is due meanwhile, because every deletion is
+//! in the log.
 use super::{
     Caller, Task,
     args::Context,

@@ -25,6 +25,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::geo::COMMANDS,
     super::streams::COMMANDS,
     super::hashes::COMMANDS,
+    super::pubsub::COMMANDS,
     super::connection::COMMANDS,
     super::server::COMMANDS,
     super::transactions::COMMANDS,
@@ -172,10 +173,13 @@ impl Registry {
             None => Some(node),
         }
     }
-    /// The command that a request names, down to its subcommand if it names one that there is.
+    /// The command that a request names, down to its subcommand; `None` if there is no such one.
     pub fn named_by(&self, request: &Request) -> Option<&Node> {
         let node = self.find(request.get(0)?)?;
-        Some(request.get(1).and_then(|word| node.subcommand(word)).unwrap_or(node))
+        match request.get(1) {
+            Some(word) if !node.subcommands.is_empty() => node.subcommand(word),
+            _ => Some(node),
+        }
     }
     /// The command that a request means, down to its subcommand.
     ///
@@ -190,7 +194,6 @@ impl Registry {
         match request.get(1) {
             Some(word) => match node.subcommand(word) {
                 Some(sub) => check_arity(sub, request),
-                None if node.entry.parse.is_some() && node.spec().arity.admits(request.len()) => Ok(node),
                 None => Err(unknown_subcommand(node, word)),
             },
             None => match node.entry.parse {

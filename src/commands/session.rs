@@ -24,6 +24,15 @@ pub enum Replies {
     Skip,
 }
 
+/// What PubSub must do before the reply of the command at hand may go out, if the client is known there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PubSubErrand {
+    /// Send out what was published so far, and from here on send in the client's protocol.
+    CatchUp,
+    /// End all subscriptions of the client.
+    Unsubscribe,
+}
+
 pub struct Session {
     pub board: Arc<Board>,
     pub record: Arc<ClientRecord>,
@@ -35,6 +44,8 @@ pub struct Session {
     pub transaction: Option<Box<Queue>>,
     /// Set by QUIT and by whoever kills itself: its reply is written, nothing behind it is read any more.
     pub quits: bool,
+    /// Something for PubSub to do.
+    pub errand: Option<PubSubErrand>,
 }
 
 impl Session {
@@ -49,6 +60,7 @@ impl Session {
             replies: Replies::On,
             transaction: None,
             quits: false,
+            errand: None,
         }
     }
     /// Another session of the same client, as this one is now, without a transaction.
@@ -60,6 +72,9 @@ impl Session {
         self.record.db.store(db, Relaxed);
     }
     pub fn speak(&mut self, protocol: Protocol) {
+        if self.protocol != protocol {
+            self.ask_pubsub(PubSubErrand::CatchUp);
+        }
         self.protocol = protocol;
         self.record.protocol.store(if protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
     }
@@ -82,6 +97,20 @@ impl Session {
         self.quits = true;
         self.record.closing.store(true, Relaxed);
     }
+    /// The client is subscribed to something, by the protocol in which it then can do nothing else.
+    pub fn is_only_listening(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.record.is_subscribed()
+    }
+    /// What PubSub must do before the reply goes out.
+    pub fn take_errand(&mut self) -> Option<PubSubErrand> {
+        self.errand.take()
+    }
+    /// Has PubSub do something, if it knows of the client.
+    fn ask_pubsub(&mut self, errand: PubSubErrand) {
+        if self.record.known_to_pubsub.load(Relaxed) {
+            self.errand = self.errand.max(Some(errand));
+        }
+    }
     /// RESET: as if newly connected, but for the library's name and version, which stay true.
     pub fn reset(&mut self) {
         self.end_transaction();
@@ -90,6 +119,7 @@ impl Session {
         self.rename("");
         self.log_in(DEFAULT_USER);
         self.authenticated = !self.board.config.load().asks_for_password();
+        self.ask_pubsub(PubSubErrand::Unsubscribe);
         self.record.no_evict.store(false, Relaxed);
         self.record.no_touch.store(false, Relaxed);
         // A SKIP that was meant for RESET's own reply still counts.

@@ -142,6 +142,8 @@ pub const ALLOW_BUSY: Flags = 1 << 17;
 pub const MOVABLE_KEYS: Flags = 1 << 18;
 /// Of no use but to operators and tests: COMMAND DOCS says so.
 pub const SYSTEM: Flags = 1 << 19;
+/// May be said in RESP2 by a client that is subscribed to something. Not shown.
+pub const WHILE_SUBSCRIBED: Flags = 1 << 20;
 /// The names of the flags that clients see, in the order in which COMMAND INFO lists them (`write` and `readonly`
 /// come first). `MAY_REPLICATE`, `PROTECTED` and `SYSTEM` are not shown.
 pub const FLAG_NAMES: &[(Flags, &str)] = &[
@@ -229,6 +231,7 @@ pub enum Group {
     Hash,
     Stream,
     Geo,
+    PubSub,
     Connection,
     Server,
     Transactions,
@@ -247,6 +250,7 @@ impl Group {
             Group::Hash => "hash",
             Group::Stream => "stream",
             Group::Geo => "geo",
+            Group::PubSub => "pubsub",
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
@@ -266,6 +270,7 @@ impl Group {
             Group::Hash => category("hash"),
             Group::Stream => category("stream"),
             Group::Geo => category("geo"),
+            Group::PubSub => category("pubsub"),
             Group::Connection => category("connection"),
             Group::Server => 0,
             Group::Transactions => category("transaction"),

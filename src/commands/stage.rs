@@ -15,7 +15,7 @@ use super::{
 use crate::{
     board::{Board, Tally},
     resp::{Reply, Request},
-    store::{AccessPolicy, Changes, Effect, EncodingLimits, Record, Store, View, Wants},
+    store::{AccessPolicy, Changes, Effect, EncodingLimits, Event, EventsWanted, Record, Store, View, Wants},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Instant};
@@ -28,6 +28,8 @@ pub struct Stage {
     pub waiting: Waiting,
     pub watches: Watches,
     pub scripting: Scripting,
+    /// Events that are wanted whatever is configured.
+    wants_events: EventsWanted,
     /// Of the touched keys, these many have been looked at.
     touched_seen: usize,
     /// Those of them that somebody may wait for.
@@ -65,6 +67,7 @@ impl Stage {
             waiting: Waiting::default(),
             watches: Watches::default(),
             scripting: Scripting::default(),
+            wants_events: wants.events,
             touched_seen: 0,
             ready: Vec::new(),
             errand: None,
@@ -78,6 +81,11 @@ impl Stage {
     pub fn begin(&mut self, now_ms: i64) {
         self.store.set_now_ms(now_ms);
         self.frozen = self.board.pause.at(now_ms).is_some();
+        self.heed_board();
+        self.last = Instant::now();
+    }
+    /// Takes over what the configuration and the subscriptions are now.
+    pub fn heed_board(&mut self) {
         let config = self.board.config.load();
         self.store.set_access_policy(AccessPolicy::of(&config));
         let EncodingLimits { list_plain_from_bytes, hash_seed, .. } = self.store.limits;
@@ -87,7 +95,14 @@ impl Stage {
         self.store.compresses_dumps = config.rdbcompression;
         self.store.unlinks = config.lazyfree_lazy_server_del;
         self.record.log.is_wanted = config.appendonly;
-        self.last = Instant::now();
+        let events = match self.board.subscriptions.hear_events() {
+            true if self.wants_events == EventsWanted::NONE => {
+                EventsWanted::of(config.notify_keyspace_events)
+            }
+            _ => self.wants_events,
+        };
+        self.record.wants.events = events;
+        self.store.notes_misses = events.has(Event::Missed);
     }
     /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may
     /// keep it in `waiting`.
@@ -105,6 +120,7 @@ impl Stage {
             self.in_a_row.command = node.index;
         }
         self.record.begin();
+        self.record.client = caller.client;
         let outcome = self.run(task, request, caller, reply);
         if let Err(error) = &outcome {
             reply.truncate(start);
@@ -122,6 +138,9 @@ impl Stage {
         }
         self.propagate(request, caller, &expired);
         self.bury_expired(expired, caller);
+        if self.store.notes_misses {
+            self.changes(caller).tell_missed();
+        }
         self.record.settle();
         if std::mem::take(&mut self.record.emptied) {
             self.errand = Some(Errand::Emptied);
@@ -242,7 +261,11 @@ impl Stage {
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
-            Task::Session(_) | Task::Control(_) | Task::Transaction(_) | Task::Script(_) => {
+            Task::Session(_)
+            | Task::Control(_)
+            | Task::Broker(_)
+            | Task::Transaction(_)
+            | Task::Script(_) => {
                 return Err(CommandError::fixed("ERR command not allowed here"));
             }
         }

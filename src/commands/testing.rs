@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     data::quoting::{quote, split_args},
     resp::{Protocol, Reply, Request},
-    store::{Event, Wants},
+    store::{Announcement, Event, EventsWanted, Wants},
 };
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Prompt {
     }
     pub fn with(config: Config) -> Prompt {
         let now_ms = 1_700_000_000_000;
-        let wants = Wants { effects: true, events: true, touched: true };
+        let wants = Wants { effects: true, events: EventsWanted::ALL, touched: true };
         let stage = Stage::new(Board::new(config, None, 1, now_ms), 1, wants);
         Prompt { stage, now_ms, string_bytes_max: 512 << 20 }
     }
@@ -97,9 +97,13 @@ impl Prompt {
     /// The keyspace events since the last call, as `name key`. Left out is that a key is new: the store tells that
     /// for all commands.
     pub fn events(&mut self) -> Vec<String> {
-        let events = std::mem::take(&mut self.stage.record.events);
-        let shown = events.iter().filter(|(class, ..)| *class != Event::New);
-        shown.map(|(_, name, _, key)| format!("{name} {}", key.escape_ascii())).collect()
+        let told = std::mem::take(&mut self.stage.record.announcements);
+        let shown = told.iter().filter_map(|announcement| match announcement {
+            Announcement::Event { class: Event::New | Event::Missed, .. } => None,
+            Announcement::Event { name, key, .. } => Some(format!("{name} {}", key.escape_ascii())),
+            _ => None,
+        });
+        shown.collect()
     }
     /// The effects since the last call, in one line, without their SELECT.
     pub fn effects(&mut self) -> String {

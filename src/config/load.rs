@@ -23,6 +23,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was named, by its absolute path: the one `CONFIG REWRITE` writes.
     pub file: Option<PathBuf>,
+    /// Whether anything was asked for: a file, standard input, an option.
+    pub is_configured: bool,
     /// The parameters that were set, by their names in the order in which they were first set.
     pub set_by_user: Vec<&'static str>,
     /// What `user` lines say, in order, for [`Config::adopt_users`].
@@ -77,6 +79,7 @@ impl Config {
         stdin: &mut dyn Read,
     ) -> Result<Loaded, ConfigError> {
         let arguments = Arguments::parse(arguments);
+        let is_configured = arguments != Arguments::default();
         let mut loader = Loader::default();
         let file = arguments.file.as_deref().map(absolute).transpose()?;
         if let Some(file) = &file {
@@ -89,7 +92,7 @@ impl Config {
             loader.read_text("standard input", &text, 0)?;
         }
         loader.read_text("the command line", arguments.options.join("\n").as_bytes(), 0)?;
-        loader.finish(file)
+        loader.finish(file, is_configured)
     }
 }
 
@@ -232,13 +235,14 @@ impl Loader {
         Ok(())
     }
 
-    fn finish(self, file: Option<PathBuf>) -> Result<Loaded, ConfigError> {
+    fn finish(self, file: Option<PathBuf>, is_configured: bool) -> Result<Loaded, ConfigError> {
         if self.config.cluster_enabled && self.config.replicaof.is_some() {
             return Err(ConfigError::Contradiction("replicaof directive not allowed in cluster mode".into()));
         }
         Ok(Loaded {
             notices: self.notices(),
             file,
+            is_configured,
             set_by_user: self.set.iter().map(|parameter| parameter.name).collect(),
             users: self.users,
             renamed_commands: self.renamed_commands,

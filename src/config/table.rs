@@ -308,7 +308,7 @@ parameters! {
     "latency-tracking" => latency_tracking: bool = "yes", yes_no();
     "latency-tracking-info-percentiles" => latency_tracking_info_percentiles: Vec<f64> = "50 99 99.9", words();
     "notify-keyspace-events" => notify_keyspace_events: KeyspaceEvents = "",
-        text().later("keyspace notifications");
+        text();
     "busy-reply-threshold" => busy_reply_threshold_ms: u64 = "5000",
         integer(0, LONG).alias("lua-time-limit");
 }

@@ -57,6 +57,16 @@ pub fn literal_prefix(pattern: &[u8]) -> &[u8] {
     &pattern[..pattern.iter().position(special).unwrap_or(pattern.len())]
 }
 
+/// The bytes with which every match of `pattern` (with its case) ends: those behind its last special character.
+///
+/// It is only looked for behind a star, and only where nothing makes a letter special that stands there.
+pub fn literal_suffix(pattern: &[u8]) -> &[u8] {
+    let Some(star) = pattern.iter().rposition(|&byte| byte == b'*') else { return &[] };
+    let (before, suffix) = (&pattern[..star], &pattern[star + 1..]);
+    let is_plain = |bytes: &[u8]| !bytes.iter().any(|byte| matches!(byte, b'[' | b'\\' | b'?'));
+    if is_plain(before) && is_plain(suffix) { suffix } else { &[] }
+}
+
 fn leading_stars(pattern: &[u8]) -> usize {
     pattern.iter().take_while(|&&byte| byte == b'*').count()
 }
@@ -202,6 +212,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_literal_suffix_stands_behind_a_star() {
+        for (pattern, suffix) in [
+            ("*:user", ":user"),
+            ("a*b*c", "c"),
+            ("[*a", ""),
+            ("\\*a", ""),
+            ("a", ""),
+            ("*", ""),
+            ("a?b", ""),
+        ] {
+            assert_eq!(literal_suffix(pattern.as_bytes()), suffix.as_bytes(), "{pattern:?}");
+        }
+    }
+
     /// One element of a pattern, with the bytes that it admits (`None` for a star).
     type Element = Option<Vec<u8>>;
 
@@ -282,9 +307,10 @@ mod tests {
         }
 
         #[test]
-        fn the_literal_prefix_begins_every_match(pattern in bytes(b"ab*?", 6), text in bytes(b"ab", 8)) {
+        fn the_literal_ends_are_those_of_every_match(pattern in bytes(b"ab*?[]\\", 6), text in bytes(b"ab", 8)) {
             if matches(&pattern, &text, false) {
                 prop_assert!(text.starts_with(literal_prefix(&pattern)));
+                prop_assert!(text.ends_with(literal_suffix(&pattern)));
             }
         }
     }

@@ -15,6 +15,7 @@ pub mod long_double;
 pub mod lzf;
 pub mod members;
 pub mod number;
+pub mod patterns;
 pub mod quicklist;
 pub mod quoting;
 pub mod ranking;

@@ -179,6 +179,10 @@ impl Decoder {
             self.position = buffer.len();
             return Ok(Decoded::Incomplete(1));
         };
+        // Whether the end came with the rest or later must make no difference.
+        if end > LINE_BYTES_MAX {
+            return broken("Protocol error: too big inline request");
+        }
         self.position = 0;
         let line = buffer.split_to(end + 1).freeze();
         let text = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
@@ -256,6 +260,11 @@ mod tests {
         }
         let long = vec![b'x'; LINE_BYTES_MAX + 1];
         assert_eq!(all(&long, 4096, OPEN), Err("Protocol error: too big inline request".to_string()));
+        let ended = [&long[..], b"\n"].concat();
+        for step in [1, 4096, ended.len()] {
+            assert_eq!(all(&ended, step, OPEN), Err("Protocol error: too big inline request".to_string()));
+            assert_eq!(all(&ended[1..], step, OPEN).map(|found| found.len()), Ok(1), "in pieces of {step}");
+        }
         let long = [b"*".as_slice(), &long].concat();
         assert_eq!(all(&long, 4096, OPEN), Err("Protocol error: too big mbulk count string".to_string()));
         let long = [b"*1\r\n$".as_slice(), &long].concat();

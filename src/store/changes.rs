@@ -35,6 +35,10 @@ impl Changes<'_> {
     pub fn now_ms(&self) -> i64 {
         self.store.now_ms()
     }
+    /// See [`Store::due_until_ms`].
+    pub fn due_until_ms(&self) -> i64 {
+        self.store.due_until_ms()
+    }
 
     // What happened, for whoever listens.
 
@@ -67,8 +71,15 @@ impl Changes<'_> {
     }
     /// An event beside the one of [`Changes::modified`].
     pub fn event_in(&mut self, db: usize, class: Event, name: &'static str, key: &[u8]) {
-        if self.record.wants.events {
-            self.record.events.push((class, name, db, Bytes::copy_from_slice(key)));
+        if self.store.notes_misses {
+            self.tell_missed();
+        }
+        self.record.event(class, name, db, key);
+    }
+    /// Tells which keys were not found so far, in their place among the events.
+    pub fn tell_missed(&mut self) {
+        for (db, key) in self.store.take_missed() {
+            self.record.event(Event::Missed, "keymiss", db, &key);
         }
     }
     /// Replaces the command, in the append-only file and for replicas, by this one (by these, if called again).
@@ -90,7 +101,7 @@ impl Changes<'_> {
     }
     pub fn lookup_in(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
         let deadline = self.store.database(db).find(key)?.deadline();
-        if deadline.is_some_and(|deadline| deadline <= self.now_ms()) {
+        if deadline.is_some_and(|deadline| deadline <= self.due_until_ms()) {
             self.expire(db, key);
             return None;
         }
@@ -161,7 +172,7 @@ impl Changes<'_> {
         };
         // SAFETY: the table owns the entry, and we own the table: nobody else looks at it meanwhile.
         let mut entry = unsafe { EntryMut::from_raw(raw) };
-        let expired = entry.get().deadline().is_some_and(|deadline| deadline <= self.now_ms());
+        let expired = entry.get().deadline().is_some_and(|deadline| deadline <= self.due_until_ms());
         if expired && !looked_up {
             // What stands there is gone already: nothing of it is kept.
             self.expire(self.db, key);
@@ -331,18 +342,18 @@ impl Changes<'_> {
     /// Deletes parts of a value whose deadlines have passed (`limit` of them at the most), because the wheel said so. What
     /// is still due then is armed for now.
     fn expire_parts(&mut self, db: usize, key: &[u8], limit: usize) {
-        let now_ms = self.now_ms();
+        let due_until_ms = self.due_until_ms();
         // Its item in the wheel has fired: whatever comes next needs a new one.
-        self.expire_fields_by(db, key, |hash| (hash.remove_due(now_ms, limit), None));
+        self.expire_fields_by(db, key, |hash| (hash.remove_due(due_until_ms, limit), None));
     }
     /// Deletes those of these fields of a hash whose deadlines have passed; all that are due, if none is named.
     pub fn expire_fields(&mut self, db: usize, key: &[u8], names: &[Bytes]) {
-        let now_ms = self.now_ms();
+        let due_until_ms = self.due_until_ms();
         self.expire_fields_by(db, key, |hash| {
             let before = hash.next_deadline();
             let gone = match names {
-                [] => hash.remove_due(now_ms, usize::MAX),
-                names => hash.remove_due_named(names, now_ms),
+                [] => hash.remove_due(due_until_ms, usize::MAX),
+                names => hash.remove_due_named(names, due_until_ms),
             };
             (gone, before)
         });

@@ -13,13 +13,16 @@ mod record;
 mod snapshot;
 mod values;
 mod view;
+mod writers;
 
 pub use access::{AccessClock, AccessPolicy};
 pub use changes::{Changes, Deadline};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use record::{Effect, EffectsMark, Event, Interests, Record, Wants};
+pub use record::{
+    Announcement, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record, Wants,
+};
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
     Content, End, Field, Hash, HashBuilder, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value,
@@ -155,8 +158,8 @@ pub struct Store {
     hasher: ahash::RandomState,
     /// Time of the message that is being handled, ms since 1970.
     now_ms: i64,
-    /// When keys are used, ms since 1970, if that is not `now_ms`: a log is replayed at the beginning of time, but now.
-    pub used_at_ms: Option<i64>,
+    /// What has a deadline at or before this moment is due: `now_ms`, but while a log is replayed.
+    due_until_ms: i64,
     rng: RefCell<fastrand::Rng>,
     access: AccessPolicy,
     /// Set at the beginning of every batch.
@@ -164,6 +167,9 @@ pub struct Store {
     pub counts: Counts,
     /// Keys that a reader found expired: they are deleted once it has run.
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
+    /// Somebody wants to hear which keys readers did not find.
+    pub notes_misses: bool,
+    missed: RefCell<Vec<(usize, Bytes)>>,
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
@@ -199,12 +205,14 @@ impl Store {
             databases: (0..databases).map(|id| Database::new(id as u16, id as u64, hasher.clone())).collect(),
             hasher,
             now_ms: 0,
-            used_at_ms: None,
+            due_until_ms: 0,
             rng: RefCell::new(rng),
             access: AccessPolicy::Recency,
             limits,
             counts: Counts::default(),
             expired_seen: RefCell::default(),
+            notes_misses: false,
+            missed: RefCell::default(),
             due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
@@ -230,7 +238,17 @@ impl Store {
         self.now_ms
     }
     pub fn set_now_ms(&mut self, now_ms: i64) {
-        self.now_ms = now_ms
+        self.now_ms = now_ms;
+        self.due_until_ms = now_ms;
+    }
+    /// What has a deadline at or before this moment is due, ms since 1970.
+    pub fn due_until_ms(&self) -> i64 {
+        self.due_until_ms
+    }
+    /// Until the clock is set again nothing is due, however long ago its deadline was: a log tells of every deletion, and
+    /// what its commands met when they ran first must be there when they are replayed.
+    pub fn keep_what_is_due(&mut self) {
+        self.due_until_ms = i64::MIN;
     }
     /// Prepares a database that is empty for so many keys.
     pub fn reserve(&mut self, db: usize, keys: usize) {
@@ -240,7 +258,7 @@ impl Store {
         self.access = policy
     }
     pub fn access_clock(&self) -> AccessClock {
-        AccessClock::new(self.access, self.used_at_ms.unwrap_or(self.now_ms))
+        AccessClock::new(self.access, self.now_ms)
     }
     /// Uniform over all of u64.
     pub fn random(&self) -> u64 {
@@ -279,6 +297,10 @@ impl Store {
     /// Keys that readers found expired since the last call.
     pub fn take_expired_seen(&mut self) -> Vec<(usize, Bytes)> {
         std::mem::take(self.expired_seen.get_mut())
+    }
+    /// Keys that readers did not find, since the last call.
+    pub fn take_missed(&mut self) -> Vec<(usize, Bytes)> {
+        std::mem::take(self.missed.get_mut())
     }
     pub fn has_expired_seen(&self) -> bool {
         !self.expired_seen.borrow().is_empty()
@@ -329,10 +351,10 @@ impl Store {
     /// What of this wheel item is due, is not yet due, or is gone. Due keys are pushed to `due` with their database.
     pub fn check_item(&mut self, item: Item, due: &mut Vec<DueKey>) {
         let Some(index) = self.index_of(item.database()) else { return };
-        let (now_ms, position) = (self.now_ms, item.position());
+        let (due_until_ms, position) = (self.due_until_ms, item.position());
         let mut later = SmallVec::<[i64; 1]>::new();
         let mut check = |what: Armed, entry: EntryRef| match what.deadline(entry) {
-            Some(deadline_ms) if deadline_ms <= now_ms => due.push(DueKey {
+            Some(deadline_ms) if deadline_ms <= due_until_ms => due.push(DueKey {
                 db: index,
                 key: Bytes::copy_from_slice(entry.key()),
                 deadline_ms,

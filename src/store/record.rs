@@ -3,7 +3,8 @@
 //! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
-use crate::resp::encode_command;
+use super::writers::Writers;
+use crate::{config::KeyspaceEvents, resp::encode_command};
 use bytes::Bytes;
 use hashbrown::HashMap;
 
@@ -28,6 +29,84 @@ pub enum Event {
     Expired,
     /// `n`: a key came to be.
     New,
+    /// `m`: a reader did not find a key.
+    Missed,
+}
+impl Event {
+    const fn letter(self) -> u8 {
+        match self {
+            Event::Generic => b'g',
+            Event::String => b'$',
+            Event::List => b'l',
+            Event::Set => b's',
+            Event::Hash => b'h',
+            Event::SortedSet => b'z',
+            Event::Stream => b't',
+            Event::Expired => b'x',
+            Event::New => b'n',
+            Event::Missed => b'm',
+        }
+    }
+}
+
+/// Which keyspace events are told, and on which channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventsWanted {
+    /// A bit for each class.
+    classes: u16,
+    pub channels: EventChannels,
+}
+/// The channels that an event is published on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventChannels {
+    /// `__keyspace@0__:key`, which tells the event.
+    pub of_key: bool,
+    /// `__keyevent@0__:event`, which tells the key.
+    pub of_event: bool,
+}
+impl EventsWanted {
+    pub const NONE: EventsWanted =
+        EventsWanted { classes: 0, channels: EventChannels { of_key: false, of_event: false } };
+    pub const ALL: EventsWanted =
+        EventsWanted { classes: u16::MAX, channels: EventChannels { of_key: true, of_event: true } };
+
+    /// As `notify-keyspace-events` says it.
+    pub fn of(setting: KeyspaceEvents) -> EventsWanted {
+        let channels = EventChannels { of_key: setting.has(b'K'), of_event: setting.has(b'E') };
+        if channels == EventChannels::default() {
+            return EventsWanted::NONE;
+        }
+        let bit = |class: Event| u16::from(setting.has(class.letter())) << class as u16;
+        let classes = ALL_EVENTS.iter().fold(0, |classes, &class| classes | bit(class));
+        EventsWanted { classes, channels }
+    }
+    #[inline]
+    pub fn has(self, class: Event) -> bool {
+        self.classes & (1 << class as u16) != 0
+    }
+}
+const ALL_EVENTS: [Event; 10] = [
+    Event::Generic,
+    Event::String,
+    Event::List,
+    Event::Set,
+    Event::Hash,
+    Event::SortedSet,
+    Event::Stream,
+    Event::Expired,
+    Event::New,
+    Event::Missed,
+];
+
+/// What subscribers are to hear.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Announcement {
+    /// Something happened to a key.
+    Event { class: Event, name: &'static str, db: usize, key: Bytes, channels: EventChannels },
+    /// PUBLISH
+    Message { channel: Bytes, message: Bytes },
+    /// SPUBLISH
+    ShardMessage { channel: Bytes, message: Bytes },
 }
 
 /// How a command is told to the append-only file and to replicas.
@@ -44,7 +123,7 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wants {
     pub effects: bool,
-    pub events: bool,
+    pub events: EventsWanted,
     /// Of all keys; else of those that are in [`Interests`].
     pub touched: bool,
 }
@@ -93,7 +172,8 @@ pub struct Record {
     pub interests: Interests,
     /// Database and key of everything that changed and that somebody wants to hear of.
     pub touched: Vec<(usize, Bytes)>,
-    pub events: Vec<(Event, &'static str, usize, Bytes)>,
+    /// What is to be told to subscribers, in order: events and publications.
+    pub announcements: Vec<Announcement>,
     /// All data were deleted at once: what is being saved is of no use any more.
     pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
@@ -106,6 +186,9 @@ pub struct Record {
     in_block: bool,
     /// How far the log is.
     pub log: LogProgress,
+    /// Whose command is at hand; 0: no client's.
+    pub client: u64,
+    pub writers: Writers,
 }
 
 /// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
@@ -119,6 +202,8 @@ pub struct LogProgress {
     pub committed: u64,
     /// Of the last commit that is on the medium.
     pub synced: u64,
+    /// Of the one that says that what there was when the log began is in its base.
+    pub begun: u64,
 }
 
 /// How far the effects were at one time.
@@ -133,6 +218,14 @@ const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 impl Record {
+    /// States an event, if anybody wants to hear of its class.
+    #[inline]
+    pub fn event(&mut self, class: Event, name: &'static str, db: usize, key: &[u8]) {
+        if self.wants.events.has(class) {
+            let (key, channels) = (Bytes::copy_from_slice(key), self.wants.events.channels);
+            self.announcements.push(Announcement::Event { class, name, db, key, channels });
+        }
+    }
     pub fn new(wants: Wants) -> Record {
         Record { wants, ..Record::default() }
     }
@@ -186,10 +279,14 @@ impl Record {
     pub fn effects_bytes(&self) -> usize {
         self.effects.len()
     }
-    /// Number of the commit that the last change is in, or will be in: the first one behind the beginning of the log if
-    /// it has not begun.
+    /// Number of the commit that the last write of the client at hand is in, or will be in: the first one behind the
+    /// beginning of the log if it has not begun. A client that has written nothing waits for no more than that.
     pub fn last_commit(&self) -> u64 {
-        self.log.committed + u64::from(!self.effects.is_empty() || !self.log.is_on)
+        if self.log.is_on {
+            self.writers.commit_of(self.client).unwrap_or(0).max(self.log.begun)
+        } else {
+            self.log.committed + 1
+        }
     }
     /// Changes since the last call.
     pub fn take_changes(&mut self) -> u64 {
@@ -218,6 +315,9 @@ impl Record {
     }
     /// The command is done. If it had several effects, a crash must leave all of them or none.
     pub fn settle(&mut self) {
+        if self.own_effects > 0 && self.client != 0 {
+            self.writers.note(self.client, self.log.committed + 1);
+        }
         if self.in_block {
             return;
         }

@@ -19,6 +19,10 @@ impl<'a> View<'a> {
     pub fn now_ms(&self) -> i64 {
         self.store.now_ms()
     }
+    /// See [`Store::due_until_ms`].
+    pub fn due_until_ms(&self) -> i64 {
+        self.store.due_until_ms()
+    }
     /// The entry of a key that lives, without counting or moving anything.
     pub fn peek(&self, key: &[u8]) -> Option<EntryRef<'a>> {
         self.alive(self.db, self.database().find(key)?)
@@ -34,13 +38,16 @@ impl<'a> View<'a> {
     /// Whether an entry's deadline is still to come, or there is none.
     #[inline]
     pub fn is_alive(&self, entry: EntryRef) -> bool {
-        entry.deadline().is_none_or(|deadline| deadline > self.now_ms())
+        entry.deadline().is_none_or(|deadline| deadline > self.due_until_ms())
     }
     /// Looks a key up for reading: counts the hit or miss, and leaves the access clock alone.
     pub fn lookup_untouched(&self, key: &[u8]) -> Option<EntryRef<'a>> {
         let found = self.peek(key);
         let count = if found.is_some() { &self.store.counts.hits } else { &self.store.counts.misses };
         count.set(count.get() + 1);
+        if found.is_none() && self.store.notes_misses {
+            self.store.missed.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
+        }
         found
     }
     /// Looks a key up for reading.

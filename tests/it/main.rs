@@ -25,6 +25,7 @@ mod pause;
 mod persistence;
 mod pipelines;
 mod protocol;
+mod pubsub;
 mod rdb_files;
 mod scan;
 mod scripting;

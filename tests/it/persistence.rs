@@ -169,10 +169,10 @@ fn files_that_are_not_there_are_not_loaded() {
     let mut client = server.connect();
     client.call(&["SET", "k", "v"]);
     let refused = client.call(&["DEBUG", "LOADAOF"]).text();
-    assert_eq!(refused, "ERR Error trying to load the AOF files, check server logs");
+    assert_eq!(refused, "ERR Error trying to load the AOF files, check server logs.");
     assert_eq!(client.call(&["GET", "k"]).text(), "v");
     let refused = client.call(&["DEBUG", "RELOAD", "NOSAVE"]).text();
-    assert_eq!(refused, "ERR Error trying to load the RDB dump, check server logs");
+    assert_eq!(refused, "ERR Error trying to load the RDB dump, check server logs.");
 }
 
 /// redis-server ends here, so there is nothing to compare.
@@ -184,7 +184,7 @@ fn a_reload_that_finds_a_key_twice_is_refused() {
     assert_eq!(client.call(&["DEBUG", "RELOAD"]), Value::ok());
     client.call(&["SET", "k", "changed"]);
     let refused = client.call(&["DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"]).text();
-    assert_eq!(refused, "ERR Error trying to load the RDB dump, check server logs");
+    assert_eq!(refused, "ERR Error trying to load the RDB dump, check server logs.");
     assert!(server.output().contains("The file has the key 'k' twice"), "{}", server.output());
     assert_eq!(client.call(&["GET", "k"]).text(), "changed");
 }
@@ -247,6 +247,12 @@ fn a_save_that_fails_is_told_and_stops_writes() {
         let in_the_way = server.dir().join("dump.rdb");
         fs::create_dir_all(in_the_way.join("full")).expect("made");
         assert_eq!(client.call(&["SAVE"]).text(), "ERR");
+        // Whoever waited for it was told: that stops nobody else.
+        assert_eq!(client.call(&["SET", "k", "v"]), Value::ok());
+        let refused = client.call(&["SHUTDOWN", "SAVE"]).text();
+        assert_eq!(refused, "ERR Errors trying to SHUTDOWN. Check logs.");
+        assert_eq!(client.call(&["SET", "k", "v"]), Value::ok());
+        until(&mut client, "rdb_last_bgsave_status:ok");
         assert_eq!(client.call(&["BGSAVE"]).text(), "Background saving started");
         until(&mut client, "rdb_last_bgsave_status:err");
         until(&mut client, "rdb_bgsave_in_progress:0");
@@ -607,4 +613,222 @@ fn two_servers_do_not_share_a_log() {
     assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), Value::ok());
     until(&mut client, "aof_last_bgrewrite_status:err");
     assert_eq!(listing(&log_folder(&first)).0.lines().count(), 2);
+}
+
+/// The log goes where `dir` leads, from the next rewrite on; what it needs there is made.
+#[test]
+fn a_log_moves_with_dir() {
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &["--appendonly", "yes", "--enable-protected-configs", "yes"]);
+        let mut client = server.connect();
+        client.call(&["SET", "k", "v"]);
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let dir = place.path().to_str().expect("a path of ASCII");
+        assert_eq!(client.call(&["CONFIG", "SET", "dir", dir]), Value::ok());
+        client.call(&["BGREWRITEAOF"]);
+        until(&mut client, "aof_rewrite_in_progress:0");
+        until(&mut client, "aof_last_bgrewrite_status:ok");
+        client.call(&["SET", "later", "v"]);
+        drop(server);
+        let next = Server::start(&binary, &["--appendonly", "yes", "--dir", dir]);
+        assert_eq!(next.connect().call(&["MGET", "k", "later"]).items().len(), 2);
+        assert_eq!(next.connect().call(&["DBSIZE"]), Value::Integer(2));
+    }
+}
+
+#[test]
+fn a_log_does_not_move_to_where_another_server_writes_one() {
+    let options = ["--appendonly", "yes", "--enable-protected-configs", "yes"];
+    let (first, second) = (Server::start(&ours(), &options), Server::start(&ours(), &options));
+    let mut client = second.connect();
+    client.call(&["SET", "k", "v"]);
+    let before = listing(&log_folder(&first));
+    let dir = first.dir().to_str().expect("a path of ASCII");
+    assert_eq!(client.call(&["CONFIG", "SET", "dir", dir]), Value::ok());
+    client.call(&["BGREWRITEAOF"]);
+    until(&mut client, "aof_last_bgrewrite_status:err");
+    assert_eq!(listing(&log_folder(&first)), before);
+    // It goes on where it was, and is still its keeper there.
+    client.call(&["SET", "later", "v"]);
+    let own = second.dir().to_str().expect("a path of ASCII");
+    assert_eq!(client.call(&["CONFIG", "SET", "dir", own]), Value::ok());
+    client.call(&["BGREWRITEAOF"]);
+    until(&mut client, "aof_last_bgrewrite_status:ok");
+    // Where it has moved to it is the keeper, too.
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let dir = place.path().to_str().expect("a path of ASCII");
+    assert_eq!(client.call(&["CONFIG", "SET", "dir", dir]), Value::ok());
+    client.call(&["BGREWRITEAOF"]);
+    until(&mut client, "aof_rewrite_in_progress:0");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let mut command = crate::support::server::command(&ours(), elsewhere.path());
+    command.args(["--port", "0", "--unixsocket", "socket", "--dir", dir]).args(options);
+    let mut child = crate::support::server::spawn(command).expect("the binary runs");
+    assert_eq!(crate::support::server::wait(&mut child).code(), Some(1));
+    let said = crate::support::server::output(elsewhere.path());
+    assert!(said.contains("another server writes it"), "{said}");
+}
+
+/// A folder with a log of these commands.
+fn folder_with_log(commands: &[Vec<Vec<u8>>]) -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let folder = place.path().join("appendonlydir");
+    fs::create_dir(&folder).expect("made");
+    fs::write(
+        folder.join("appendonly.aof.manifest"),
+        "file appendonly.aof.1.base.aof seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n",
+    )
+    .expect("written");
+    fs::write(folder.join("appendonly.aof.1.base.aof"), "").expect("written");
+    let bytes: Vec<u8> = commands.iter().flat_map(|words| crate::support::client::encode(words)).collect();
+    fs::write(folder.join("appendonly.aof.1.incr.aof"), bytes).expect("written");
+    place
+}
+fn words(line: &str) -> Vec<Vec<u8>> {
+    line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
+}
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    since.as_millis() as i64
+}
+
+/// Waits until what is due is gone.
+fn until_size(client: &mut Client, keys: i64) {
+    let deadline = std::time::Instant::now() + crate::support::client::PATIENCE;
+    while client.call(&["DBSIZE"]) != Value::Integer(keys) {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "never {keys} keys, but {:?}",
+            client.call(&["KEYS", "*"])
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// What stands in a log happened before, and is replayed now: spans of time begin now, what is due stays until the log is
+/// at its end, and then it goes.
+#[test]
+fn a_log_is_replayed_now_and_nothing_expires_meanwhile() {
+    const DUMP: &[u8] = b"\x00\x04text\x0a\x00\x7c\xf3\x26\x6d\xca\xb5\xa5\x31";
+    let past = now_ms() - 100_000;
+    let mut commands: Vec<_> = [
+        "SET set v EX 100",
+        "SETEX setex 100 v",
+        "PSETEX psetex 100000 v",
+        "SET getex v",
+        "GETEX getex EX 100",
+        "SET expire v",
+        "EXPIRE expire 100",
+        "XADD stream * f v",
+        // Due, and used all the same.
+        &format!("SET due 5 PXAT {past}"),
+        "INCR due",
+        "PERSIST due",
+        "SET moved v",
+        &format!("PEXPIREAT moved {past}"),
+        "RENAME moved there",
+        "PERSIST there",
+        "SET anew v",
+        &format!("GETEX anew PXAT {past}"),
+        "APPEND anew w",
+        "DEL anew",
+        "APPEND anew x",
+        "SET left v",
+        &format!("EXPIREAT left {}", past / 1000),
+        "SET also v",
+        "PEXPIRE also -100",
+        "APPEND also w",
+    ]
+    .map(words)
+    .to_vec();
+    commands.push([&b"RESTORE"[..], b"restore", b"100000", DUMP].map(<[u8]>::to_vec).to_vec());
+    for binary in [ours(), redis_server()] {
+        let place = folder_with_log(&commands);
+        let dir = place.path().to_str().expect("a path of ASCII");
+        let server = Server::start(&binary, &[&DEBUG[..], &["--appendonly", "yes", "--dir", dir]].concat());
+        let mut client = server.connect();
+        let look = |client: &mut Client| {
+            for key in ["set", "setex", "psetex", "getex", "expire", "restore"] {
+                let left = client.call(&["TTL", key]).integer();
+                assert!((50..=100).contains(&left), "{key} lives for {left} s");
+            }
+            let texts = client.call(&["MGET", "due", "there", "anew"]).items();
+            assert_eq!(texts, ["6", "v", "x"].map(Value::bulk));
+            assert_eq!(client.call(&["EXISTS", "left", "also"]), Value::Integer(0));
+            until_size(client, 10);
+            let id = client.call(&["XRANGE", "stream", "-", "+"]).items()[0].items()[0].text();
+            let added = id.split('-').next().and_then(|ms| ms.parse::<i64>().ok()).expect("an ID");
+            assert!((now_ms() - added).abs() < 60_000, "{id}");
+        };
+        look(&mut client);
+        assert_eq!(client.call(&["DEBUG", "LOADAOF"]), Value::ok());
+        look(&mut client);
+    }
+}
+
+/// When an entry was delivered survives a start, and a rewrite as commands.
+#[test]
+fn a_log_tells_when_entries_were_delivered() {
+    let at = now_ms() - 500_000;
+    let commands = [
+        "XADD stream 1-1 f v".to_string(),
+        "XGROUP CREATE stream group 0".into(),
+        format!("XCLAIM stream group ann 0 1-1 TIME {at} RETRYCOUNT 7 FORCE JUSTID LASTID 1-1"),
+    ];
+    for binary in [ours(), redis_server()] {
+        let place = folder_with_log(&commands.clone().map(|line| words(&line)));
+        let dir = place.path().to_str().expect("a path of ASCII");
+        let options = ["--appendonly", "yes", "--aof-use-rdb-preamble", "no", "--dir", dir];
+        for _ in 0..2 {
+            let server = Server::start(&binary, &[&DEBUG[..], &options].concat());
+            let mut client = server.connect();
+            for _ in 0..2 {
+                let pending = client.call(&["XPENDING", "stream", "group", "-", "+", "10"]).items();
+                let entry = pending[0].items();
+                let idle_ms = entry[2].integer();
+                assert!((500_000..600_000).contains(&idle_ms), "{idle_ms}");
+                assert_eq!((entry[1].text(), entry[3].integer()), ("ann".to_string(), 7));
+                let ann = client.call(&["XINFO", "CONSUMERS", "stream", "group"]).items()[0].items();
+                assert!((0..60_000).contains(&ann[5].integer()), "{ann:?}");
+                assert_eq!(client.call(&["DEBUG", "LOADAOF"]), Value::ok());
+            }
+            client.call(&["BGREWRITEAOF"]);
+            until(&mut client, "aof_rewrite_in_progress:0");
+            until(&mut client, "aof_last_bgrewrite_status:ok");
+        }
+    }
+}
+
+/// Fields of hashes, which redis-server gives deadlines since 7.4. (There a field that is due is not found while a log is
+/// loaded: what the log says of it then, it says in vain, and a counter begins anew. Here it is as it was.)
+#[test]
+fn a_log_is_replayed_and_no_field_expires_meanwhile() {
+    let past = now_ms() - 100_000;
+    let commands = [
+        "HSET kept counter 4 other 1".to_string(),
+        format!("HPEXPIREAT kept {past} FIELDS 1 counter"),
+        "HINCRBY kept counter 1".into(),
+        "HPERSIST kept FIELDS 1 counter".into(),
+        "HSET deleted a 1 b 2".into(),
+        format!("HPEXPIREAT deleted {past} FIELDS 2 a b"),
+        "HDEL deleted a".into(),
+        "HSET deleted a 3".into(),
+        "HSET relative a 1 b 2".into(),
+        "HEXPIRE relative 100 FIELDS 1 a".into(),
+        "HPEXPIRE relative 0 FIELDS 1 b".into(),
+        "HSET gone a 1".into(),
+        "HPEXPIREAT gone 0 FIELDS 1 a".into(),
+    ];
+    let place = folder_with_log(&commands.map(|line| words(&line)));
+    let dir = place.path().to_str().expect("a path of ASCII");
+    let server = Server::start(&ours(), &["--appendonly", "yes", "--dir", dir]);
+    let mut client = server.connect();
+    until_size(&mut client, 3);
+    assert_eq!(client.call(&["HMGET", "kept", "counter", "other"]).items()[0], Value::bulk("5"));
+    assert_eq!(client.call(&["HTTL", "kept", "FIELDS", "1", "counter"]).items()[0].integer(), -1);
+    assert_eq!(client.call(&["HGETALL", "deleted"]).items().len(), 2);
+    assert_eq!(client.call(&["HGET", "deleted", "a"]).text(), "3");
+    let left = client.call(&["HTTL", "relative", "FIELDS", "1", "a"]).items()[0].integer();
+    assert!((50..=100).contains(&left), "{left}");
+    assert_eq!(client.call(&["HGETALL", "relative"]).items().len(), 2);
 }

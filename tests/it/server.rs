@@ -366,3 +366,34 @@ fn debug_is_refused_by_default() {
         "{refused}"
     );
 }
+
+/// A subcommand that there is not is no command: it is not counted as one, and one need not say who one is to hear that.
+#[test]
+fn unknown_subcommands() {
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &["--requirepass", "secret"]);
+        let mut client = server.connect();
+        for container in ["CLIENT", "COMMAND"] {
+            let said = client.call(&[container, "FOO"]).text();
+            assert_eq!(said, format!("ERR unknown subcommand 'FOO'. Try {container} HELP."));
+        }
+        client.call(&["AUTH", "secret"]);
+        let stats = info(&mut client, &["commandstats"]);
+        let counted = &stats["Commandstats"];
+        assert!(!["cmdstat_client", "cmdstat_command"].iter().any(|name| counted.contains_key(*name)));
+        client.call(&["CLIENT"]);
+        let stats = info(&mut client, &["commandstats"]);
+        assert!(stats["Commandstats"]["cmdstat_client"].contains("rejected_calls=1"), "{stats:?}");
+    }
+}
+
+#[test]
+fn the_run_and_the_history_have_names_of_their_own() {
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &[]);
+        let all = info(&mut server.connect(), &[]);
+        let (run, history) = (&all["Server"]["run_id"], &all["Replication"]["master_replid"]);
+        assert_eq!((run.len(), history.len()), (40, 40));
+        assert_ne!(run, history);
+    }
+}

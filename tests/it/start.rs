@@ -601,3 +601,30 @@ fn shutdown_that_saves() {
     let server = Server::start(&ours(), &options);
     assert_eq!(server.connect().call(&["GET", "key"]), Value::bulk("value"));
 }
+
+/// Whoever gave options knows of them.
+#[test]
+fn options_are_a_configuration() {
+    let server = Server::start(&ours(), &[]);
+    assert!(server.output().contains("Configuration loaded"), "{}", server.output());
+    assert!(!server.output().contains("No config file"), "{}", server.output());
+}
+
+#[test]
+fn clients_that_are_turned_away_are_counted_apart() {
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &["--maxclients", "1"]);
+        let mut client = server.connect();
+        let mut count = |name: &str| {
+            let info = client.call(&["INFO", "stats"]).text();
+            let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|number| number.trim().parse::<u64>().ok()).expect("a number")
+        };
+        let before = count("total_connections_received");
+        for _ in 0..3 {
+            assert!(server.connect().read_to_end().expect("it is closed").starts_with(b"-ERR max number"));
+        }
+        assert_eq!(count("total_connections_received"), before);
+        assert_eq!(count("rejected_connections"), 3);
+    }
+}

@@ -32,6 +32,39 @@ fn what_nobody_syncs_is_waited_for_until_the_time_is_over() {
     assert_eq!(waiter.receive().items()[0].integer(), 1);
 }
 
+/// Each client waits for its own writes.
+#[test]
+fn others_writes_are_not_waited_for() {
+    let server = Server::start(&ours(), &["--appendonly", "yes", "--appendfsync", "no"]);
+    let (mut writer, mut reader) = (server.connect(), server.connect());
+    assert_eq!(waitaof(&mut reader, &["1", "0", "0"]), [1, 0]);
+    writer.call(&["SET", "k", "v"]);
+    reader.call(&["GET", "k"]);
+    assert_eq!(waitaof(&mut reader, &["1", "0", "0"]), [1, 0]);
+    assert_eq!(waitaof(&mut writer, &["1", "0", "50"]), [0, 0]);
+    // Who is served with what another one writes has written itself.
+    let mut served = server.connect();
+    served.send(&["BLPOP", "list", "0"]);
+    wait_for(&mut writer, 1);
+    writer.call(&["RPUSH", "list", "a"]);
+    served.receive();
+    assert_eq!(waitaof(&mut served, &["1", "0", "50"]), [0, 0]);
+    assert_eq!(waitaof(&mut reader, &["1", "0", "0"]), [1, 0]);
+}
+
+/// Its base is on the medium, whatever becomes of the increments.
+#[test]
+fn a_rewrite_makes_safe_what_was_written_before() {
+    let server = Server::start(&ours(), &["--appendonly", "yes", "--appendfsync", "no"]);
+    let mut client = server.connect();
+    client.call(&["SET", "k", "v"]);
+    assert_eq!(waitaof(&mut client, &["1", "0", "50"]), [0, 0]);
+    client.call(&["BGREWRITEAOF"]);
+    assert_eq!(waitaof(&mut client, &["1", "0", "0"]), [1, 0]);
+    client.call(&["SET", "k", "w"]);
+    assert_eq!(waitaof(&mut client, &["1", "0", "50"]), [0, 0]);
+}
+
 #[test]
 fn a_log_that_begins_or_ends_meanwhile() {
     const NO_LOG: &str = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";

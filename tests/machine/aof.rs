@@ -35,7 +35,7 @@ fn check(seed: u64) {
         machine.perform(&Request::from_args(&words), rng.usize(..DATABASES), START_MS);
     };
     (0..COMMANDS_PER_SEED).for_each(|_| step(&mut machine));
-    let (wanted, lost) = (machine.all_data(), lost(&machine));
+    let (wanted, lost) = ((machine.all_data(), deliveries(&machine)), lost(&machine));
     let id = begin(&mut machine);
     let mut log = Vec::new();
     while !take(&mut machine, id, PIECE, &mut log) {
@@ -53,9 +53,20 @@ fn take(machine: &mut Machine, id: SnapshotId, size: PieceSize, log: &mut Vec<u8
     piece.last
 }
 
-fn compare(seed: u64, log: &[u8], wanted: Vec<Data>, lost: &[(usize, String)], told: &[String]) {
+fn compare(
+    seed: u64,
+    log: &[u8],
+    (wanted, delivered): (Vec<Data>, Vec<Delivery>),
+    lost: &[(usize, String)],
+    told: &[String],
+) {
     let mut replayed = Machine::new(seed + 1, 0);
-    replayed.replay(log);
+    // Later than it was written, and when much of it is due.
+    replayed.replay(log, START_MS + 1_000_000);
+    let is_kept = |delivery: &&Delivery| !lost.contains(&delivery.0);
+    let (is, was): (Vec<_>, Vec<_>) = (deliveries(&replayed), delivered);
+    let [is, was] = [&is, &was].map(|all| all.iter().filter(is_kept).collect::<Vec<_>>());
+    assert_eq!(is, was, "seed {seed}: when was it delivered? After {told:#?}");
     for (db, (mut is, mut was)) in replayed.all_data().into_iter().zip(wanted).enumerate() {
         for (_, key) in lost.iter().filter(|(of, _)| *of == db) {
             assert!(is.remove(key).is_some() && was.remove(key).is_some(), "seed {seed}: {key} is missing");
@@ -66,6 +77,28 @@ fn compare(seed: u64, log: &[u8], wanted: Vec<Data>, lost: &[(usize, String)], t
         was.retain(|key, data| all.get(key) != Some(data));
         assert!(same, "seed {seed}, database {db}: replayed {is:#?}\nwas {was:#?}\nafter {told:#?}");
     }
+}
+
+/// Of what key, to what group, which entry; when, and how often.
+type Delivery = ((usize, String), String, String, i64, u64);
+
+/// All that is pending.
+fn deliveries(machine: &Machine) -> Vec<Delivery> {
+    let mut found = Vec::new();
+    for (db, database) in machine.stage.store.databases().iter().enumerate() {
+        database.scan_all(&mut |entry| {
+            let Some(Stream { groups, .. }) = entry.value() else { return };
+            for (name, group) in groups {
+                for (id, pending) in group.pending() {
+                    let key = (db, String::from_utf8_lossy(entry.key()).into_owned());
+                    let group = name.escape_ascii().to_string();
+                    found.push((key, group, id.to_string(), pending.delivered_ms, pending.deliveries));
+                }
+            }
+        });
+    }
+    found.sort();
+    found
 }
 
 /// Streams of which something is pending whose entry is deleted: no command can say that.
@@ -135,5 +168,5 @@ fn large_values_are_told_in_pieces() {
         });
     }
     run(&mut machine, 2, &words("SET between x"));
-    compare(7, &writer.take(), machine.all_data(), &[], &[]);
+    compare(7, &writer.take(), (machine.all_data(), deliveries(&machine)), &[], &[]);
 }

@@ -1,9 +1,9 @@
 //! Are effects the truth? The append-only file and every replica are built from nothing else.
 //!
 //! Random commands run on one stage, while time moves and keys expire, by lookups and by the wheel. The effects
-//! that it wrote are replayed into an empty second stage, and both must hold the same data. Replay happens at the
-//! beginning of time, as it does when a log is loaded: nothing expires by itself there, deletions are all in the log.
-//! At the end both come to the same moment, and what is due by then expires by the wheel alone.
+//! that it wrote are replayed into an empty second stage, and both must hold the same data. Replay happens at
+//! the last of these moments, when much is long due, as it does when a log is loaded: nothing expires by itself there,
+//! deletions are all in the log. Behind it what is due by then expires by the wheel alone.
 use crate::{DATABASES, START_MS, commands::random_command, machine::Machine, number, shorten};
 use callboard::resp::Request;
 
@@ -38,7 +38,7 @@ fn check(seed: u64) {
     log.extend(original.stage.record.take_effects());
 
     let mut replayed = Machine::new(seed + 1, 0);
-    replayed.replay(&log);
+    replayed.replay(&log, now_ms);
     replayed.expire_due(now_ms);
     for (db, (mut is, mut was)) in replayed.data(now_ms).into_iter().zip(original.data(now_ms)).enumerate() {
         let same = is == was;

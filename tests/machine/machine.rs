@@ -33,10 +33,13 @@ impl Machine {
     }
     /// Runs a command; an error is its text.
     pub fn perform(&mut self, request: &Request, db: usize, now_ms: i64) -> Option<String> {
-        let databases = self.stage.store.databases().len();
+        self.stage.begin(now_ms);
+        self.perform_now(request, db)
+    }
+    fn perform_now(&mut self, request: &Request, db: usize) -> Option<String> {
+        let (databases, now_ms) = (self.stage.store.databases().len(), self.stage.store.now_ms());
         let context = Context { databases, db, string_bytes_max: 1 << 20, now_ms };
         let mut reply = Reply::default();
-        self.stage.begin(now_ms);
         match Registry::get().resolve(request).and_then(|node| {
             let task = registry::parse(node, request, context)?;
             Ok((node, task))
@@ -66,8 +69,10 @@ impl Machine {
         }
         self.take_deadlines();
     }
-    pub fn replay(&mut self, log: &[u8]) {
-        const BEGINNING_MS: i64 = 0;
+    /// Replays a log at this moment, as it is loaded: nothing is due meanwhile.
+    pub fn replay(&mut self, log: &[u8], now_ms: i64) {
+        self.stage.begin(now_ms);
+        self.stage.store.keep_what_is_due();
         let mut buffer = BytesMut::from(log);
         let (mut decoder, mut db) = (Decoder::default(), 0);
         let limits = Limits { bulk_bytes: 1 << 29, authenticated: true };
@@ -80,7 +85,7 @@ impl Machine {
             }
             if request.get(0) == Some(b"SELECT") {
                 db = String::from_utf8_lossy(request.get(1).unwrap()).parse().unwrap();
-            } else if let Some(error) = self.perform(&request, db, BEGINNING_MS) {
+            } else if let Some(error) = self.perform_now(&request, db) {
                 let words: Vec<_> = request.iter().map(String::from_utf8_lossy).collect();
                 panic!("{words:?} failed when replayed: {error}");
             }

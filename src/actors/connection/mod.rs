@@ -3,6 +3,7 @@
 //! It decodes every complete request in its buffer, parses each into a typed command, and hands them to its Courier as
 //! one turn; the next turn follows only after the replies. So order is free, the mailboxes are bounded by the number of
 //! clients, and a fast sender is slowed by TCP. It treats its peer's bytes as hostile.
+mod listening;
 mod pace;
 mod requests;
 
@@ -10,9 +11,10 @@ use crate::{
     actors::{
         courier::{Desk, messages::LineId, socket::ReadHalf},
         now_ms,
+        pubsub::messages::Wish,
     },
     commands::{registry::Node, session::Session},
-    resp::{Decoder, Request},
+    resp::{Decoder, Reply, Request},
 };
 use actix::prelude::*;
 use bytes::BytesMut;
@@ -72,7 +74,7 @@ pub struct Connection {
     pace: Pace,
     /// The last turn was full: `partial` may begin with whole requests, which no further input will tell of.
     is_behind: bool,
-    /// A command for the Supervisor, which waits for the replies of what came before it.
+    /// A command for another actor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
     /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
     postponed: Option<(&'static Node, Request)>,
@@ -80,6 +82,12 @@ pub struct Connection {
     next: Option<(&'static Node, Request)>,
     /// The session travels with a transaction, and comes back here.
     away: Option<Receiver<Session>>,
+    /// Number of the last list of announcements that had gone out when a turn began.
+    heard: u64,
+    /// PubSub has caught up for the turn that is to be taken now.
+    has_heard: bool,
+    /// The turn at hand ends in a publication of a client that may hear it itself, before the reply to what comes next.
+    publishes: bool,
     /// The end of the pause will be told by a [`Resume`].
     awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
@@ -117,6 +125,9 @@ impl Connection {
             postponed: None,
             next: None,
             away: None,
+            heard: 0,
+            has_heard: false,
+            publishes: false,
             awaits_pause: false,
             said: Vec::new(),
             turn_start: 0,
@@ -186,6 +197,10 @@ impl Connection {
     fn welcome_back(&mut self, away: Receiver<Session>) {
         let Ok(session) = away.try_recv() else { return };
         self.session = session;
+        if self.session.take_errand().is_some() {
+            // What the transaction said has gone out before.
+            self.deferred = Some(Deferred::Broker(Wish::Pass(Reply::default())));
+        }
         if self.session.quits {
             self.halted = true;
             self.desk.close_when_drained(self.line);

@@ -7,6 +7,7 @@ use crate::{
             messages::{Answer, Batch, Run, Step},
         },
         now_ms,
+        pubsub::messages::Wish,
         supervisor::Ask,
     },
     commands::{
@@ -24,11 +25,12 @@ use crate::{
 use bytes::BytesMut;
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
-/// A command for the Supervisor, parsed and waiting.
-pub struct Deferred {
-    node: &'static Node,
-    task: Task,
-    muted: bool,
+/// Something for another actor, waiting.
+pub enum Deferred {
+    /// A command for the Supervisor, parsed.
+    Control { node: &'static Node, task: Task, muted: bool },
+    /// Something for PubSub.
+    Broker(Wish),
 }
 
 fn is_exec(request: &Request) -> bool {
@@ -56,6 +58,9 @@ impl Connection {
         if let Some(deferred) = self.deferred.take() {
             return self.ask(deferred);
         }
+        if self.must_hear_first() {
+            return self.hear_first();
+        }
         let desk = self.desk.clone();
         let before = buffer.len();
         let mut only_said = false;
@@ -78,12 +83,13 @@ impl Connection {
             let said = std::mem::take(&mut self.said);
             desk.send(self.line, Said::Lent(&said), &[], 0);
         }
-        if self.halted {
-            desk.close_when_drained(self.line);
-        } else if !self.in_flight
+        if !self.in_flight
             && let Some(deferred) = self.deferred.take()
         {
             self.ask(deferred);
+        }
+        if self.halted {
+            desk.close_when_drained(self.line);
         }
     }
 
@@ -91,7 +97,7 @@ impl Connection {
     fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch) -> usize {
         let mut rules = self.rules();
         self.session.record.active_at_ms.store(rules.context.now_ms, Relaxed);
-        (self.missing, self.last_said, self.refused) = (1, None, 0);
+        (self.missing, self.last_said, self.refused, self.publishes) = (1, None, 0, false);
         self.turn_start = batch.steps.len();
         let mut count = 0;
         if let Some((node, request)) = self.postponed.take() {
@@ -102,7 +108,7 @@ impl Connection {
             self.take_admitted(node, request, buffer.len(), batch, &rules);
         }
         let count_max = self.pace.requests();
-        while count < count_max && !self.is_stopped() {
+        while count < count_max && !self.is_stopped() && !self.publishes {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
@@ -126,7 +132,9 @@ impl Connection {
         if let Some(queue) = &mut self.session.transaction {
             queue.own_requests();
         }
-        self.is_behind = count == count_max && !buffer.is_empty() && !self.is_stopped();
+        self.has_heard &= self.next.is_some();
+        let is_full = count == count_max || self.publishes;
+        self.is_behind = is_full && !buffer.is_empty() && !self.is_stopped();
         count - self.refused
     }
     /// Nothing behind the last request may be taken now.
@@ -198,6 +206,9 @@ impl Connection {
             self.next = Some((node, request));
             return;
         }
+        if self.must_run_later(node) {
+            return self.run_later(node, request);
+        }
         match registry::parse(node, &request, rules.context) {
             Err(error) => {
                 self.desk.tally.called(node.index, 0, true);
@@ -222,7 +233,10 @@ impl Connection {
                 self.last_said = Some(ended);
                 self.desk.tally.called(node.index, (ended - started).as_nanos() as u64, outcome.is_err());
                 let muted = self.session.mutes_reply();
-                self.say_from(start, batch, muted);
+                match self.session.take_errand() {
+                    Some(errand) => self.defer_said(start, batch, muted, errand),
+                    None => self.say_from(start, batch, muted),
+                }
                 self.halted |= self.session.quits;
                 if node.full_name == "reset" && self.session.record.watched_keys.swap(0, Relaxed) > 0 {
                     self.desk.forget(self.line.client);
@@ -237,9 +251,16 @@ impl Connection {
             }
             Ok(task @ Task::Control(_)) => {
                 let muted = self.session.mutes_reply();
-                self.deferred = Some(Deferred { node, task, muted });
+                self.deferred = Some(Deferred::Control { node, task, muted });
             }
-            Ok(task) => self.push_run(node, task, request, batch),
+            Ok(task @ Task::Broker(_)) => {
+                let muted = self.session.mutes_reply();
+                self.deferred = Some(Deferred::Broker(Wish::Run { node, task, muted }));
+            }
+            Ok(task) => {
+                self.publishes = node.spec().flags & spec::PUBSUB != 0 && self.session.record.is_subscribed();
+                self.push_run(node, task, request, batch)
+            }
         }
         self.last_command = Some(node);
     }
@@ -328,9 +349,16 @@ impl Connection {
         gates().inspect_err(|_| self.desk.tally.rejected(node.index))?;
         Ok(node)
     }
-    /// What the state of the data and of the disk allows.
+    /// What the state of the data, of the disk and of the client allows.
     fn may_run(&self, node: &Node) -> Result<(), CommandError> {
         let board = &self.desk.board;
+        if self.session.is_only_listening() && node.spec().flags & spec::WHILE_SUBSCRIBED == 0 {
+            return Err(CommandError::text_of(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+                 this context",
+                node.full_name
+            )));
+        }
         // What EXEC does is what was queued.
         let queue = self.session.transaction.as_ref().filter(|_| node.full_name == "exec");
         if board.archive.is_loading() {
@@ -395,18 +423,21 @@ impl Connection {
             self.note_command(node);
         }
     }
-    /// Sends a command to the Supervisor; its reply comes like any other.
-    fn ask(&mut self, Deferred { node, task, muted }: Deferred) {
+    /// Sends a command to another actor; its reply comes like any other.
+    pub(super) fn ask(&mut self, deferred: Deferred) {
         self.in_flight = true;
         self.desk.with_line(self.line, |line| line.in_flight = true);
-        self.desk.board.vitals.commands_processed.fetch_add(1, Relaxed);
-        self.desk.supervisor.do_send(Ask {
-            node,
-            task,
-            client: self.line.client,
-            protocol: self.session.protocol,
-            muted,
-            answer: Answer::ByCourier(self.line, self.desk.courier.clone()),
-        });
+        let answer = Answer::ByCourier(self.line, self.desk.courier.clone());
+        match deferred {
+            Deferred::Control { node, task, muted } => self.desk.supervisor.do_send(Ask {
+                node,
+                task,
+                client: self.line.client,
+                protocol: self.session.protocol,
+                muted,
+                answer,
+            }),
+            Deferred::Broker(wish) => self.ask_pubsub(wish, answer),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The outgoing half of one client: its socket, what the socket did not take yet, and how much of that is allowed.
 use super::{backlog::Backlog, socket::WriteHalf};
 use crate::{
-    actors::connection::Connection,
-    board::{Board, ClientRecord},
+    actors::connection::{Connection, HangUp},
+    board::{Board, ClientKind, ClientRecord},
     resp::reply::Graft,
 };
 use actix::Addr;
@@ -13,6 +13,8 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+/// A message from this length on is not copied for each who gets it.
+const SHARED_BYTES_MIN: usize = 4 * 1024;
 /// Slices given to one system call.
 const SLICES_MAX: usize = 64;
 /// When it has written so much at one go, a backlog lets others go first, bytes.
@@ -45,6 +47,8 @@ pub struct Line {
     pub waits_writable: bool,
     /// When something was last left pending, there was a limit of the configuration to how much.
     has_limit: bool,
+    /// Messages were added since it was last written.
+    pub is_fresh: bool,
     /// Since when (ms since 1970) more than the soft limit is pending.
     over_soft_since_ms: Option<i64>,
 }
@@ -106,6 +110,7 @@ impl Line {
             closing: false,
             waits_writable: false,
             has_limit: false,
+            is_fresh: false,
             over_soft_since_ms: None,
         }
     }
@@ -130,6 +135,29 @@ impl Line {
         self.pending.is_empty()
     }
 
+    /// Adds a message to what is to be written, without writing it.
+    pub fn enqueue(&mut self, message: &Bytes, board: &Board) -> Sent {
+        if self.closing {
+            return Sent::Partly;
+        }
+        match message.len() >= SHARED_BYTES_MIN {
+            true => self.pending.push_shared(message.clone()),
+            false => self.pending.push(message),
+        }
+        self.record.output_bytes.fetch_add(message.len() as u64, Relaxed);
+        board.vitals.output_bytes.fetch_add(message.len() as u64, Relaxed);
+        // While its socket takes everything, nothing gathers.
+        if self.waits_writable { self.check_limit(board) } else { Sent::Partly }
+    }
+    /// Whether it has to be written now, and nobody knows that yet.
+    pub fn becomes_fresh(&mut self) -> bool {
+        !self.waits_writable && !self.closing && !std::mem::replace(&mut self.is_fresh, true)
+    }
+    /// Tells the Connection to end.
+    pub fn hang_up(&mut self) {
+        self.closing = true;
+        self.connection.do_send(HangUp);
+    }
     /// Sends `bytes`, with `grafts` standing in them at their offsets (counted from `base` before the first byte).
     pub fn send(&mut self, said: Said, grafts: &[Graft], base: usize, board: &Board) -> Sent {
         let bytes = said.bytes();
@@ -203,7 +231,12 @@ impl Line {
     /// `client-output-buffer-limit`: at once beyond the hard limit, after some seconds beyond the soft one.
     pub fn check_limit(&mut self, board: &Board) -> Sent {
         self.post();
-        let limit = board.config.load().client_output_buffer_limit.normal;
+        let limits = board.config.load().client_output_buffer_limit;
+        let limit = match self.record.kind() {
+            ClientKind::Replica => limits.replica,
+            ClientKind::PubSub => limits.pubsub,
+            ClientKind::Normal | ClientKind::Master => limits.normal,
+        };
         self.has_limit = limit.hard_bytes > 0 || limit.soft_bytes > 0;
         let over = |bytes: u64| bytes > 0 && self.pending.len() as u64 > bytes;
         let over_hard = over(limit.hard_bytes);

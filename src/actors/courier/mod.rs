@@ -6,6 +6,7 @@
 //!
 //! Connections and Courier share a thread and a [`Desk`]: the outbox between them is a plain queue.
 mod backlog;
+mod deliveries;
 pub mod line;
 pub mod messages;
 pub mod socket;
@@ -14,14 +15,16 @@ use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
         keyspace::{Execute, Gone, Keyspace},
+        pubsub::{self, PubSub},
         supervisor::Supervisor,
     },
-    board::{Board, ClientRecord, Tally},
+    board::{Board, ClientRecord, Place, Tally},
     commands::{registry::Registry, session::Session},
     resp::reply::Graft,
 };
 use actix::prelude::*;
 use bytes::{Bytes, BytesMut};
+use deliveries::Deliveries;
 use line::{Line, Said, Sent};
 use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Replies, Turn};
 use slab::Slab;
@@ -29,7 +32,10 @@ use socket::Socket;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::Duration,
 };
 
@@ -49,6 +55,7 @@ pub struct Desk {
     pub board: Arc<Board>,
     pub tally: Arc<Tally>,
     pub supervisor: Addr<Supervisor>,
+    pub pubsub: Addr<PubSub>,
     pub courier: Addr<Courier>,
     keyspace: Addr<Keyspace>,
     outbox: RefCell<Batch>,
@@ -116,10 +123,7 @@ impl Desk {
     }
     /// Tells the Connection to end.
     pub fn hang_up(&self, id: LineId) {
-        self.with_line(id, |line| {
-            line.closing = true;
-            line.connection.do_send(HangUp);
-        });
+        self.with_line(id, Line::hang_up);
     }
     /// Ends the connection once all that is pending for it is written.
     pub fn close_when_drained(&self, id: LineId) {
@@ -161,6 +165,10 @@ impl Desk {
             if line.in_flight || line.record.watched_keys.load(Relaxed) > 0 {
                 self.forget(id.client);
             }
+            // It has left the roster: see there how PubSub makes its acquaintance.
+            if line.record.known_to_pubsub.load(SeqCst) {
+                self.pubsub.do_send(pubsub::messages::Gone { client: id.client });
+            }
         }
     }
     /// The Keyspace need remember nothing of this client any more.
@@ -182,19 +190,25 @@ impl Desk {
 
 pub struct Courier {
     desk: Rc<Desk>,
+    /// Among all Couriers.
+    number: usize,
+    deliveries: Deliveries,
 }
 
 impl Courier {
     pub fn new(
         address: Addr<Courier>,
+        number: usize,
         board: Arc<Board>,
         keyspace: Addr<Keyspace>,
         supervisor: Addr<Supervisor>,
+        pubsub: Addr<PubSub>,
     ) -> Courier {
         let desk = Desk {
             tally: board.tallies.join(Registry::get().count()),
             board,
             supervisor,
+            pubsub,
             courier: address,
             keyspace,
             outbox: RefCell::default(),
@@ -205,7 +219,7 @@ impl Courier {
             spare_batch: RefCell::default(),
             spare_bytes: RefCell::default(),
         };
-        Courier { desk: Rc::new(desk) }
+        Courier { desk: Rc::new(desk), number, deliveries: Deliveries::default() }
     }
     fn welcome(&mut self, socket: Socket) {
         let now_ms = crate::actors::now_ms();
@@ -221,8 +235,13 @@ impl Courier {
         ));
         let slot = self.desk.lines.borrow().vacant_key();
         let id = LineId { slot, client };
-        let courier = self.desk.courier.clone();
-        record.on_kill(move || courier.do_send(Kill(id)));
+        record.seat(Place { courier: self.number, slot });
+        let (courier, pubsub) = (self.desk.courier.clone(), self.desk.pubsub.clone());
+        record.on_kill(move || {
+            courier.do_send(Kill(id));
+            // Whoever counts listeners behind this must not count the dead.
+            pubsub.do_send(pubsub::messages::Gone { client });
+        });
         board.roster.enter(record.clone());
         let session = Session::new(board.clone(), record.clone());
         let connection = Connection::new(self.desk.clone(), id, socket.read, session).start();

@@ -114,7 +114,9 @@ impl Keyspace {
         board.archive.keys_total.store(keys, Relaxed);
         let changes = board.vitals.changes.load(Relaxed);
         board.archive.count_begun(of);
-        self.persistence.do_send(Begun { of, id, changes, logging });
+        // The commit that tells of the beginning comes next; what is in it is in the base.
+        let commit = self.stage.record.log.committed + u64::from(logging == Logging::Beginning);
+        self.persistence.do_send(Begun { of, id, changes, commit, logging });
         if logging == Logging::Beginning {
             self.begin_commits();
         }
@@ -138,7 +140,7 @@ impl Keyspace {
     fn save_emptiness(&mut self) {
         self.persistence.do_send(GiveUpSave);
         if !self.stage.board.config.load().save.0.is_empty() {
-            // If it fails, that is in the log, and the next writes are refused.
+            // If it fails, that is in the log.
             let _ = self.save(false);
         }
     }
@@ -306,9 +308,6 @@ impl Handler<EndLoading> for Keyspace {
     }
 }
 
-/// Where replayed commands run: nothing expires by itself at the beginning of time.
-const BEGINNING_MS: i64 = 0;
-
 impl Keyspace {
     fn load(&mut self, pieces: Vec<Piece>) -> Result<(), Fault> {
         let now_ms = now_ms();
@@ -317,14 +316,15 @@ impl Keyspace {
         let result = pieces.into_iter().try_for_each(|piece| {
             let of_log = matches!(piece, Piece::Command(_));
             if is_log.replace(of_log) != Some(of_log) {
-                self.stage.begin(if of_log { BEGINNING_MS } else { now_ms });
-                self.stage.store.used_at_ms = of_log.then_some(now_ms);
+                self.stage.begin(now_ms);
+                if of_log {
+                    self.stage.store.keep_what_is_due();
+                }
             }
             self.stage.load(&mut loader, piece)
         });
         self.loader = loader;
         self.stage.begin(now_ms);
-        self.stage.store.used_at_ms = None;
         result
     }
     /// What was loaded is no change, and was asked for by nobody.
@@ -338,7 +338,7 @@ impl Keyspace {
     fn reload(&mut self, save: bool, flush: bool, merge: bool) -> Result<(), CommandError> {
         let failed = |reason: String| {
             tracing::warn!("DEBUG RELOAD: {reason}");
-            CommandError::fixed("ERR Error trying to load the RDB dump, check server logs")
+            CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
         };
         if save {
             self.save(true).map_err(|error| failed(error.to_string()))?;
@@ -355,7 +355,7 @@ impl Keyspace {
     fn load_log(&mut self, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         let failed = |reason: String| {
             tracing::warn!("DEBUG LOADAOF: {reason}");
-            CommandError::fixed("ERR Error trying to load the AOF files, check server logs")
+            CommandError::fixed("ERR Error trying to load the AOF files, check server logs.")
         };
         self.commit(ctx);
         let (done, answer) = sync_channel(1);

@@ -169,6 +169,11 @@ impl Keyspace {
         let progress = &mut self.stage.record.log;
         progress.committed += 1;
         let number = progress.committed;
+        let record = &mut self.stage.record;
+        if record.writers.are_many() {
+            let roster = &self.stage.board.roster;
+            record.writers.forget(record.log.synced, |client| roster.get(client).is_some());
+        }
         let keys = std::mem::take(&mut commits.open);
         if !keys.is_empty() {
             commits.unsynced.push_back((number, keys));
@@ -244,6 +249,7 @@ impl Keyspace {
         let progress = &mut self.stage.record.log;
         progress.committed += 1;
         let number = progress.committed;
+        progress.begun = number;
         self.persistence.do_send(Commit { effects: Vec::new(), held: Vec::new(), number });
     }
     fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {

@@ -10,6 +10,7 @@ mod dropper;
 mod held;
 mod moving;
 mod script;
+mod telling;
 mod transaction;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        pubsub::PubSub,
         supervisor::Supervisor,
     },
     board::{Board, PauseScope},
@@ -48,6 +50,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
+use telling::Telling;
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
@@ -87,11 +90,22 @@ struct Flush;
 #[rtype(result = "()")]
 pub struct PauseOver;
 
+/// The others that the Keyspace has to do with.
+pub struct Peers {
+    pub expiry: Addr<Expiry>,
+    pub persistence: Addr<Persistence>,
+    pub supervisor: Addr<Supervisor>,
+    pub migration: Addr<Migration>,
+    pub pubsub: Addr<PubSub>,
+}
+
 pub struct Keyspace {
     stage: Stage,
     expiry: Addr<Expiry>,
     persistence: Addr<Persistence>,
     supervisor: Addr<Supervisor>,
+    pubsub: Addr<PubSub>,
+    telling: Telling,
     commits: Commits,
     /// How far loading has come.
     loader: Loader,
@@ -114,23 +128,18 @@ pub struct Keyspace {
 const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
-    pub fn new(
-        address: Addr<Keyspace>,
-        board: Arc<Board>,
-        seed: u64,
-        expiry: Addr<Expiry>,
-        persistence: Addr<Persistence>,
-        supervisor: Addr<Supervisor>,
-        migration: Addr<Migration>,
-    ) -> Keyspace {
+    pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, peers: Peers) -> Keyspace {
+        let Peers { expiry, persistence, supervisor, migration, pubsub } = peers;
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
+            telling: Telling::new(address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
-            // Effects are wanted when there is a log. Nobody listens to events or touched keys yet: the PubSub actor will.
+            // Effects are wanted when there is a log, events when the configuration says so.
             stage: Stage::new(board, seed, Wants::default()),
             expiry,
             persistence,
             supervisor,
+            pubsub,
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,
@@ -204,6 +213,7 @@ impl Keyspace {
             || self.has_effects_to_commit()
             || self.blocked.has_alarms()
             || self.commits.is_open()
+            || self.has_announcements()
         {
             self.ask_for_flush(ctx);
         }
@@ -218,6 +228,7 @@ impl Keyspace {
         if self.blocked.has_alarms() {
             self.expiry.do_send(self.blocked.take_alarms());
         }
+        self.tell(ctx);
         self.post_dropped();
     }
     /// Hands over what is to be freed elsewhere.
@@ -241,6 +252,7 @@ impl Keyspace {
         add(&vitals.expired, std::mem::take(&mut counts.expired));
         add(&vitals.expired_fields, std::mem::take(&mut counts.expired_fields));
         add(&vitals.changes, self.stage.record.take_changes());
+        self.begin_to_tell();
         self.post_volatile();
     }
     fn post_volatile(&self) {

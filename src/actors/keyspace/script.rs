@@ -119,6 +119,7 @@ impl Keyspace {
         if progress == Progress::Waits {
             match task {
                 Task::Control(_) => self.ask_supervisor(node, task, play.caller, reply),
+                Task::Broker(_) => self.ask_pubsub(node, task, play.caller, reply),
                 _ => self.end_wait(node, task, request, play.caller, reply),
             }
         }

@@ -2,7 +2,7 @@
 //! other actors do (CONFIG SET, MIGRATE) the Keyspace waits.
 use super::Keyspace;
 use crate::{
-    actors::{courier::messages::Answer, migration::Carry, now_ms, supervisor},
+    actors::{courier::messages::Answer, migration::Carry, now_ms, pubsub, supervisor},
     board::ClientRecord,
     commands::{
         Caller, Progress, Task,
@@ -16,7 +16,10 @@ use crate::{
     resp::{Reply, Request},
 };
 use actix::prelude::*;
-use std::sync::{atomic::Ordering::Relaxed, mpsc::sync_channel};
+use std::sync::{
+    atomic::Ordering::Relaxed,
+    mpsc::{Receiver, sync_channel},
+};
 
 impl Keyspace {
     /// Runs EXEC or DISCARD. True if the reply must wait for the disk.
@@ -99,6 +102,10 @@ impl Keyspace {
                 self.ask_supervisor(node, task, caller, reply);
                 continue;
             }
+            if matches!(task, Task::Broker(_)) {
+                self.ask_pubsub(node, task, caller, reply);
+                continue;
+            }
             let (position, effects) = (reply.position(), self.stage.record.effects_bytes());
             if self.stage.perform(node, task, request, caller, reply) == Progress::Waits {
                 self.end_wait(node, task, request, caller, reply);
@@ -135,6 +142,29 @@ impl Keyspace {
         blocking.it_hears(delivery);
         self.stage.perform(node, task, request, caller, reply);
     }
+    /// Has PubSub run a command, behind all that was published before, and waits until it is done.
+    pub(super) fn ask_pubsub(
+        &mut self,
+        node: &'static Node,
+        task: &mut Task,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
+        self.send_announcements();
+        let (sender, answer) = sync_channel(1);
+        let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
+        self.stage.board.subscriptions.begin_change();
+        self.pubsub.do_send(pubsub::messages::Ask {
+            client: caller.client,
+            protocol: caller.protocol,
+            // All lists that there are go there from here.
+            after: 0,
+            wish: pubsub::messages::Wish::Run { node, task, muted: false },
+            answer: Answer::Directly(sender),
+        });
+        take_answer(&answer, reply);
+        self.stage.heed_board();
+    }
     /// Has the Supervisor run a command, and waits until it is done: it never waits for the Keyspace.
     pub(super) fn ask_supervisor(
         &mut self,
@@ -153,12 +183,17 @@ impl Keyspace {
             muted: false,
             answer: Answer::Directly(sender),
         });
-        match answer.recv() {
-            Ok(told) => reply.append(told),
-            Err(_) => reply.error(&CommandError::fixed("ERR The server is shutting down")),
-        }
+        take_answer(&answer, reply);
         // It may have changed the configuration.
         self.stage.begin(now_ms());
+    }
+}
+
+/// Waits for what another actor has to say.
+fn take_answer(answer: &Receiver<Reply>, reply: &mut Reply) {
+    match answer.recv() {
+        Ok(told) => reply.append(told),
+        Err(_) => reply.error(&CommandError::fixed("ERR The server is shutting down")),
     }
 }
 

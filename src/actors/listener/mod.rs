@@ -246,7 +246,6 @@ impl Gate {
     }
     fn admit(&self, accepted: Accepted) {
         let vitals = &self.board.vitals;
-        vitals.connections_received.fetch_add(1, Relaxed);
         let config = self.board.config.load();
         let refusal = if vitals.connected.fetch_add(1, Relaxed) >= config.maxclients as usize {
             Some("-ERR max number of clients reached\r\n")
@@ -262,6 +261,7 @@ impl Gate {
                 refuse(accepted, text);
             }
             None => {
+                vitals.connections_received.fetch_add(1, Relaxed);
                 prepare(&accepted, &config);
                 self.ushers.seat(accepted)
             }

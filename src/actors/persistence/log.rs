@@ -15,6 +15,8 @@ use crate::{
 use actix::prelude::*;
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
     sync::atomic::Ordering::Relaxed,
     thread,
     time::{Duration, Instant},
@@ -55,6 +57,10 @@ impl Handler<Commit> for Persistence {
                 log.files.journal.push(&log.stamps.take());
             }
             log.files.journal.push(&effects);
+        }
+        if self.is_settled() {
+            // It holds nothing: that the log begins, or replies.
+            self.confirm(number);
         }
         if !std::mem::replace(&mut self.writing_asked, true) {
             ctx.address().do_send(Write);
@@ -135,8 +141,23 @@ impl Persistence {
         // What is behind no base yet would not be loaded, and what a sync has lost waits for a new one.
         let counts =
             self.log.as_ref().is_none_or(|log| !log.files.is_beginning() && !log.files.is_doubtful());
-        if counts && std::mem::replace(&mut self.number_told, self.number) != self.number {
-            self.keyspace.do_send(Synced { number: self.number });
+        if counts {
+            self.confirm(self.number);
+        }
+    }
+    /// Nothing has come that is not on the medium.
+    fn is_settled(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| {
+            let journal = &log.files.journal;
+            let is_clean = journal.pending_bytes() == 0 && !journal.is_unsynced();
+            is_clean && !log.files.is_beginning() && !log.files.is_doubtful()
+        })
+    }
+    /// All commits up to this one are on the medium.
+    pub(super) fn confirm(&mut self, number: u64) {
+        if number > self.number_told {
+            self.number_told = number;
+            self.keyspace.do_send(Synced { number });
         }
     }
     fn waiting_replies(&self) -> usize {
@@ -248,8 +269,14 @@ impl Persistence {
     /// A rewrite begins: what is committed from here on goes to a new increment.
     pub(super) fn rotate_log(&mut self, logging: Logging) -> io::Result<()> {
         let appendonly = self.board.config.load().appendonly;
+        // `dir` may have been changed: then the log goes on there.
+        let moved = if logging == Logging::On && self.log.is_some() { self.lock_folder()? } else { None };
         match (logging, &mut self.log) {
-            (Logging::On, Some(log)) => log.files.rotate(),
+            (Logging::On, Some(log)) => {
+                log.files.rotate()?;
+                self.lock = moved.or(self.lock.take());
+                Ok(())
+            }
             (Logging::Beginning, None) if appendonly => {
                 self.enter_folder()?;
                 self.log = Some(Log::new(LogFiles::begin(self.folder())?));
@@ -268,19 +295,35 @@ impl Persistence {
     }
     /// Makes the folder, and sees to it that no other server writes the same log. (Logs of other names may lie there.)
     pub(super) fn enter_folder(&mut self) -> io::Result<()> {
-        let folder = self.folder();
-        folder.create()?;
-        if self.lock.is_none() {
-            self.lock = Some(lock(&folder)?);
-            folder.remove_leftovers();
-        }
+        self.lock = self.lock_folder()?.or(self.lock.take());
         Ok(())
     }
+    /// The lock of the folder, unless it is held already.
+    fn lock_folder(&self) -> io::Result<Option<fs::File>> {
+        let folder = self.folder();
+        folder.create()?;
+        if self.lock.as_ref().is_some_and(|held| is_lock_of(held, &folder)) {
+            return Ok(None);
+        }
+        let lock = lock(&folder)?;
+        folder.remove_leftovers();
+        Ok(Some(lock))
+    }
+}
+
+fn lock_path(folder: &LogFolder) -> PathBuf {
+    folder.path().join(format!("{}.lock", folder.names().0))
+}
+/// Whether this lock is the one of the folder: paths are relative to `dir`, which may have been changed.
+fn is_lock_of(held: &fs::File, folder: &LogFolder) -> bool {
+    let identity = |file: fs::Metadata| (file.dev(), file.ino());
+    let there = fs::metadata(lock_path(folder)).map(identity).ok();
+    there.is_some() && held.metadata().map(identity).ok() == there
 }
 
 /// Keeps other servers out as long as it is held.
 fn lock(folder: &LogFolder) -> io::Result<fs::File> {
-    let path = folder.path().join(format!("{}.lock", folder.names().0));
+    let path = lock_path(folder);
     let file = fs::File::create(&path)?;
     let patient_until = Instant::now() + LOCK_PATIENCE;
     while matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)) {

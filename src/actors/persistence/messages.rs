@@ -34,6 +34,8 @@ pub struct Begun {
     pub id: SnapshotId,
     /// Changes to the data since the last save that are in it.
     pub changes: u64,
+    /// Number of the last commit whose effects are all in it.
+    pub commit: u64,
     /// What the Keyspace does with effects from here on. [`Logging::Beginning`]: until now it told none.
     pub logging: Logging,
 }

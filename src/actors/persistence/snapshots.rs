@@ -32,6 +32,8 @@ pub struct Writing {
     file: RdbFile,
     /// Changes to the data since the last save that are in it.
     changes: u64,
+    /// Number of the last commit whose effects are all in it.
+    commit: u64,
     began: Instant,
     /// What was told, and is to be written when `rdb-key-save-delay` lets it.
     told: VecDeque<Told>,
@@ -67,12 +69,13 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Handler<Begun> for Persistence {
     type Result = ();
-    fn handle(&mut self, Begun { of, id, changes, logging }: Begun, _: &mut Self::Context) {
+    fn handle(&mut self, Begun { of, id, changes, commit, logging }: Begun, _: &mut Self::Context) {
         match self.open_output(of, logging) {
             Ok(file) => {
                 tracing::info!("{} started", name_of(of));
                 let (told, now) = (VecDeque::new(), Instant::now());
-                self.writing = Some(Writing { of, id, file, changes, began: now, told, last_written: now });
+                self.writing =
+                    Some(Writing { of, id, file, changes, commit, began: now, told, last_written: now });
                 // Two at a time: one is told while the other is written.
                 self.keyspace.do_send(Next(id));
                 self.keyspace.do_send(Next(id));
@@ -116,9 +119,12 @@ impl Handler<SaveNow> for Persistence {
         });
         // Whoever still sends pieces learns that nobody takes them.
         drop(pieces);
-        self.board.archive.last_save_failed.store(result.is_err(), Relaxed);
         match &result {
-            Ok(()) => tracing::info!("DB saved on disk"),
+            Ok(()) => {
+                self.board.archive.last_save_failed.store(false, Relaxed);
+                tracing::info!("DB saved on disk")
+            }
+            // Whoever asked is told: only saves that nobody waits for speak by refusing writes.
             Err(error) => tracing::warn!("Error saving DB on disk: {error}"),
         }
         // The Keyspace waits for the answer; if it is gone, nobody needs it.
@@ -149,9 +155,9 @@ impl Persistence {
         if let Err(error) = writing.file.write(&bytes) {
             self.keyspace.do_send(Abandon(id));
             self.fail_writing(error);
-        } else if last && let Some(Writing { of, file, changes, began, .. }) = self.writing.take() {
+        } else if last && let Some(Writing { of, file, changes, commit, began, .. }) = self.writing.take() {
             let result = match of {
-                Activity::Rewrite => self.adopt_base(file),
+                Activity::Rewrite => self.adopt_base(file, commit),
                 _ => self.adopt_snapshot(file, changes),
             };
             self.end_writing(of, began, result);
@@ -184,13 +190,15 @@ impl Persistence {
         Ok(())
     }
     /// The new base takes the place of all that came before it.
-    fn adopt_base(&mut self, file: RdbFile) -> io::Result<()> {
+    fn adopt_base(&mut self, file: RdbFile, commit: u64) -> io::Result<()> {
         let format = if file.checksum.is_some() { BaseFormat::Rdb } else { BaseFormat::Commands };
         let output = file.end()?;
         match &mut self.log {
             Some(log) => {
                 log.files.adopt(output, format)?;
                 self.board.archive.log_base_bytes.store(log.files.bytes(), Relaxed);
+                // However seldom the increments are synced: the base is on the medium.
+                self.confirm(commit);
                 self.delete_history();
             }
             // Asked for while logging is off.

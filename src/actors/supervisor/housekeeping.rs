@@ -85,7 +85,8 @@ impl Supervisor {
         }
         let now_ms = now_ms();
         for record in self.board.roster.all() {
-            if record.idle_ms(now_ms) > timeout_ms && !record.blocked.load(Relaxed) {
+            let waits = record.blocked.load(Relaxed) || record.is_subscribed();
+            if record.idle_ms(now_ms) > timeout_ms && !waits {
                 tracing::debug!("Closing idle client id={}", record.id);
                 record.kill();
             }

@@ -21,7 +21,7 @@ pub struct Ping {
 }
 impl Command for Ping {
     const SPEC: Spec = spec("PING", AtLeast(1))
-        .flags(FAST)
+        .flags(FAST | WHILE_SUBSCRIBED)
         .syntax("[message]")
         .summary("Shows that the server is alive: answers PONG, or the message.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]);
@@ -33,8 +33,14 @@ impl Command for Ping {
     }
 }
 impl SessionCommand for Ping {
-    fn run(&mut self, _: &mut Session, reply: &mut Reply) -> Outcome {
+    fn run(&mut self, session: &mut Session, reply: &mut Reply) -> Outcome {
         match &self.message {
+            message if session.is_only_listening() => {
+                // It expects nothing but messages.
+                reply.push(2);
+                reply.bulk(b"pong");
+                reply.bulk(message.as_deref().unwrap_or_default());
+            }
             Some(message) => reply.bulk(message),
             None => reply.status("PONG"),
         }
@@ -220,7 +226,7 @@ impl Command for Reset {
     const SPEC: Spec = spec("RESET", Exactly(1))
         .since("6.2.0")
         .acts_on_others()
-        .flags(ALWAYS)
+        .flags(ALWAYS | WHILE_SUBSCRIBED)
         .summary("Takes the connection back to the state that it was opened in.");
     fn parse(_: &mut Args) -> Result<Reset, CommandError> {
         Ok(Reset)
@@ -238,7 +244,7 @@ impl SessionCommand for Reset {
 pub struct Quit;
 impl Command for Quit {
     const SPEC: Spec = spec("QUIT", AtLeast(1))
-        .flags(ALWAYS)
+        .flags(ALWAYS | WHILE_SUBSCRIBED)
         .summary("Closes the connection.")
         .deprecated("7.2.0", "closing the connection oneself");
     fn parse(args: &mut Args) -> Result<Quit, CommandError> {

@@ -106,7 +106,7 @@ impl WriteCommand for HGetEx {
 }
 /// Gives fields that are there a deadline; deletes them if it has passed already.
 fn expire(changes: &mut Changes, key: &[u8], at: i64, names: &[&[u8]]) -> Outcome {
-    let past = at <= changes.now_ms();
+    let past = at <= changes.due_until_ms();
     changes.edit(key, |hash: &mut Hash| {
         names.iter().for_each(|name| {
             let _ = if past { hash.remove(name) } else { hash.set_deadline(name, Some(at)) };
@@ -242,7 +242,7 @@ impl WriteCommand for HSetEx {
         let mut names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
         names.sort_unstable();
         names.dedup();
-        if at <= changes.now_ms() {
+        if at <= changes.due_until_ms() {
             // They would be gone at once: what stands there goes, and nothing comes.
             let hash = changes.source_value::<Hash>(key)?;
             names.retain(|name| hash.is_some_and(|hash| hash.get(name).is_some()));

@@ -219,7 +219,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> WriteCommand for SetDeadline<UNIT
             }
         };
         let at = time.at(changes.now_ms());
-        let past = at <= changes.now_ms();
+        let past = at <= changes.due_until_ms();
         // A field that is due and still there gets a new deadline as any other.
         let set = |hash: &mut Hash, name: &Bytes| {
             let Some(old) = hash.get(name).map(|field| field.deadline) else { return NO_FIELD };
@@ -310,7 +310,8 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> ReadCommand for GetDeadline<UNIT_
         let base_ms = if ABSOLUTE { 0 } else { view.now_ms() };
         reply.array(names.len());
         for name in names {
-            let field = hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.now_ms()));
+            let field =
+                hash.and_then(|hash| hash.get(name)).filter(|field| !field.is_due(view.due_until_ms()));
             reply.integer(match field.map(|field| field.deadline) {
                 None => NO_FIELD,
                 Some(None) => NO_DEADLINE,
@@ -355,9 +356,9 @@ impl WriteCommand for HPersist {
                 return Err(error.clone());
             }
         };
-        let now_ms = changes.now_ms();
+        let due_until_ms = changes.due_until_ms();
         let persist = |hash: &mut Hash, name: &Bytes| match hash.get(name) {
-            Some(field) if field.is_due(now_ms) => NO_FIELD,
+            Some(field) if field.is_due(due_until_ms) => NO_FIELD,
             Some(field) if field.deadline.is_none() => NO_DEADLINE,
             Some(_) => {
                 hash.set_deadline(name, None);

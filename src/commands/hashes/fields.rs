@@ -156,7 +156,7 @@ impl WriteCommand for HDel {
 /// A field that a reader looks up. One that is due is not there, and noted to be deleted.
 fn look<'a>(view: &View<'a>, key: &[u8], name: &Bytes) -> Result<Option<Field<'a>>, CommandError> {
     let field = view.value::<Hash>(key)?.and_then(|hash| hash.get(name));
-    if field.is_some_and(|field| field.is_due(view.now_ms())) {
+    if field.is_some_and(|field| field.is_due(view.due_until_ms())) {
         view.note_due_fields(key, vec![name.clone()]);
         return Ok(None);
     }
@@ -206,7 +206,7 @@ impl ReadCommand for HMGet {
         reply.array(self.names.len());
         for name in &self.names {
             match hash.and_then(|hash| hash.get(name)) {
-                Some(field) if field.is_due(view.now_ms()) => {
+                Some(field) if field.is_due(view.due_until_ms()) => {
                     due.push(name.clone());
                     reply.null()
                 }

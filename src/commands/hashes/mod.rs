@@ -87,8 +87,8 @@ fn counted(args: &mut Args, no_count: &'static str) -> Result<(), CommandError> 
 /// # Errors
 /// `WrongType` where something else than a hash stands.
 fn bury_due(changes: &mut Changes, key: &[u8], names: &[Bytes]) -> Result<(), CommandError> {
-    let now_ms = changes.now_ms();
-    if changes.value_mut::<Hash>(key)?.is_some_and(|hash| hash.has_due(now_ms)) {
+    let due_until_ms = changes.due_until_ms();
+    if changes.value_mut::<Hash>(key)?.is_some_and(|hash| hash.has_due(due_until_ms)) {
         changes.expire_fields(changes.db, key, names);
     }
     Ok(())

@@ -63,10 +63,10 @@ const REPEATED_MAX: usize = 1 << 26;
 impl ReadCommand for HRandField {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
         let hash = view.value::<Hash>(&self.key)?;
-        if hash.is_some_and(|hash| hash.has_due(view.now_ms())) {
+        if hash.is_some_and(|hash| hash.has_due(view.due_until_ms())) {
             view.note_due_fields(&self.key, Vec::new());
         }
-        let alive = hash.map_or(0, |hash| hash.count_alive(view.now_ms()));
+        let alive = hash.map_or(0, |hash| hash.count_alive(view.due_until_ms()));
         let Some(hash) = hash.filter(|_| alive > 0) else {
             match self.wanted {
                 Wanted::One => reply.null(),
@@ -115,7 +115,7 @@ impl HRandField {
 /// Draws fields of a hash that are not due.
 struct Sample<'a> {
     hash: &'a Hash,
-    now_ms: i64,
+    due_until_ms: i64,
     alive: usize,
     rng: fastrand::Rng,
     /// All that can be drawn, if drawing from the hash itself would take long.
@@ -124,7 +124,7 @@ struct Sample<'a> {
 impl<'a> Sample<'a> {
     fn new(view: &View, hash: &'a Hash, alive: usize) -> Sample<'a> {
         let rng = fastrand::Rng::with_seed(view.store.random());
-        let mut sample = Sample { hash, now_ms: view.now_ms(), alive, rng, listed: None };
+        let mut sample = Sample { hash, due_until_ms: view.due_until_ms(), alive, rng, listed: None };
         if alive < hash.len() {
             sample.list();
         }
@@ -134,7 +134,7 @@ impl<'a> Sample<'a> {
     fn list(&mut self) {
         if self.listed.is_none() && (self.hash.is_packed() || self.alive < self.hash.len()) {
             let mut fields = Vec::with_capacity(self.alive);
-            self.hash.for_each_alive(self.now_ms, |field| fields.push(field));
+            self.hash.for_each_alive(self.due_until_ms, |field| fields.push(field));
             self.listed = Some(fields);
         }
     }
@@ -162,7 +162,7 @@ impl<'a> Sample<'a> {
     /// Goes over all fields, and takes each with the chance that it needs for all to be equally likely.
     fn different_in_order(&mut self, count: usize, mut tell: impl FnMut(Field<'a>)) {
         let (mut wanted, mut left) = (count, self.alive);
-        self.hash.for_each_alive(self.now_ms, |field| {
+        self.hash.for_each_alive(self.due_until_ms, |field| {
             if self.rng.usize(..left.max(1)) < wanted {
                 wanted -= 1;
                 tell(field);

@@ -51,9 +51,9 @@ impl Command for HGetAll {
 impl ReadCommand for HGetAll {
     fn run(&mut self, view: &View, reply: &mut Reply) -> Outcome {
         let hash = view.value::<Hash>(&self.0)?;
-        reply.map(hash.map_or(0, |hash| hash.count_alive(view.now_ms())));
+        reply.map(hash.map_or(0, |hash| hash.count_alive(view.due_until_ms())));
         if let Some(hash) = hash {
-            hash.for_each_alive(view.now_ms(), |field| {
+            hash.for_each_alive(view.due_until_ms(), |field| {
                 reply.element(field.name);
                 reply.element(field.value);
             });
@@ -65,9 +65,9 @@ impl ReadCommand for HGetAll {
 /// Replies one part of each field.
 fn reply_each(view: &View, key: &[u8], reply: &mut Reply, part: fn(&mut Reply, Field)) -> Outcome {
     let hash = view.value::<Hash>(key)?;
-    reply.array(hash.map_or(0, |hash| hash.count_alive(view.now_ms())));
+    reply.array(hash.map_or(0, |hash| hash.count_alive(view.due_until_ms())));
     if let Some(hash) = hash {
-        hash.for_each_alive(view.now_ms(), |field| part(reply, field));
+        hash.for_each_alive(view.due_until_ms(), |field| part(reply, field));
     }
     Ok(())
 }
@@ -144,10 +144,10 @@ impl ReadCommand for HScan {
         let (mut next, mut with_values) = (0, false);
         if let Some(hash) = view.value::<Hash>(&self.key)? {
             let Options { step, values } = self.options.as_ref().map_err(Clone::clone)?;
-            let (now_ms, mut digits) = (view.now_ms(), itoa::Buffer::new());
+            let (due_until_ms, mut digits) = (view.due_until_ms(), itoa::Buffer::new());
             with_values = *values;
             next = hash.scan(self.cursor, step.count, &mut |field| {
-                if !field.is_due(now_ms) && step.names.admit(field.name.bytes(&mut digits)) {
+                if !field.is_due(due_until_ms) && step.names.admit(field.name.bytes(&mut digits)) {
                     found.push(field);
                 }
             });

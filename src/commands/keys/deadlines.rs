@@ -136,7 +136,7 @@ impl<const UNIT_MS: i64, const ABSOLUTE: bool> WriteCommand for SetDeadline<UNIT
             .lookup(key)
             .map(|entry| entry.deadline())
             .is_some_and(|old| self.conditions.iter().all(|condition| condition.holds(old, at)));
-        if admitted && at <= changes.now_ms() {
+        if admitted && at <= changes.due_until_ms() {
             changes.remove(key);
             changes.modified(Event::Generic, "del", key);
             changes.rewrite(&[b"DEL", key]);

@@ -144,7 +144,7 @@ impl WriteCommand for Restore {
             (_, true) => Some(ttl),
             (_, false) => Some(changes.now_ms().saturating_add(ttl)),
         };
-        if deadline.is_some_and(|deadline| deadline <= changes.now_ms()) {
+        if deadline.is_some_and(|deadline| deadline <= changes.due_until_ms()) {
             self.tell_gone(exists, changes);
         } else {
             let clock = self.clock(changes);

@@ -86,7 +86,7 @@ impl Command for Migrate {
         Ok(Migrate {
             host,
             // What is none leads nowhere, which is told when nobody answers there.
-            port: std::str::from_utf8(port).ok().and_then(|port| port.parse().ok()).unwrap_or(0),
+            port: port_of(port),
             keys: options.keys.clone().unwrap_or_else(|| vec![key]),
             db: usize::try_from(db).unwrap_or(usize::MAX),
             timeout_ms: if timeout_ms <= 0 { TIMEOUT_MS_DEFAULT } else { timeout_ms } as u64,
@@ -96,6 +96,14 @@ impl Command for Migrate {
             delivery: None,
         })
     }
+}
+/// The number with which a word begins, as Redis reads it; 0 if there is none.
+fn port_of(word: &[u8]) -> u16 {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit());
+    let number =
+        digits.fold(0_u32, |number, digit| number.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
+    // What is too large loses its upper bits on the way into the address.
+    number as u16
 }
 impl Options {
     fn parse(args: &mut Args) -> Result<Options, CommandError> {
@@ -239,5 +247,17 @@ impl Migrate {
             changes.rewrite(&gone.iter().map(|word| &word[..]).collect::<Vec<_>>());
         }
         is_whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_read_as_far_as_it_is_a_number() {
+        for (word, port) in [("6379", 6379), ("12x", 12), ("x12", 0), ("", 0), ("70000", 4464)] {
+            assert_eq!(port_of(word.as_bytes()), port, "{word}");
+        }
     }
 }

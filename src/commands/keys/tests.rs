@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     data::quoting::split_args,
     resp::{Reply, Request},
-    store::Wants,
+    store::{Announcement, Event, EventsWanted, Wants},
 };
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -24,7 +24,7 @@ impl Prompt {
     }
     fn with(config: Config) -> Prompt {
         let board = Board::new(config, None, 7, NOW_MS);
-        let wants = Wants { effects: true, events: true, touched: true };
+        let wants = Wants { effects: true, events: EventsWanted::ALL, touched: true };
         let caller = Caller { touches: true, ..Caller::default() };
         Prompt { stage: Stage::new(board, 7, wants), now_ms: NOW_MS, caller }
     }
@@ -50,9 +50,13 @@ impl Prompt {
         show(&mut reply.as_bytes())
     }
     fn events(&mut self) -> String {
-        let events = std::mem::take(&mut self.stage.record.events);
-        let shown =
-            events.iter().map(|(_, name, db, key)| format!("{name} {}@{db}", String::from_utf8_lossy(key)));
+        let told = std::mem::take(&mut self.stage.record.announcements);
+        let shown = told.iter().filter_map(|announcement| match announcement {
+            Announcement::Event { class, name, db, key, .. } if *class != Event::Missed => {
+                Some(format!("{name} {}@{db}", String::from_utf8_lossy(key)))
+            }
+            _ => None,
+        });
         shown.collect::<Vec<_>>().join(" · ")
     }
     fn effects(&mut self) -> String {
@@ -349,9 +353,15 @@ fn scan_reads_its_options() {
         "
         SCAN 0 → [0, []]
         SCAN x → -ERR invalid cursor
+        SCAN 0x → -ERR invalid cursor
+        SCAN '' → -ERR invalid cursor
+        SCAN ++0 → -ERR invalid cursor
         SCAN -1 → -ERR invalid cursor
         SCAN 18446744073709551616 → -ERR invalid cursor
         SCAN 18446744073709551615 → [0, []]
+        SCAN ' 0' → [0, []]
+        SCAN +0 → [0, []]
+        SCAN -18446744073709551615 → [0, []]
         SCAN 0 COUNT 0 → -ERR syntax error
         SCAN 0 COUNT -5 → -ERR syntax error
         SCAN 0 COUNT x → -ERR value is not an integer or out of range

@@ -9,7 +9,7 @@ use crate::{
         error::CommandError,
         spec::{Arity::*, *},
     },
-    data::glob,
+    data::{glob, number::parse_integer},
     resp::Reply,
     store::{EntryRef, View},
 };
@@ -99,9 +99,24 @@ impl Step {
     /// # Errors
     /// If it is none.
     pub fn cursor(args: &mut Args) -> Result<u64, CommandError> {
-        let text = std::str::from_utf8(args.word()?).ok();
-        text.and_then(|text| text.parse().ok()).ok_or(CommandError::fixed("ERR invalid cursor"))
+        cursor_of(args.word()?).ok_or(CommandError::fixed("ERR invalid cursor"))
     }
+}
+
+/// Reads an unsigned number as C's strtoull does: blanks and a sign may stand before it, and a negative one counts from the
+/// top. But one that fits into 64 bits with its sign is none if it is below 0.
+fn cursor_of(word: &[u8]) -> Option<u64> {
+    if let Some(number) = parse_integer(word) {
+        return u64::try_from(number).ok();
+    }
+    let blanks = word.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let text = std::str::from_utf8(&word[blanks..]).ok()?;
+    let (digits, is_negative) = match text.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (text.strip_prefix('+').unwrap_or(text), false),
+    };
+    let number: u64 = digits.parse().ok().filter(|_| !digits.starts_with('+'))?;
+    Some(if is_negative { number.wrapping_neg() } else { number })
 }
 
 pub struct Scan {

@@ -175,7 +175,7 @@ impl Play {
         let effects = stage.record.effects_bytes();
         let silenced = (replicate != Replicate::ALL && !replicate.to_log).then(|| stage.record.mark());
         let progress = match task {
-            Task::Control(_) => Progress::Waits,
+            Task::Control(_) | Task::Broker(_) => Progress::Waits,
             _ => stage.perform(node, &mut task, &request, caller, &mut reply),
         };
         Some(Called { node, request, task, progress, effects, reply, silenced })

@@ -12,7 +12,7 @@ use crate::{
     config::{Config, Permission},
     data::quoting,
     resp::{Protocol, Reply, Request},
-    store::Wants,
+    store::{EventsWanted, Wants},
 };
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub fn client_of(config: Config) -> Client {
     let record = ClientRecord::new(id, "127.0.0.1:50000".into(), "127.0.0.1:6379".into(), 8, false, NOW_MS);
     let record = Arc::new(record);
     board.roster.enter(record.clone());
-    let wants = Wants { effects: true, events: true, touched: true };
+    let wants = Wants { effects: true, events: EventsWanted::ALL, touched: true };
     let mut stage = Stage::new(board.clone(), 7, wants);
     stage.begin(NOW_MS);
     Client { stage, session: Session::new(board.clone(), record), office: Clerk { board, asked: Vec::new() } }

@@ -59,7 +59,7 @@ fn tell_field(
     let hash = entry.and_then(|entry| entry.value::<Hash>());
     match hash.and_then(|hash| hash.get(name)) {
         // To be deleted: the effects must tell that it is gone before they tell of what was stored without it.
-        Some(field) if field.is_due(view.now_ms()) => {
+        Some(field) if field.is_due(view.due_until_ms()) => {
             view.note_due_fields(key, vec![Bytes::copy_from_slice(name)]);
             tell(None)
         }

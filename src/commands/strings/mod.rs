@@ -444,7 +444,7 @@ impl WriteCommand for GetEx {
         match &self.deadline {
             NewDeadline::Until(when) => {
                 let at = when.clone()?.resolve(now_ms, "getex")?;
-                if at <= now_ms {
+                if at <= changes.due_until_ms() {
                     changes.remove(key);
                     changes.modified(Event::Generic, "del", key);
                     changes.rewrite(&[b"DEL", key]);

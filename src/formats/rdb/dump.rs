@@ -3,7 +3,7 @@
 //! ```text
 //! | type | value | version: u16 | CRC-64 of all before: u64 |       little-endian
 //! ```
-use super::{Damage, Decoded, Encoder, Usage, VERSION_MAX, ValueType, Version, decode};
+use super::{Damage, Decoded, Encoder, Usage, VERSION_MAX, ValueType, Version, decode_beginning};
 use crate::{
     data::{Corrupt, crc64::Crc64},
     store::{Content, EncodingLimits, EntryRef},
@@ -41,15 +41,29 @@ pub fn open(payload: &Bytes, checks: bool) -> Result<Bytes, Corrupt> {
     if version <= VERSION_MAX && is_right { Ok(payload.slice(..body)) } else { Err(Corrupt) }
 }
 
-/// Decodes what [`open`] gave. Unlike in a file, nothing may be empty.
+/// Decodes what [`open`] gave. Unlike in a file, nothing may be empty, and something may stand behind the value.
 ///
 /// # Errors
 /// If it is no value. The offset is that in the body.
 pub fn decode_body(body: &Bytes, limits: &EncodingLimits) -> Result<Content, Damage> {
     let kind = body.first().and_then(|&kind| ValueType::of(kind));
     let kind = kind.ok_or_else(|| Damage::new(0, "Unknown RDB encoding type"))?;
-    match decode(kind, &body.slice(1..), limits).map_err(|damage| damage.behind(1))? {
+    match decode_beginning(kind, &body.slice(1..), limits).map_err(|damage| damage.behind(1))? {
         Decoded::Value(content) => Ok(content),
         Decoded::Empty => Err(Damage::new(1, "A collection without elements")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_a_value_is_not_looked_at() {
+        let limits = EncodingLimits::default();
+        for body in [&b"\x00\x01a"[..], b"\x00\x01a and more", b"\x02\x01\x01a", b"\x02\x01\x01a\xff"] {
+            assert!(decode_body(&Bytes::copy_from_slice(body), &limits).is_ok(), "{body:?}");
+        }
+        assert!(decode_body(&Bytes::from_static(b"\x00\x05a"), &limits).is_err());
     }
 }

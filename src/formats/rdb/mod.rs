@@ -33,7 +33,7 @@ pub use check::{CheckedWriter, Checksum};
 pub use damage::Damage;
 pub use functions::{FunctionsDamage, functions_of, seal_functions};
 pub use kind::ValueType;
-pub use read::{Decoded, decode};
+pub use read::{Decoded, decode, decode_beginning};
 pub use scan::{Item, Record, Scanner, Sum};
 pub use scribe::FileScribe;
 pub use version::Version;

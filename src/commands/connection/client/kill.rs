@@ -7,13 +7,14 @@ use crate::{
         args::Args,
         connection::authentication,
         error::{CommandError, shown},
-        session::Session,
+        session::{PubSubErrand, Session},
         spec::{Arity::*, *},
     },
     data::number::parse_integer,
     resp::Reply,
 };
 use bytes::Bytes;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What all must hold of a client for it to be killed.
 #[derive(Default)]
@@ -131,6 +132,10 @@ impl Kill {
                 killed += 1;
             } else {
                 killed += session.board.roster.kill(&client) as usize;
+                if client.known_to_pubsub.load(Relaxed) {
+                    // It must not be counted any more once this is answered.
+                    session.errand = Some(PubSubErrand::CatchUp);
+                }
             }
         }
         killed

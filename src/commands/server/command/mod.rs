@@ -10,7 +10,7 @@ use crate::{
     commands::{
         Command, Entry, Outcome, SessionCommand,
         args::Args,
-        error::{CommandError, shown_in_part},
+        error::CommandError,
         key_positions::keys_asked_for,
         registry::{Node, Registry},
         session,
@@ -60,14 +60,8 @@ impl Command for All {
         .complexity("O(N)")
         .summary("Describes all commands.")
         .tips(&["nondeterministic_output_order"]);
-    fn parse(args: &mut Args) -> Result<All, CommandError> {
-        match args.peek() {
-            None => Ok(All),
-            Some(word) => Err(CommandError::text_of(format!(
-                "ERR unknown subcommand '{}'. Try COMMAND HELP.",
-                shown_in_part(word)
-            ))),
-        }
+    fn parse(_: &mut Args) -> Result<All, CommandError> {
+        Ok(All)
     }
 }
 impl SessionCommand for All {

@@ -79,9 +79,9 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("total_blocking_keys", blocking_keys);
     report.field("total_blocking_keys_on_nokey", on_any_change);
     let (watching, watched_keys) = scene.backstage.watches.count();
-    // None of the first two can be yet: there is nothing to track or to subscribe to.
+    // Nothing can be tracked yet.
     report.field("tracking_clients", 0);
-    report.field("pubsub_clients", 0);
+    report.field("pubsub_clients", board.subscriptions.clients.load(Relaxed));
     report.field("watching_clients", watching);
     report.field("total_watched_keys", watched_keys);
 }
@@ -160,13 +160,13 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
 }
 
-/// A master without replicas. The name of its history is that of its run.
+/// A master without replicas.
 pub fn replication(scene: &Scene, report: &mut Report) {
     report.section("Replication");
     report.field("role", "master");
     report.field("connected_slaves", 0);
     report.field("master_failover_state", "no-failover");
-    report.field("master_replid", &scene.backstage.board.run_id);
+    report.field("master_replid", &scene.backstage.board.replication_id);
     report.field("master_replid2", "0".repeat(40));
     report.fields([("master_repl_offset", 0), ("second_repl_offset", -1), ("repl_backlog_active", 0)]);
     report.field("repl_backlog_size", scene.config.repl_backlog_size);

@@ -1,7 +1,7 @@
 //! INFO's sections about what the server did: counters, and times per command.
 use super::{Report, Scene};
 use crate::{
-    board::CommandTally,
+    board::{CommandTally, Topic},
     commands::registry::{Node, Registry},
 };
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -37,11 +37,15 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.fields(["total_eviction_exceeded_time", "current_eviction_exceeded_time"].map(|name| (name, 0)));
     report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());
     report.field("keyspace_misses", read(&vitals.misses) + counts.misses.get());
+    for (name, topic) in [
+        ("pubsub_channels", Topic::Channel),
+        ("pubsub_patterns", Topic::Pattern),
+        ("pubsubshard_channels", Topic::ShardChannel),
+    ] {
+        report.field(name, scene.backstage.board.subscriptions.names(topic));
+    }
     report.fields(
         [
-            "pubsub_channels",
-            "pubsub_patterns",
-            "pubsubshard_channels",
             "latest_fork_usec",
             "slave_expires_tracked_keys",
             "active_defrag_hits",

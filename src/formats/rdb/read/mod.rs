@@ -37,18 +37,37 @@ pub enum Decoded {
 /// If it is not laid out as it should be, or there are bytes left over. The offset is that in the payload.
 pub fn decode(kind: ValueType, payload: &Bytes, limits: &EncodingLimits) -> Result<Decoded, Damage> {
     let mut input = Input::new(payload);
+    let decoded = decode_front(kind, &mut input, payload, limits)?;
+    input.end()?;
+    Ok(decoded)
+}
+
+/// As [`decode`], of something that may go on behind the value: Redis does not look at what stands there in a dump.
+///
+/// # Errors
+/// If it is not laid out as it should be.
+pub fn decode_beginning(kind: ValueType, bytes: &Bytes, limits: &EncodingLimits) -> Result<Decoded, Damage> {
+    decode_front(kind, &mut Input::new(bytes), bytes, limits)
+}
+
+fn decode_front(
+    kind: ValueType,
+    input: &mut Input,
+    payload: &Bytes,
+    limits: &EncodingLimits,
+) -> Result<Decoded, Damage> {
     let decoded = match kind {
-        ValueType::String => Some(text(&mut input, payload)?),
+        ValueType::String => Some(text(input, payload)?),
         ValueType::List | ValueType::ListZiplist | ValueType::Quicklist1 | ValueType::Quicklist2 => {
-            object(list::read(kind, &mut input, limits)?)
+            object(list::read(kind, input, limits)?)
         }
         ValueType::Set | ValueType::SetIntset | ValueType::SetListpack => {
-            object(set::read(kind, &mut input, limits)?)
+            object(set::read(kind, input, limits)?)
         }
         ValueType::SortedSet1
         | ValueType::SortedSet2
         | ValueType::SortedSetZiplist
-        | ValueType::SortedSetListpack => object(sorted_set::read(kind, &mut input, limits)?),
+        | ValueType::SortedSetListpack => object(sorted_set::read(kind, input, limits)?),
         ValueType::Hash
         | ValueType::HashZipmap
         | ValueType::HashZiplist
@@ -56,9 +75,9 @@ pub fn decode(kind: ValueType, payload: &Bytes, limits: &EncodingLimits) -> Resu
         | ValueType::HashDeadlinesPreGa
         | ValueType::HashTriplesPreGa
         | ValueType::HashDeadlines
-        | ValueType::HashTriples => object(hash::read(kind, &mut input, limits)?),
+        | ValueType::HashTriples => object(hash::read(kind, input, limits)?),
         ValueType::Stream1 | ValueType::Stream2 | ValueType::Stream3 => {
-            object(Some(stream::read(kind, &mut input)?))
+            object(Some(stream::read(kind, input)?))
         }
         ValueType::ModulePreGa => return Err(input.damage("Pre-release module format not supported")),
         ValueType::Module => {
@@ -67,7 +86,6 @@ pub fn decode(kind: ValueType, payload: &Bytes, limits: &EncodingLimits) -> Resu
             return Err(Damage::new(0_u64, reason));
         }
     };
-    input.end()?;
     Ok(decoded.map_or(Decoded::Empty, Decoded::Value))
 }
 

@@ -183,6 +183,8 @@ impl Hash {
     /// Gives a field another deadline (ms since 1970), or takes it away; false if there is no such field.
     pub fn set_deadline(&mut self, name: &[u8], deadline: Option<i64>) -> bool {
         self.admit_deadlines();
+        // In a listpack 0 stands for none. What was due in 1970 may be due a ms later.
+        let deadline = deadline.map(|at| at.max(1));
         match self {
             Hash::Packed(_) => false,
             Hash::PackedWithDeadlines(triples) => triples.set_deadline(name, deadline),
