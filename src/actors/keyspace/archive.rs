@@ -389,6 +389,7 @@ impl Keyspace {
             for db in 0..self.stage.store.databases().len() {
                 self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
             }
+            self.stage.scripting.clear_libraries(&self.stage.board);
         }
         self.loader = loader;
         let result = read(&mut |pieces, _| self.load(pieces));

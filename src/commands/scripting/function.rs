@@ -37,6 +37,13 @@ pub const SUBCOMMANDS: &[Entry] = &[
 
 const TIPS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
+fn too_many(args: &Args) -> CommandError {
+    let word = shown(args.request().get(1).unwrap_or_default());
+    CommandError::text_of(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP."
+    ))
+}
+
 /// The libraries have changed.
 fn note_change(backstage: &mut Backstage) {
     backstage.changes.record.dirty += 1;
@@ -113,9 +120,7 @@ impl Command for Flush {
         .tips(TIPS);
     fn parse(args: &mut Args) -> Result<Flush, CommandError> {
         if args.remaining() > 1 {
-            return Err(CommandError::fixed(
-                "ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.",
-            ));
+            return Err(too_many(args));
         }
         parse_flush(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")?;
         Ok(Flush)
@@ -164,9 +169,7 @@ impl Command for Restore {
     fn parse(args: &mut Args) -> Result<Restore, CommandError> {
         let payload = args.bytes()?;
         if args.remaining() > 1 {
-            return Err(CommandError::fixed(
-                "ERR unknown subcommand or wrong number of arguments for 'RESTORE'. Try FUNCTION HELP.",
-            ));
+            return Err(too_many(args));
         }
         let policies = [("APPEND", Policy::Append), ("REPLACE", Policy::Replace), ("FLUSH", Policy::Flush)];
         let policy = match args.is_empty() {

@@ -58,6 +58,8 @@ pub struct Scripting {
     libraries: Option<Libraries>,
     /// In which scripts run commands about a session.
     session: Option<Session>,
+    /// Scripts may call what is not meant for them (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub allows_all: bool,
 }
 
 impl Scripting {
@@ -85,6 +87,11 @@ impl Scripting {
     }
     fn take_libraries(&mut self) -> Option<Libraries> {
         self.libraries.as_mut().map(Libraries::flush)
+    }
+    /// Forgets all functions.
+    pub fn clear_libraries(&mut self, board: &Board) {
+        drop(self.take_libraries());
+        self.post(board);
     }
     /// Tells how many there are.
     pub fn post(&self, board: &Board) {

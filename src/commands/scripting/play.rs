@@ -221,7 +221,7 @@ impl Play {
     }
     fn may_call(&mut self, stage: &Stage, node: &Node) -> Result<(), CommandError> {
         let (flags, access) = (node.spec().flags, node.entry.access);
-        if flags & NO_SCRIPT != 0 {
+        if flags & NO_SCRIPT != 0 && !stage.scripting.allows_all {
             return Err(CommandError::fixed("ERR This Redis command is not allowed from script"));
         }
         if self.read_only && (access == Access::Write || flags & MAY_REPLICATE != 0) {
