@@ -135,11 +135,6 @@ impl Scripts {
         self.evicted += 1;
         slot
     }
-    /// Forgets all scripts, and begins with a new interpreter. The old one is returned, so that it may be dropped when
-    /// there is time.
-    pub fn flush(&mut self) -> Scripts {
-        std::mem::take(self)
-    }
     /// Scripts that were evicted since the last call.
     pub fn take_evicted(&mut self) -> u64 {
         std::mem::take(&mut self.evicted)

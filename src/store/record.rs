@@ -184,6 +184,8 @@ pub struct Record {
     own_effects: usize,
     /// Several commands are at hand that stand or fall together.
     in_block: bool,
+    /// The time that the first of them who asked was told, in µs since 1970: for the others it is no later.
+    pub block_time_us: Option<i64>,
     /// How far the log is.
     pub log: LogProgress,
     /// Whose command is at hand; 0: no client's.
@@ -304,6 +306,7 @@ impl Record {
     pub fn begin_block(&mut self) {
         self.begin();
         self.in_block = true;
+        self.block_time_us = None;
     }
     pub fn end_block(&mut self) {
         self.in_block = false;

@@ -81,12 +81,12 @@ impl Scripting {
         let libraries = self.libraries.iter().flat_map(Libraries::iter);
         libraries.map(|library| library.source.clone()).collect()
     }
-    /// Forgets scripts; what was there is returned.
+    /// Forgets scripts, with their interpreter; what was there is returned.
     fn take_scripts(&mut self) -> Option<Scripts> {
-        self.scripts.as_mut().map(Scripts::flush)
+        self.scripts.take()
     }
     fn take_libraries(&mut self) -> Option<Libraries> {
-        self.libraries.as_mut().map(Libraries::flush)
+        self.libraries.take()
     }
     /// Forgets all functions.
     pub fn clear_libraries(&mut self, board: &Board) {

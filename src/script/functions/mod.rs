@@ -48,7 +48,13 @@ pub enum Policy {
 }
 
 /// The names of functions are one whatever their case; those of libraries are not.
-type ByName = HashMap<Vec<u8>, Rc<Function>, ahash::RandomState>;
+type ByName = HashMap<Vec<u8>, Placed, ahash::RandomState>;
+
+/// A function, and the library it is in.
+struct Placed {
+    function: Rc<Function>,
+    library: Rc<str>,
+}
 
 /// All libraries, and the interpreter they are compiled for.
 pub struct Libraries {
@@ -69,7 +75,7 @@ impl Default for Libraries {
 
 impl Libraries {
     pub fn function(&self, name: &[u8]) -> Option<Rc<Function>> {
-        self.by_name.get(&name.to_ascii_lowercase()).cloned()
+        self.by_name.get(&name.to_ascii_lowercase()).map(|placed| placed.function.clone())
     }
     /// The libraries, in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Library> {
@@ -150,12 +156,11 @@ impl Libraries {
     }
     /// Whether these may come while those go: a function has its name for itself.
     fn check_names(&self, coming: &[&Library], going: &[&String]) -> Result<(), CommandError> {
-        let staying = self.libraries.values().filter(|library| !going.contains(&&library.name));
-        let key = |function: &Rc<Function>| function.name.to_ascii_lowercase();
-        let mut taken: hashbrown::HashSet<String> =
-            staying.flat_map(|library| library.functions.iter().map(key)).collect();
+        let stays = |placed: &Placed| !going.iter().any(|name| **name == *placed.library);
+        let mut taken = hashbrown::HashSet::new();
         for function in coming.iter().flat_map(|library| &library.functions) {
-            if !taken.insert(key(function)) {
+            let key = function.name.to_ascii_lowercase().into_bytes();
+            if self.by_name.get(&key).is_some_and(stays) || !taken.insert(key) {
                 return Err(CommandError::text_of(format!("ERR Function {} already exists", function.name)));
             }
         }
@@ -163,8 +168,10 @@ impl Libraries {
     }
     fn link(&mut self, library: Library) {
         self.delete(&library.name);
+        let name: Rc<str> = library.name.as_str().into();
         for function in &library.functions {
-            self.by_name.insert(function.name.to_ascii_lowercase().into_bytes(), function.clone());
+            let placed = Placed { function: function.clone(), library: name.clone() };
+            self.by_name.insert(function.name.to_ascii_lowercase().into_bytes(), placed);
         }
         self.libraries.insert(library.name.clone(), library);
     }
@@ -175,10 +182,5 @@ impl Libraries {
             self.by_name.remove(function.name.to_ascii_lowercase().as_bytes());
         }
         true
-    }
-    /// Forgets all libraries, and begins with a new interpreter. What was there is returned, so that it may be dropped
-    /// when there is time.
-    pub fn flush(&mut self) -> Libraries {
-        std::mem::take(self)
     }
 }
