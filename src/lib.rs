@@ -12,6 +12,7 @@
 //! * [`formats`]: what data looks like in files, to the byte.
 //! * [`resp`]: the wire protocol, the only code that knows RESP2 from RESP3. [`error`]: what a client is told when
 //!   something is wrong.
+//! * [`script`]: Lua scripts and functions, which ask for commands and are answered in the wire protocol.
 //! * [`cli`]: tools beside the server. [`disk`]: files, as Persistence reads and writes them.
 //! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
@@ -34,5 +35,6 @@ pub mod error;
 pub mod formats;
 pub mod log;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod store;

@@ -3,12 +3,14 @@
 //! It is the one exception to "messages only". Each *post* has one writer and many readers: the configuration, the
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
+mod busy;
 mod roster;
 mod subscriptions;
 mod tally;
 mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
+pub use busy::{Busy, BusyWith, Slow};
 pub use roster::{ClientKind, ClientRecord, Place, Roster};
 pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
@@ -37,6 +39,7 @@ pub struct Board {
     pub tallies: Tallies,
     pub pause: Pause,
     pub archive: Archive,
+    pub busy: Busy,
     pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
@@ -65,6 +68,7 @@ impl Board {
             tallies: Tallies::default(),
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
+            busy: Busy::default(),
             subscriptions: Subscriptions::default(),
             run_id: hex_digits(&mut rng),
             replication_id: hex_digits(&mut rng),

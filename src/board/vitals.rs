@@ -35,6 +35,8 @@ pub struct Vitals {
     pub expired: AtomicU64,
     /// Fields of hashes.
     pub expired_fields: AtomicU64,
+    /// Scripts that came by EVAL and were not used for long.
+    pub evicted_scripts: AtomicU64,
     /// Changes made to data since the last snapshot. Posted by the Keyspace.
     pub changes: AtomicU64,
     pub blocked_clients: AtomicUsize,
@@ -110,6 +112,7 @@ impl Vitals {
             &self.misses,
             &self.expired,
             &self.expired_fields,
+            &self.evicted_scripts,
         ] {
             counter.store(0, Relaxed)
         }

@@ -127,6 +127,7 @@ pub struct Backstage<'a> {
     pub waiting: &'a mut Waiting,
     pub watches: &'a mut Watches,
     pub board: &'a Board,
+    pub scripting: &'a mut super::scripting::Scripting,
     pub caller: Caller,
     /// The words of the request.
     pub request: &'a Request,
@@ -235,6 +236,8 @@ pub enum Task {
     Session(SmallBox<dyn RunSession, S16>),
     Control(SmallBox<dyn RunControl, S16>),
     Broker(SmallBox<dyn RunBroker, S16>),
+    /// A script or a function.
+    Script(super::scripting::Invocation),
     /// EXEC and DISCARD.
     Transaction(Box<Transaction>),
 }

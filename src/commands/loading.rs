@@ -4,7 +4,7 @@
 //! allocated it. A log's commands run as any others do, and now: only that nothing is due meanwhile, because every deletion is
 //! in the log.
 use super::{
-    Caller,
+    Caller, Task,
     args::Context,
     error::bytes_of_text,
     registry::{self, Registry},
@@ -141,8 +141,14 @@ impl Stage {
                     ),
                 });
             }
-            rdb::Item::Function(_) => {
-                tracing::warn!("A library of functions is left out: there are none here yet")
+            rdb::Item::Function(source) => {
+                let replaces = loader.on_duplicate == OnDuplicate::Replace;
+                let loaded = self.scripting.libraries().load(&source, replaces, None);
+                self.scripting.post(&self.board);
+                loaded.map_err(|error| Fault {
+                    offset: 0,
+                    reason: format!("Failed loading a library of functions: {}", error.text()),
+                })?;
             }
             rdb::Item::Aux { name, value } if &name[..] == b"used-mem" => {
                 let bytes = crate::data::number::parse_integer(&value).unwrap_or(0).max(0) as u64;
@@ -222,7 +228,11 @@ impl Stage {
         let mut task = registry::parse(node, request, context).map_err(told)?;
         let mut reply = Reply::default();
         let caller = Caller { db: loader.db, ..Caller::default() };
-        self.perform(node, &mut task, request, caller, &mut reply);
+        match &task {
+            // Old servers wrote scripts themselves, where newer ones write what they did.
+            Task::Script(invocation) => self.play_alone(node, invocation, request, caller, &mut reply),
+            _ => drop(self.perform(node, &mut task, request, caller, &mut reply)),
+        }
         // Whoever ran it first has seen to that.
         self.errand = None;
         Ok(())

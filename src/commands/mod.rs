@@ -9,6 +9,7 @@ pub mod key_positions;
 pub mod loading;
 pub(crate) mod redis_names;
 pub mod registry;
+pub mod scripting;
 pub mod session;
 pub mod shipment;
 pub mod span;

@@ -29,6 +29,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::connection::COMMANDS,
     super::server::COMMANDS,
     super::transactions::COMMANDS,
+    super::scripting::COMMANDS,
 ];
 
 /// A command as it is registered, containers and subcommands alike.

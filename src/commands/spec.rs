@@ -235,6 +235,7 @@ pub enum Group {
     Connection,
     Server,
     Transactions,
+    Scripting,
 }
 impl Group {
     pub fn name(self) -> &'static str {
@@ -253,6 +254,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
         }
     }
     /// The category that most commands of the group are in.
@@ -272,6 +274,7 @@ impl Group {
             Group::Connection => category("connection"),
             Group::Server => 0,
             Group::Transactions => category("transaction"),
+            Group::Scripting => category("scripting"),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
     registry::{Node, Registry},
+    scripting::{Advance, Invocation, Play, Scripting},
     session::Session,
     shipment::Delivery,
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
@@ -26,6 +27,7 @@ pub struct Stage {
     /// The clients that are blocked.
     pub waiting: Waiting,
     pub watches: Watches,
+    pub scripting: Scripting,
     /// Events that are wanted whatever is configured.
     wants_events: EventsWanted,
     /// Of the touched keys, these many have been looked at.
@@ -64,6 +66,7 @@ impl Stage {
             record: Record::new(wants),
             waiting: Waiting::default(),
             watches: Watches::default(),
+            scripting: Scripting::default(),
             wants_events: wants.events,
             touched_seen: 0,
             ready: Vec::new(),
@@ -182,6 +185,43 @@ impl Stage {
         let ended = self.mark_time();
         self.tally.called(node.index, (ended - started).as_nanos() as u64, failed);
     }
+    /// Counts a command that may not run.
+    pub fn note_rejection(&self, node: &Node) {
+        self.tally.rejected(node.index)
+    }
+    /// Runs a script where nobody else does anything: in tests, and when a log is read.
+    pub fn play_alone(
+        &mut self,
+        node: &Node,
+        invocation: &Invocation,
+        request: &Request,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
+        let started = self.mark_time();
+        let mut play = match Play::begin(self, invocation, request, caller) {
+            Ok(play) => play,
+            Err(error) => {
+                reply.error(&error);
+                count_error(&self.board, &error);
+                return self.note_time(node, started, true);
+            }
+        };
+        let outcome = loop {
+            match play.advance(self) {
+                Advance::Done(outcome) => break outcome,
+                Advance::Paused => {}
+                Advance::Called(mut called) => {
+                    if let (Progress::Waits, Task::Blocking(task)) = (called.progress, &called.task) {
+                        task.it_declines(&mut called.reply);
+                    }
+                    play.finish_call(self, called)
+                }
+            }
+        };
+        let failed = play.end(self, outcome, reply);
+        self.note_time(node, started, failed);
+    }
     /// Counts a command that would have waited.
     pub fn note_call(&self, node: &Node) {
         self.tally.called(node.index, 0, false);
@@ -206,7 +246,7 @@ impl Stage {
         reply: &mut Reply,
     ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, waiting, watches, board, errand, .. } = self;
+        let Stage { store, record, waiting, watches, board, errand, scripting, .. } = self;
         match task {
             Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
             Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
@@ -215,11 +255,16 @@ impl Stage {
             }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                let mut backstage = Backstage { changes, waiting, watches, board, caller, request, errand };
+                let mut backstage =
+                    Backstage { changes, waiting, watches, board, scripting, caller, request, errand };
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
-            Task::Session(_) | Task::Control(_) | Task::Broker(_) | Task::Transaction(_) => {
+            Task::Session(_)
+            | Task::Control(_)
+            | Task::Broker(_)
+            | Task::Transaction(_)
+            | Task::Script(_) => {
                 return Err(CommandError::fixed("ERR command not allowed here"));
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A [`Prompt`] drives a [`Stage`] with the lines of one client, in a world where time stands still unless told.
 use super::{
-    Caller, Progress,
+    Caller, Progress, Task,
     args::Context,
     registry::{self, Registry},
     stage::Stage,
@@ -72,6 +72,10 @@ impl Prompt {
         match task {
             Ok((node, mut task)) => {
                 let caller = Caller { client, touches: true, ..Caller::default() };
+                if let Task::Script(invocation) = &task {
+                    self.stage.play_alone(node, invocation, &request, caller, &mut reply);
+                    return whole(reply);
+                }
                 match self.stage.perform(node, &mut task, &request, caller, &mut reply) {
                     Progress::Waits => self
                         .stage

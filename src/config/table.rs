@@ -310,7 +310,7 @@ parameters! {
     "notify-keyspace-events" => notify_keyspace_events: KeyspaceEvents = "",
         text();
     "busy-reply-threshold" => busy_reply_threshold_ms: u64 = "5000",
-        integer(0, LONG).alias("lua-time-limit").later("scripts");
+        integer(0, LONG).alias("lua-time-limit");
 }
 
 /// What else a file may hold.

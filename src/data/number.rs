@@ -120,20 +120,86 @@ pub fn shortest_text(value: f64) -> String {
 /// A double with 17 significant digits, as C's `%.17g` prints it: more than the shortest text often, never less than the
 /// value.
 pub fn format_17_digits(value: f64) -> String {
-    const DIGITS: i32 = 17;
+    format_significant(value, 17)
+}
+
+/// A double with a number of significant digits, as C's `%.{digits}g` prints it.
+pub fn format_significant(value: f64, digits: i32) -> String {
     if !value.is_finite() || value == 0.0 {
         return format_double(value);
     }
-    let scientific = format!("{:.*e}", DIGITS as usize - 1, value);
+    let scientific = format!("{:.*e}", digits as usize - 1, value);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_string();
-    if (-4..DIGITS).contains(&exponent) {
-        let plain = format!("{value:.*}", (DIGITS - 1 - exponent) as usize);
-        return if plain.contains('.') { trimmed(&plain) } else { plain };
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
+    if (-4..digits).contains(&exponent) {
+        return trimmed(&format!("{value:.*}", (digits - 1 - exponent) as usize));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+}
+
+/// The number that a text begins with, as C's `strtod` finds it, and its length in bytes: decimal and hexadecimal
+/// numbers, `inf`, `infinity` and `nan` in any case. No length, no number.
+pub fn parse_prefix(text: &[u8]) -> (f64, usize) {
+    let sign = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let body = &text[sign..];
+    let starts =
+        |word: &str| body.len() >= word.len() && body[..word.len()].eq_ignore_ascii_case(word.as_bytes());
+    let signed = |value: f64| if text.first() == Some(&b'-') { -value } else { value };
+    if starts("inf") {
+        return (signed(f64::INFINITY), sign + if starts("infinity") { 8 } else { 3 });
+    }
+    if starts("nan") {
+        let inside = run_of(&body[3..].get(1..).unwrap_or_default(), |byte| {
+            byte.is_ascii_alphanumeric() || *byte == b'_'
+        });
+        let closed = body.get(3) == Some(&b'(') && body.get(4 + inside) == Some(&b')');
+        return (signed(f64::NAN), sign + 3 + if closed { inside + 2 } else { 0 });
+    }
+    let hexadecimal = starts("0x").then(|| mantissa_length(&body[2..], u8::is_ascii_hexdigit)).flatten();
+    let (mantissa, marks) = match hexadecimal {
+        Some(length) => (2 + length, b"pP"),
+        None => match mantissa_length(body, u8::is_ascii_digit) {
+            Some(length) => (length, b"eE"),
+            None => return (0.0, 0),
+        },
+    };
+    let length = sign + mantissa + exponent_length(&body[mantissa..], marks);
+    let read = std::str::from_utf8(&text[..length]).ok().and_then(|text| match hexadecimal {
+        Some(_) => long_double::parse_hexadecimal(text),
+        None => text.parse().ok(),
+    });
+    (read.unwrap_or(0.0), length)
+}
+
+fn run_of(text: &[u8], belongs: impl Fn(&u8) -> bool) -> usize {
+    text.iter().take_while(|byte| belongs(byte)).count()
+}
+
+/// Digits with at most one point, at least one digit.
+fn mantissa_length(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<usize> {
+    let whole = run_of(text, is_digit);
+    let fraction = (text.get(whole) == Some(&b'.')).then(|| run_of(&text[whole + 1..], is_digit));
+    match (whole, fraction) {
+        (0, None | Some(0)) => None,
+        (whole, fraction) => Some(whole + fraction.map_or(0, |fraction| fraction + 1)),
+    }
+}
+
+/// An exponent with its mark; nothing if no digit follows the mark.
+fn exponent_length(text: &[u8], marks: &[u8; 2]) -> usize {
+    if !text.first().is_some_and(|byte| marks.contains(byte)) {
+        return 0;
+    }
+    let sign = usize::from(matches!(text.get(1), Some(b'+' | b'-')));
+    match run_of(&text[1 + sign..], u8::is_ascii_digit) {
+        0 => 0,
+        digits => 1 + sign + digits,
+    }
 }
 
 #[cfg(test)]

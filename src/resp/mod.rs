@@ -10,4 +10,4 @@ pub mod request;
 pub use command::{encode_argument, encode_command, encode_count};
 pub use decode::{Decoder, Limits, ProtocolError};
 pub use reply::{Protocol, Reply};
-pub use request::Request;
+pub use request::{Request, RequestBuilder};

@@ -98,6 +98,15 @@ impl Reply {
         self.grafted_bytes += other.grafted_bytes;
         self.grafts.extend(other.grafts.into_iter().map(|graft| Graft { at: base + graft.at, ..graft }));
     }
+    /// All of it as one run of bytes.
+    pub fn into_whole(self) -> Vec<u8> {
+        let Reply { mut out, grafts, .. } = self;
+        // From the last to the first, so that the places of the others hold.
+        for graft in grafts.iter().rev() {
+            out.splice(graft.at..graft.at, graft.bytes.iter().copied());
+        }
+        out
+    }
     /// Bytes that are a reply already.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes)
@@ -109,6 +118,12 @@ impl Reply {
     pub fn status(&mut self, text: &str) {
         self.out.push(b'+');
         self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(b"\r\n")
+    }
+    /// A status of a client's choice: a line break in it would start a second reply.
+    pub fn status_of(&mut self, text: &[u8]) {
+        self.out.push(b'+');
+        self.out.extend(text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
         self.out.extend_from_slice(b"\r\n")
     }
     pub fn error(&mut self, error: &CommandError) {
@@ -204,6 +219,12 @@ impl Reply {
             }
         }
     }
+    /// The same with a format of any length: it is cut, or filled up with spaces, to the three letters it must have.
+    pub fn verbatim_of(&mut self, format: &[u8], text: &[u8]) {
+        let letter = |at: usize| format.get(at).map_or(' ', |&byte| char::from(byte & 0x7F));
+        let format: String = (0..3).map(letter).collect();
+        self.verbatim(&format, text)
+    }
     /// Nothing where a single value could be.
     pub fn null(&mut self) {
         self.out.extend_from_slice(if self.protocol == Protocol::Resp3 { b"_\r\n" } else { b"$-1\r\n" })
@@ -294,6 +315,16 @@ impl Reply {
     }
     pub fn settle_paired_map(&mut self, deferred: Deferred, pairs: usize) {
         self.settle(deferred, |reply| reply.paired_map(pairs))
+    }
+    /// An array that was begun at `position` with `count` elements has fewer.
+    pub fn replace_count(&mut self, position: usize, count: usize, fewer: usize) {
+        let [mut old, mut new] = [(); 2].map(|()| Reply::new(self.protocol));
+        old.array(count);
+        new.array(fewer);
+        let (old, new) = (old.out.len(), new.out);
+        let later = self.grafts.iter_mut().filter(|graft| graft.at > position);
+        later.for_each(|graft| graft.at -= old - new.len());
+        self.out.splice(position..position + old, new);
     }
     fn settle(&mut self, deferred: Deferred, header: impl FnOnce(&mut Reply)) {
         let end = self.out.len();

@@ -3,7 +3,7 @@
 //! The frame is one shared slice of the read buffer, so a request costs one reference count however many
 //! arguments it has. The raw bytes ride along with the typed command, because MONITOR, the slow log and verbatim
 //! propagation want the words that the client sent.
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
 /// Offset and length of an argument inside its frame.
@@ -83,5 +83,39 @@ impl Request {
     /// Memory that this request holds, in bytes.
     pub fn size_bytes(&self) -> usize {
         self.frame.len() + self.spans.len() * size_of::<Span>()
+    }
+}
+
+/// Makes requests word by word. While nobody keeps the last one, the next stands in the same memory.
+#[derive(Debug, Default)]
+pub struct RequestBuilder {
+    buffer: BytesMut,
+    spans: SmallVec<[Span; 4]>,
+}
+
+/// Room is made for so many bytes at least.
+const BUILDER_BYTES_MIN: usize = 1024;
+
+impl RequestBuilder {
+    pub fn push(&mut self, word: &[u8]) {
+        self.spans.push((self.buffer.len() as u32, word.len() as u32));
+        self.buffer.extend_from_slice(word);
+    }
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+    pub fn clear(&mut self) {
+        self.spans.clear();
+        self.buffer.clear();
+    }
+    /// What was pushed since the last request.
+    pub fn finish(&mut self) -> Request {
+        let frame = self.buffer.split().freeze();
+        let spans = std::mem::take(&mut self.spans);
+        Request { frame, spans, alone: false }
+    }
+    /// To be called when a request is spent: its memory is used again.
+    pub fn reclaim(&mut self) {
+        self.buffer.reserve(BUILDER_BYTES_MIN);
     }
 }

@@ -20,7 +20,9 @@ pub use changes::{Changes, Deadline};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
-pub use record::{Announcement, Effect, Event, EventChannels, EventsWanted, Interests, Record, Wants};
+pub use record::{
+    Announcement, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record, Wants,
+};
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
     Content, End, Field, Hash, HashBuilder, List, Object, ObjectRef, Set, SortedSet, Stored, Stream, Value,

@@ -184,6 +184,8 @@ pub struct Record {
     own_effects: usize,
     /// Several commands are at hand that stand or fall together.
     in_block: bool,
+    /// The time that the first of them who asked was told, in µs since 1970: for the others it is no later.
+    pub block_time_us: Option<i64>,
     /// How far the log is.
     pub log: LogProgress,
     /// Whose command is at hand; 0: no client's.
@@ -204,6 +206,14 @@ pub struct LogProgress {
     pub synced: u64,
     /// Of the one that says that what there was when the log began is in its base.
     pub begun: u64,
+}
+
+/// How far the effects were at one time.
+#[derive(Clone, Copy, Debug)]
+pub struct EffectsMark {
+    bytes: usize,
+    first: usize,
+    own: usize,
 }
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
@@ -236,6 +246,16 @@ impl Record {
         }
         self.own_effects += 1;
         encode_command(&mut self.effects, args);
+    }
+    /// How far the effects are.
+    pub fn mark(&self) -> EffectsMark {
+        EffectsMark { bytes: self.effects.len(), first: self.first_effect, own: self.own_effects }
+    }
+    /// What was written since the mark is not to be told (`redis.set_repl`).
+    pub fn roll_back(&mut self, mark: EffectsMark) {
+        self.effects.truncate(mark.bytes);
+        (self.first_effect, self.own_effects) = (mark.first, mark.own);
+        self.effects_db = None;
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
@@ -286,6 +306,7 @@ impl Record {
     pub fn begin_block(&mut self) {
         self.begin();
         self.in_block = true;
+        self.block_time_us = None;
     }
     pub fn end_block(&mut self) {
         self.in_block = false;

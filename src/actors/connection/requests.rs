@@ -368,6 +368,12 @@ impl Connection {
                 return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
             }
         }
+        if let Some(with) = board.busy.with() {
+            let queued_may = queue.is_none_or(|queue| queue.may_run_while_busy());
+            if node.spec().flags & spec::ALLOW_BUSY == 0 || !queued_may {
+                return Err(with.refusal());
+            }
+        }
         if board.archive.is_ailing() {
             let writes = node.entry.access == Access::Write || queue.is_some_and(|queue| queue.writes());
             if writes || node.full_name == "ping" {

@@ -74,12 +74,19 @@ const PIECES_AHEAD: usize = 4;
 impl Keyspace {
     fn scribe(&self, of: Activity, with_everything: bool) -> Box<dyn Scribe> {
         let config = self.stage.board.config.load();
+        let functions = self.stage.scripting.sources();
         match of {
             Activity::Rewrite if !config.aof_use_rdb_preamble => {
-                Box::new(aof::CommandScribe::new(config.aof_timestamp_enabled))
+                let scribe = aof::CommandScribe::new(config.aof_timestamp_enabled);
+                Box::new(scribe.with_functions(functions))
             }
-            _ if with_everything => Box::new(rdb::FileScribe::of_everything(&config)),
-            _ => Box::new(rdb::FileScribe::new(&config, of == Activity::Rewrite)),
+            _ if with_everything => {
+                Box::new(rdb::FileScribe::of_everything(&config).with_functions(functions))
+            }
+            _ => {
+                let scribe = rdb::FileScribe::new(&config, of == Activity::Rewrite);
+                Box::new(scribe.with_functions(functions))
+            }
         }
     }
     /// Begins what was claimed, at this very moment.
@@ -382,6 +389,7 @@ impl Keyspace {
             for db in 0..self.stage.store.databases().len() {
                 self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
             }
+            self.stage.scripting.clear_libraries(&self.stage.board);
         }
         self.loader = loader;
         let result = read(&mut |pieces, _| self.load(pieces));

@@ -9,6 +9,7 @@ mod commits;
 mod dropper;
 mod held;
 mod moving;
+mod script;
 mod telling;
 mod transaction;
 
@@ -26,6 +27,7 @@ use crate::{
     commands::{
         Access, Caller, Progress, Task,
         loading::Loader,
+        scripting::Play,
         spec::{self, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
@@ -43,6 +45,7 @@ use dropper::Dropper;
 use held::Held;
 pub use moving::Landed;
 use moving::Moving;
+use script::Parked;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -111,6 +114,9 @@ pub struct Keyspace {
     held: Held,
     blocked: Blocked,
     moving: Moving,
+    /// A script that takes long: on its way to be parked, and parked.
+    playing: Option<Play>,
+    parked: Option<Parked>,
     /// A wake-up for the end of a pause has been asked of Expiry.
     pause_end_asked_ms: i64,
     due: Vec<DueKey>,
@@ -139,6 +145,8 @@ impl Keyspace {
             flushing: false,
             held: Held::default(),
             blocked: Blocked::default(),
+            playing: None,
+            parked: None,
             pause_end_asked_ms: 0,
             due: Vec::new(),
             hashes: Vec::new(),
@@ -158,6 +166,7 @@ impl Keyspace {
             Task::Transaction(transaction) => {
                 (Progress::Done, self.run_transaction(run.node, transaction, caller, reply, ctx))
             }
+            Task::Script(_) => self.run_script(run, caller, reply, ctx),
             task => {
                 let effects = self.stage.record.effects_bytes();
                 let progress = self.stage.perform(run.node, task, &run.request, caller, reply);
@@ -273,10 +282,18 @@ impl Handler<Execute> for Keyspace {
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
         let mut steps = batch.steps.iter_mut();
         let mut done = 0;
+        // What comes behind a script that takes long.
+        let mut later = Batch::default();
         for turn in &batch.turns {
             let start = reply.position();
             let mut own = steps.by_ref().take(turn.end - done);
             done = turn.end;
+            if self.parked.is_some() {
+                own.by_ref().for_each(|step| later.push_from(step.take(), &batch.says));
+                later.end_turn(turn.line);
+                ends.push(End { line: turn.line, at: start, settles: false });
+                continue;
+            }
             let (mut settles, mut waits_for_disk) = (true, false);
             while let Some(step) = own.next() {
                 let run = match step {
@@ -308,7 +325,13 @@ impl Handler<Execute> for Keyspace {
                     let mut rest = Batch::default();
                     own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
                     rest.end_turn(turn.line);
-                    self.block(run, caller, rest, turn.line, reply_to.clone());
+                    let (line, reply_to) = (turn.line, reply_to.clone());
+                    match self.playing.take() {
+                        Some(play) => {
+                            self.parked = Some(Parked { play, run, caller, line, reply_to, rest });
+                        }
+                        None => self.block(run, caller, rest, line, reply_to),
+                    }
                     settles = false;
                 } else if self.stage.has_news() {
                     self.stage.serve_waiting();
@@ -335,6 +358,12 @@ impl Handler<Execute> for Keyspace {
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
         self.note_changes(ctx);
+        if self.parked.is_some() {
+            self.wait_for_script(ctx);
+        }
+        if !later.is_empty() {
+            ctx.notify(Execute { batch: later, reply_to, spent_bytes: None });
+        }
     }
 }
 

@@ -94,6 +94,10 @@ impl Keyspace {
                     continue;
                 }
             };
+            if let Task::Script(invocation) = task {
+                waits_for_disk |= self.run_script_at_once(node, invocation, request, caller, reply, ctx);
+                continue;
+            }
             if matches!(task, Task::Control(_)) {
                 self.ask_supervisor(node, task, caller, reply);
                 continue;
@@ -117,7 +121,7 @@ impl Keyspace {
         waits_for_disk
     }
     /// Nothing blocks in a transaction: who would wait is told at once that nothing came.
-    fn end_wait(
+    pub(super) fn end_wait(
         &mut self,
         node: &'static Node,
         task: &mut Task,
@@ -139,7 +143,13 @@ impl Keyspace {
         self.stage.perform(node, task, request, caller, reply);
     }
     /// Has PubSub run a command, behind all that was published before, and waits until it is done.
-    fn ask_pubsub(&mut self, node: &'static Node, task: &mut Task, caller: Caller, reply: &mut Reply) {
+    pub(super) fn ask_pubsub(
+        &mut self,
+        node: &'static Node,
+        task: &mut Task,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
         self.send_ahead();
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
@@ -156,7 +166,13 @@ impl Keyspace {
         self.stage.heed_board();
     }
     /// Has the Supervisor run a command, and waits until it is done: it never waits for the Keyspace.
-    fn ask_supervisor(&mut self, node: &'static Node, task: &mut Task, caller: Caller, reply: &mut Reply) {
+    pub(super) fn ask_supervisor(
+        &mut self,
+        node: &'static Node,
+        task: &mut Task,
+        caller: Caller,
+        reply: &mut Reply,
+    ) {
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
         self.supervisor.do_send(supervisor::Ask {

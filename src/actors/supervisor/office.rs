@@ -8,7 +8,7 @@ use crate::{
         persistence::messages::Reconsider,
     },
     board::{Activity, PauseScope},
-    commands::{Office, Outcome, Shutdown, error::CommandError},
+    commands::{Office, Outcome, Save, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Rewriting, SetError},
 };
 use std::{
@@ -62,6 +62,13 @@ impl Office for AtDesk<'_> {
         Ok(())
     }
     fn shut_down(&mut self, how: Shutdown) -> Outcome {
+        if let Some(with) = self.supervisor.board.busy.with() {
+            if how.save != Save::No {
+                return Err(with.refusal());
+            }
+            // What it has changed by halves is not kept.
+            self.supervisor.board.busy.kill();
+        }
         tracing::warn!("User requested shutdown...");
         self.waits = self.supervisor.put_away(how);
         Ok(())

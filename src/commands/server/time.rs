@@ -2,7 +2,7 @@
 //!
 //! Commands are handed their time, in milliseconds, once per batch; scripts that rate-limit by TIME want to tell
 //! microseconds apart. So while the system's clock agrees with the time that was handed in, it refines it; where
-//! it does not (a test, a replay), the time that was handed in stands.
+//! it does not (a test, a replay), the time that was handed in stands. In a script or transaction time stands still.
 use super::spec;
 use crate::{
     commands::{
@@ -28,7 +28,12 @@ impl Command for Time {
 }
 impl BackstageCommand for Time {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
-        let now_us = refined_us(backstage.changes.now_ms());
+        let now_ms = backstage.changes.now_ms();
+        let record = &mut backstage.changes.record;
+        let now_us = match record.is_in_block() {
+            true => *record.block_time_us.get_or_insert_with(|| refined_us(now_ms)),
+            false => refined_us(now_ms),
+        };
         reply.array(2);
         reply.bulk_integer(now_us / 1_000_000);
         reply.bulk_integer(now_us % 1_000_000);

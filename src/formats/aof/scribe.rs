@@ -1,6 +1,8 @@
 //! A snapshot told as commands: the base of an append-only file without RDB preamble.
 use super::{Rewrite, Writer};
+use crate::resp::encode_command;
 use crate::store::{DatabaseSize, EntryRef, Facts, Scribe};
+use bytes::Bytes;
 
 /// Tells a snapshot as commands.
 #[derive(Debug, Default)]
@@ -10,11 +12,17 @@ pub struct CommandScribe {
     stamps: bool,
     /// The entry that is half written, and its database.
     half: Option<(usize, Rewrite)>,
+    /// The sources of the libraries of functions.
+    functions: Vec<Bytes>,
 }
 
 impl CommandScribe {
     pub fn new(stamps: bool) -> CommandScribe {
         CommandScribe { stamps, ..CommandScribe::default() }
+    }
+    /// These libraries of functions are told first.
+    pub fn with_functions(self, functions: Vec<Bytes>) -> CommandScribe {
+        CommandScribe { functions, ..self }
     }
 }
 
@@ -22,6 +30,9 @@ impl Scribe for CommandScribe {
     fn begin(&mut self, facts: &Facts, out: &mut Vec<u8>) {
         if self.stamps {
             self.writer.write_to(out, |writer| writer.stamp(facts.now_ms.div_euclid(1000)));
+        }
+        for source in &self.functions {
+            encode_command(out, [&b"FUNCTION"[..], b"LOAD", source].into_iter());
         }
     }
     fn database(&mut self, _: &DatabaseSize, _: &mut Vec<u8>) {}

@@ -18,6 +18,7 @@
 mod check;
 mod damage;
 pub mod dump;
+mod functions;
 mod input;
 mod kind;
 mod read;
@@ -30,6 +31,7 @@ mod write;
 
 pub use check::{CheckedWriter, Checksum};
 pub use damage::Damage;
+pub use functions::{FunctionsDamage, functions_of, seal_functions};
 pub use kind::ValueType;
 pub use read::{Decoded, decode, decode_beginning};
 pub use scan::{Item, Record, Scanner, Sum};

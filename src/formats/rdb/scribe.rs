@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     store::{AccessClock, AccessPolicy, DatabaseSize, EntryRef, Facts, Scribe},
 };
+use bytes::Bytes;
 
 /// The version of Redis that a file says it was written by: readers choose by it what they believe to be in it.
 const WRITTEN_BY: &str = "7.4.1";
@@ -21,6 +22,8 @@ pub struct FileScribe {
     half: Progress,
     /// The database that what was written last belongs to.
     db: Option<usize>,
+    /// The sources of the libraries of functions.
+    functions: Vec<Bytes>,
 }
 
 impl FileScribe {
@@ -47,7 +50,12 @@ impl FileScribe {
             clock: AccessClock::new(policy, 0),
             half: Progress::new(),
             db: None,
+            functions: Vec::new(),
         }
+    }
+    /// These libraries of functions stand in front.
+    pub fn with_functions(self, functions: Vec<Bytes>) -> FileScribe {
+        FileScribe { functions, ..self }
     }
 }
 
@@ -62,6 +70,7 @@ impl Scribe for FileScribe {
         encoder.aux("ctime", &(facts.now_ms / 1000).to_string(), out);
         encoder.aux("used-mem", &allocator::used_bytes().to_string(), out);
         encoder.aux("aof-base", if self.is_base { "1" } else { "0" }, out);
+        self.functions.iter().for_each(|source| encoder.function(source, out));
     }
     fn database(&mut self, size: &DatabaseSize, out: &mut Vec<u8>) {
         if let Some(encoder) = &mut self.encoder {

@@ -9,6 +9,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod scripting;
 mod server;
 mod sets;
 mod sort;
@@ -49,6 +50,7 @@ const FAMILIES: &[&[Generator]] = &[
     sets::GENERATORS,
     server::GENERATORS,
     transactions::GENERATORS,
+    scripting::GENERATORS,
 ];
 
 pub fn all_generators() -> Vec<&'static Generator> {

@@ -37,6 +37,7 @@ enum Action {
     Sleep(Duration),
     SetActiveExpire(bool),
     SkipChecksums(bool),
+    AllowInScripts(bool),
     DelayLog(Duration),
     Log(String),
     Error(String),
@@ -94,7 +95,8 @@ impl Action {
                 tracing::info!("DEBUG CHANGE-REPL-ID: there is no replication yet, so no id to change");
                 Action::Accept
             }
-            (b"set-disable-deny-scripts" | b"pause-cron" | b"dict-resizing", 1) => {
+            (b"set-disable-deny-scripts", 1) => Action::AllowInScripts(args.word()? != b"0"),
+            (b"pause-cron" | b"dict-resizing", 1) => {
                 args.word()?;
                 Action::Accept
             }
@@ -172,6 +174,10 @@ impl Action {
             }
             Action::SetActiveExpire(on) => {
                 backstage.changes.store.expires_actively = *on;
+                reply.ok();
+            }
+            Action::AllowInScripts(on) => {
+                backstage.scripting.allows_all = *on;
                 reply.ok();
             }
             Action::SkipChecksums(on) => {

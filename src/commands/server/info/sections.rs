@@ -1,5 +1,6 @@
 //! INFO's sections about what the server is and has, as opposed to what it did (`statistics`).
 use super::{Report, Scene};
+use crate::script::{Libraries, Scripts};
 use crate::{
     allocator,
     commands::REDIS_VERSION,
@@ -85,6 +86,30 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("total_watched_keys", watched_keys);
 }
 
+/// What scripts and functions take. Their interpreters are made when they are first asked for.
+fn scripting_memory(scene: &Scene, report: &mut Report) {
+    let (scripts, libraries) =
+        (scene.backstage.scripting.known_scripts(), scene.backstage.scripting.known_libraries());
+    let eval = scripts.map_or(0, |scripts| scripts.engine.memory_bytes());
+    let kept_scripts = scripts.map_or(0, Scripts::overhead_bytes);
+    let functions = libraries.map_or(0, |libraries| libraries.engine.memory_bytes());
+    let kept_libraries = libraries.map_or(0, Libraries::overhead_bytes);
+    report.fields([("used_memory_lua", eval), ("used_memory_vm_eval", eval)]);
+    report.field("used_memory_lua_human", human_bytes(eval as u64));
+    report.fields([
+        ("used_memory_scripts_eval", kept_scripts),
+        ("number_of_cached_scripts", scripts.map_or(0, Scripts::len)),
+        ("number_of_functions", libraries.map_or(0, Libraries::function_count)),
+        ("number_of_libraries", libraries.map_or(0, Libraries::len)),
+        ("used_memory_vm_functions", functions),
+        ("used_memory_vm_total", eval + functions),
+    ]);
+    report.field("used_memory_vm_total_human", human_bytes((eval + functions) as u64));
+    let kept = kept_scripts + kept_libraries;
+    report.fields([("used_memory_functions", kept_libraries), ("used_memory_scripts", kept)]);
+    report.field("used_memory_scripts_human", human_bytes(kept as u64));
+}
+
 pub fn memory(scene: &Scene, report: &mut Report) {
     let (board, config) = (scene.backstage.board, scene.config);
     let figures = Figures::gather(scene.backstage.changes.store, board);
@@ -107,23 +132,7 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("allocator_resident", figures.resident);
     report.known("total_system_memory", total);
     report.known("total_system_memory_human", total.map(human_bytes));
-    // There is no interpreter, and so nothing that one would hold.
-    report.fields([("used_memory_lua", 0), ("used_memory_vm_eval", 0)]);
-    report.field("used_memory_lua_human", human_bytes(0));
-    report.fields(
-        [
-            "used_memory_scripts_eval",
-            "number_of_cached_scripts",
-            "number_of_functions",
-            "number_of_libraries",
-            "used_memory_vm_functions",
-            "used_memory_vm_total",
-        ]
-        .map(|name| (name, 0)),
-    );
-    report.field("used_memory_vm_total_human", human_bytes(0));
-    report.fields([("used_memory_functions", 0), ("used_memory_scripts", 0)]);
-    report.field("used_memory_scripts_human", human_bytes(0));
+    scripting_memory(scene, report);
     report.field("maxmemory", config.maxmemory);
     report.field("maxmemory_human", human_bytes(config.maxmemory));
     report.field("maxmemory_policy", config.maxmemory_policy.name());

@@ -1,0 +1,318 @@
+//! One script as it is run: from wish to wish.
+use super::{
+    Invocation, What,
+    invocation::{FIRST_KEY, WORD},
+};
+use crate::{
+    board::{BusyWith, Slow},
+    commands::{
+        Access, Caller, Progress, Task,
+        args::Context,
+        error::CommandError,
+        may_write,
+        registry::{self, Node, Registry},
+        spec::{MAY_REPLICATE, NO_SCRIPT},
+        stage::{Stage, count_error},
+    },
+    resp::{Reply, Request},
+    script::{Answer, Call, Flags, Keep, Outcome, Replicate, Run, Step, Wish},
+    store::EffectsMark,
+};
+use bytes::Bytes;
+use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
+
+const NO_SCRIPT_FOUND: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
+
+/// How far a script came.
+pub enum Advance {
+    /// It is done.
+    Done(Outcome),
+    /// A slice of its time is over.
+    Paused,
+    /// It called a command, which was performed; `task` waits, or is another actor's. What is to be seen to is seen to
+    /// by [`Play::finish_call`].
+    Called(Called),
+}
+
+/// A command that a script called.
+pub struct Called {
+    pub node: &'static Node,
+    pub request: Request,
+    pub task: Task,
+    pub progress: Progress,
+    /// Bytes of effects before it.
+    pub effects: usize,
+    pub reply: Reply,
+    /// What the effects were, if they are not to be told.
+    silenced: Option<EffectsMark>,
+}
+
+pub struct Play {
+    run: Run,
+    pub caller: Caller,
+    is_function: bool,
+    name: Rc<str>,
+    /// Nothing that writes may be called.
+    read_only: bool,
+    pub started: Instant,
+    /// It has called a command that writes.
+    pub wrote: bool,
+    answer: Answer,
+    /// The reply must wait for the disk.
+    pub waits_for_disk: bool,
+    /// The block of effects is its own: it does not run in a transaction.
+    owns_block: bool,
+    /// Everybody knows that it takes long.
+    pub is_slow: bool,
+}
+
+impl Play {
+    /// Looks for what is to be run, and begins it.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub fn begin(
+        stage: &mut Stage,
+        invocation: &Invocation,
+        request: &Request,
+        caller: Caller,
+    ) -> Result<Play, CommandError> {
+        let word = request.get(WORD).unwrap_or_default();
+        let Invocation { what, read_only, .. } = *invocation;
+        let is_function = what == What::Function;
+        let (run, name, flags) = if is_function {
+            let libraries = stage.scripting.libraries();
+            let function = libraries.function(word).ok_or(CommandError::fixed("ERR Function not found"))?;
+            invocation.check()?;
+            check_flags(stage, function.flags, read_only)?;
+            let engine = &mut stage.scripting.libraries().engine;
+            let (keys, arguments) = words(request, invocation);
+            let run = engine.start(&function.callback, &function.name, keys, arguments, caller.protocol)?;
+            (run, function.name.clone(), function.flags)
+        } else {
+            invocation.check()?;
+            let scripts = stage.scripting.scripts();
+            let script = match what {
+                What::Sha(sha) => sha.and_then(|sha| scripts.find(&sha)).ok_or(NO_SCRIPT_FOUND)?,
+                _ => scripts.load(word, Keep::WhileUsed)?.1,
+            };
+            let evicted = scripts.take_evicted();
+            if evicted > 0 {
+                stage.board.vitals.evicted_scripts.fetch_add(evicted, Relaxed);
+            }
+            check_flags(stage, script.flags, read_only)?;
+            let engine = &mut stage.scripting.scripts().engine;
+            let (keys, arguments) = words(request, invocation);
+            let run = engine.start(&script.function, &script.name, keys, arguments, caller.protocol)?;
+            (run, script.name.clone(), script.flags)
+        };
+        let owns_block = !stage.record.is_in_block();
+        if owns_block {
+            stage.record.begin_block();
+        }
+        Ok(Play {
+            run,
+            caller,
+            is_function,
+            name,
+            read_only: read_only || flags.has(Flags::NO_WRITES),
+            started: Instant::now(),
+            wrote: false,
+            answer: Answer::Go,
+            waits_for_disk: false,
+            owns_block,
+            is_slow: false,
+        })
+    }
+    /// Lets it go on until it calls a command, pauses, or is done.
+    pub fn advance(&mut self, stage: &mut Stage) -> Advance {
+        loop {
+            let answer = std::mem::replace(&mut self.answer, Answer::Go);
+            match self.run.resume(answer) {
+                Step::Done(outcome) => return Advance::Done(outcome),
+                Step::Wish(Wish::Pause) => return Advance::Paused,
+                Step::Wish(Wish::MayRun(request)) => {
+                    // Until there are users with fewer rights, everybody may run what there is.
+                    self.answer = Answer::May(Registry::get().named_by(&request).map(|_| true));
+                }
+                Step::Wish(Wish::Call(call)) => {
+                    let mut reply = Reply::with_buffer(self.run.take_buffer());
+                    reply.speak(call.protocol);
+                    if let Some(called) = self.call(stage, call, reply) {
+                        return Advance::Called(called);
+                    }
+                }
+            }
+        }
+    }
+    /// Runs a command. None: it is answered already.
+    fn call(&mut self, stage: &mut Stage, call: Call, mut reply: Reply) -> Option<Called> {
+        let Call { request, protocol, replicate } = call;
+        let admitted = self.admit(stage, &request).and_then(|node| {
+            let context = self.context(stage);
+            let task =
+                registry::parse(node, &request, context).inspect_err(|error| stage.refuse(node, error));
+            Ok((node, task?))
+        });
+        let (node, mut task) = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                reply.error(&error);
+                self.answer(reply);
+                return None;
+            }
+        };
+        let caller = Caller { protocol, ..self.caller };
+        if let Task::Session(task) = &mut task {
+            let board = stage.board.clone();
+            let mut session = stage.scripting.session(&board).fellow();
+            (session.db, session.protocol, session.authenticated) = (caller.db, protocol, true);
+            stage.perform_session(node, &mut **task, &mut session, &mut reply);
+            self.caller.db = session.db;
+            self.answer(reply);
+            return None;
+        }
+        let effects = stage.record.effects_bytes();
+        let silenced = (replicate != Replicate::ALL && !replicate.to_log).then(|| stage.record.mark());
+        let progress = match task {
+            Task::Control(_) | Task::Broker(_) => Progress::Waits,
+            _ => stage.perform(node, &mut task, &request, caller, &mut reply),
+        };
+        Some(Called { node, request, task, progress, effects, reply, silenced })
+    }
+    /// The command that was called is done.
+    pub fn finish_call(&mut self, stage: &mut Stage, called: Called) {
+        if let Some(mark) = called.silenced {
+            stage.record.roll_back(mark);
+        }
+        self.run.give_back(called.request);
+        self.answer(called.reply);
+    }
+    fn answer(&mut self, reply: Reply) {
+        self.answer = Answer::Reply(reply.into_whole());
+    }
+    fn context(&self, stage: &Stage) -> Context {
+        let config = stage.board.config.load();
+        Context {
+            databases: config.databases,
+            db: self.caller.db,
+            string_bytes_max: config.proto_max_bulk_len,
+            now_ms: stage.store.now_ms(),
+        }
+    }
+    /// The gates that a script's command meets.
+    fn admit(&mut self, stage: &Stage, request: &Request) -> Result<&'static Node, CommandError> {
+        let node = Registry::get().resolve(request).map_err(|error| {
+            let error = CommandError::fixed(match error {
+                CommandError::Arity(_) => "ERR Wrong number of args calling Redis command from script",
+                _ => "ERR Unknown Redis command called from script",
+            });
+            count_error(&stage.board, &error);
+            if let Some(node) = Registry::get().named_by(request) {
+                stage.note_rejection(node);
+            }
+            error
+        })?;
+        self.may_call(stage, node).inspect_err(|error| {
+            count_error(&stage.board, error);
+            stage.note_rejection(node);
+        })?;
+        Ok(node)
+    }
+    fn may_call(&mut self, stage: &Stage, node: &Node) -> Result<(), CommandError> {
+        let (flags, access) = (node.spec().flags, node.entry.access);
+        if flags & NO_SCRIPT != 0 && !stage.scripting.allows_all {
+            return Err(CommandError::fixed("ERR This Redis command is not allowed from script"));
+        }
+        if self.read_only && (access == Access::Write || flags & MAY_REPLICATE != 0) {
+            return Err(CommandError::fixed("ERR Write commands are not allowed from read-only scripts."));
+        }
+        if access == Access::Write {
+            // Who has begun to write is not stopped half-way.
+            if !self.wrote && stage.board.archive.is_ailing() {
+                may_write(&stage.board)?;
+            }
+            self.wrote = true;
+        }
+        Ok(())
+    }
+    /// Tells everybody that it takes long.
+    pub fn post(&mut self, stage: &Stage, request: &Request) {
+        let busy = &stage.board.busy;
+        busy.wrote.store(self.wrote, Relaxed);
+        if !self.is_slow {
+            self.is_slow = true;
+            let words = request.iter().map(Bytes::copy_from_slice).collect();
+            let slow = Slow { name: self.name.to_string(), words, started: self.started };
+            busy.begin(if self.is_function { BusyWith::Function } else { BusyWith::Script }, slow);
+            let (elapsed, how) =
+                (self.started.elapsed().as_millis(), if self.is_function { "FUNCTION" } else { "SCRIPT" });
+            tracing::warn!(
+                "Slow script detected: still in execution after {elapsed} milliseconds. {how} KILL may end it. Its name \
+                 is {}.",
+                self.name
+            );
+        }
+        if busy.is_killed() {
+            tracing::info!("Lua script killed by user with SCRIPT KILL.");
+            self.run.kill();
+        }
+    }
+    /// It is done: writes its reply. True if that is an error.
+    pub fn end(self, stage: &mut Stage, outcome: Outcome, reply: &mut Reply) -> bool {
+        if self.owns_block {
+            stage.record.end_block();
+        }
+        if self.is_slow {
+            stage.board.busy.end();
+        }
+        let Outcome { reply: told, failure, raised } = outcome;
+        reply.raw(told.as_bytes());
+        if let Some(failure) = &failure
+            && !failure.is_counted
+        {
+            count_error(&stage.board, &failure.error);
+        }
+        let engine = match self.is_function {
+            true => &mut stage.scripting.libraries().engine,
+            false => &mut stage.scripting.scripts().engine,
+        };
+        engine.give_back(told);
+        engine.end(self.run);
+        raised || failure.is_some()
+    }
+}
+
+/// Keys and arguments.
+fn words<'a>(
+    request: &'a Request,
+    invocation: &Invocation,
+) -> (impl ExactSizeIterator<Item = &'a [u8]>, impl ExactSizeIterator<Item = &'a [u8]>) {
+    let keys_end = FIRST_KEY + invocation.keys.as_ref().copied().unwrap_or(0);
+    let word = |index: usize| request.get(index).unwrap_or_default();
+    ((FIRST_KEY..keys_end).map(word), (keys_end..request.len()).map(word))
+}
+
+/// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls.
+fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), CommandError> {
+    if flags.has(Flags::UNSAID) || flags.has(Flags::NO_WRITES) {
+        return Ok(());
+    }
+    if stage.board.archive.is_ailing() {
+        may_write(&stage.board).map_err(|error| match error.text().strip_prefix("MISCONF Errors writing") {
+            Some(rest) => CommandError::text_of(format!(
+                "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. \
+                 Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error:{}",
+                rest.split_once(':').map_or("", |(_, error)| error)
+            )),
+            None => CommandError::fixed(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Writable scripts are blocked. Use 'no-writes' flag for read only scripts.",
+            ),
+        })?;
+    }
+    if read_only {
+        return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! One script at work, on a stack of its own.
+use super::{engine::Shared, errors, to_reply};
+use crate::{
+    error::CommandError,
+    resp::{Protocol, Reply, Request},
+};
+use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
+use mlua::{Function, Lua, Table, Value};
+use scoped_tls_hkt::scoped_thread_local;
+use std::rc::Rc;
+
+/// What a script suspends for.
+#[derive(Debug)]
+pub enum Wish {
+    /// A command, to be answered by [`Answer::Reply`].
+    Call(Call),
+    /// Whether its user may run this, to be answered by [`Answer::May`].
+    MayRun(Request),
+    /// Its slice is over, to be answered by [`Answer::Go`].
+    Pause,
+}
+
+/// A command that a script wants.
+#[derive(Debug)]
+pub struct Call {
+    pub request: Request,
+    /// The reply must speak it.
+    pub protocol: Protocol,
+    /// Where what it changes may be told.
+    pub replicate: Replicate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replicate {
+    pub to_log: bool,
+    pub to_replicas: bool,
+}
+impl Replicate {
+    pub const ALL: Replicate = Replicate { to_log: true, to_replicas: true };
+}
+
+#[derive(Debug)]
+pub enum Answer {
+    Go,
+    /// A reply as it would go over the wire. [`Run::take_buffer`] has memory for it.
+    Reply(Vec<u8>),
+    /// None: there is no such command.
+    May(Option<bool>),
+}
+
+#[derive(Debug)]
+pub enum Step {
+    Wish(Wish),
+    Done(Outcome),
+}
+
+/// What became of a script.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its one reply.
+    pub reply: Reply,
+    /// It ended in an error, or an error is among what it returned.
+    pub failure: Option<Failure>,
+    /// It raised an error, or was killed.
+    pub raised: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub error: CommandError,
+    /// A command that the script called ended in it, and was counted then.
+    pub is_counted: bool,
+}
+
+pub(super) type Talk = Yielder<Answer, Wish>;
+scoped_thread_local!(static TALK: for<'a> &'a Talk);
+
+/// Suspends the script that runs on this thread. None if none does: a finalizer, or code that is being compiled.
+pub(super) fn suspend(wish: Wish) -> Option<Answer> {
+    TALK.is_set().then(|| TALK.with(|talk| talk.suspend(wish)))
+}
+
+/// What is to be run.
+pub(super) struct Start {
+    /// One of the prelude's.
+    pub entry: Function,
+    pub function: Function,
+    pub keys: Table,
+    pub arguments: Table,
+    /// What errors call it.
+    pub name: Rc<str>,
+    /// For the reply.
+    pub protocol: Protocol,
+    pub buffer: Vec<u8>,
+}
+
+/// One script at work.
+pub struct Run {
+    /// None: it has ended, and its stack is taken.
+    coroutine: Option<Coroutine<Answer, Wish, Outcome, DefaultStack>>,
+    shared: Rc<Shared>,
+}
+
+impl Run {
+    pub(super) fn new(stack: DefaultStack, lua: Lua, shared: Rc<Shared>, start: Start) -> Run {
+        let within = shared.clone();
+        let coroutine = Coroutine::with_stack(stack, move |talk: &Talk, _: Answer| {
+            TALK.set(talk, || perform(&lua, &within, start))
+        });
+        Run { coroutine: Some(coroutine), shared }
+    }
+    /// Lets it go on, to its next wish or its end. The first answer is not looked at.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resume(&mut self, answer: Answer) -> Step {
+        let coroutine = self.coroutine.as_mut().expect("a script that has ended is not resumed");
+        match coroutine.resume(answer) {
+            CoroutineResult::Yield(wish) => Step::Wish(wish),
+            CoroutineResult::Return(outcome) => Step::Done(outcome),
+        }
+    }
+    /// It will end in an error when it is resumed, whatever it tries to catch that.
+    pub fn kill(&self) {
+        self.shared.killed.set(true)
+    }
+    /// An empty buffer for a reply.
+    pub fn take_buffer(&self) -> Vec<u8> {
+        self.shared.buffer.take()
+    }
+    /// A spent request: its memory is used again.
+    pub fn give_back(&self, request: Request) {
+        drop(request);
+        self.shared.builder.borrow_mut().reclaim();
+    }
+    /// Its stack, if it has ended.
+    pub(super) fn into_stack(mut self) -> Option<DefaultStack> {
+        self.coroutine.take_if(|coroutine| coroutine.done()).map(Coroutine::into_stack)
+    }
+}
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Lua's frames on the stack of a script that has not ended cannot be unwound: it is left lying.
+        std::mem::forget(self.coroutine.take_if(|coroutine| !coroutine.done()));
+    }
+}
+
+/// What happens on the script's own stack.
+fn perform(lua: &Lua, shared: &Shared, start: Start) -> Outcome {
+    let Start { entry, function, keys, arguments, name, protocol, buffer } = start;
+    let mut reply = Reply::with_buffer(buffer);
+    reply.speak(protocol);
+    shared.limit(lua);
+    let ended = entry.call::<(bool, Value)>((function, keys, arguments));
+    shared.unlimit(lua);
+    let (raised, failure) = match ended {
+        Ok((true, value)) => match to_reply::write(value, shared.protocol.get(), &mut reply) {
+            Ok(failure) => return Outcome { reply, failure, raised: false },
+            Err(error) => (true, errors::failure_of_host(&name, shared, &error)),
+        },
+        Ok((false, problem)) => (true, to_reply::failure(&name, &problem)),
+        Err(error) => (true, errors::failure_of_host(&name, shared, &error)),
+    };
+    reply.truncate(0);
+    reply.error(&failure.error);
+    Outcome { reply, failure: Some(failure), raised }
+}

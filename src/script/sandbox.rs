@@ -1,0 +1,107 @@
+//! Making an interpreter: which of Lua's libraries there are, the host's own, and the prelude that locks them.
+use super::{
+    api,
+    engine::{Kind, Shared},
+    errors::{self, PRELUDE},
+    libraries,
+    run::{Wish, suspend},
+};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, VmState};
+use std::rc::Rc;
+
+/// After so many instructions a script pauses, so that its driver may look at the time. As many as Redis lets pass.
+const SLICE_INSTRUCTIONS: u32 = 100_000;
+/// The longest string that `string.rep` makes.
+const REPEATED_BYTES_MAX: usize = 512 << 20;
+
+/// The prelude's functions for the host.
+pub struct Entries {
+    pub run_script: Function,
+    pub run_function: Function,
+    pub load: Function,
+    pub loaded: Function,
+}
+
+pub fn build(kind: Kind, shared: &Rc<Shared>) -> mlua::Result<(Lua, Entries)> {
+    let standard = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
+    let lua = Lua::new_with(standard, LuaOptions::new().catch_rust_panics(false))?;
+    libraries::install(&lua)?;
+    let host = api::host(&lua, kind, shared)?;
+    add_helpers(&lua, &host, shared)?;
+    let shown = lua.create_table()?;
+    host.raw_set("globals", &shown)?;
+    let prelude = lua.load(include_str!("prelude.lua")).set_name(PRELUDE).set_environment(shown.clone());
+    let entry: Table = prelude.call((host, lua.globals()))?;
+    lua.set_globals(shown)?;
+    let entries = Entries {
+        run_script: entry.get("run_script")?,
+        run_function: entry.get("run_function")?,
+        load: entry.get("load")?,
+        loaded: entry.get("loaded")?,
+    };
+    let shared = shared.clone();
+    let every_slice = HookTriggers::new().every_nth_instruction(SLICE_INSTRUCTIONS);
+    lua.set_global_hook(every_slice, move |lua, _| pause(lua, &shared))?;
+    lua.gc_collect()?;
+    Ok((lua, entries))
+}
+
+fn pause(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<VmState> {
+    if !shared.killed.get() {
+        suspend(Wish::Pause);
+    }
+    if !shared.killed.get() {
+        return Ok(VmState::Continue);
+    }
+    // A script that catches this error is stopped again at its next instruction.
+    let shared = shared.clone();
+    lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, _| pause(lua, &shared))?;
+    Err(mlua::Error::runtime(errors::KILLED))
+}
+
+/// After a script was killed, the next has slices of the usual length.
+pub fn rest(lua: &Lua, shared: &Rc<Shared>) {
+    let shared = shared.clone();
+    let every_slice = HookTriggers::new().every_nth_instruction(SLICE_INSTRUCTIONS);
+    let _ = lua.set_global_hook(every_slice, move |lua, _| pause(lua, &shared));
+}
+
+/// What the prelude needs of the host beside the functions of `redis`.
+fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
+    let random = shared.clone();
+    host.raw_set("random", lua.create_function(move |_, ()| Ok(random.random.share()))?)?;
+    let random = shared.clone();
+    let seed = move |_: &Lua, seed: f64| {
+        random.random.seed(seed as i64 as i32);
+        Ok(())
+    };
+    host.raw_set("seed", lua.create_function(seed)?)?;
+    host.raw_set("repeated", lua.create_function(repeated)?)?;
+    let text_of = |lua: &Lua, value: Value| lua.create_string(errors::text_of(&value));
+    host.raw_set("text_of", lua.create_function(text_of)?)?;
+    let error_text =
+        |lua: &Lua, value: Value| lua.create_string([b"ERR ", &*errors::text_of(&value)].concat());
+    host.raw_set("error_text", lua.create_function(error_text)?)?;
+    host.raw_set("plain", lua.create_function(errors::plain)?)?;
+    let killed = shared.clone();
+    host.raw_set("is_killed", lua.create_function(move |_, ()| Ok(killed.killed.get()))?)?;
+    host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua).unzip()))?)
+}
+
+/// `string.rep`: Lua's own appends one by one for as long as it takes, and cannot be stopped.
+fn repeated(lua: &Lua, arguments: MultiValue) -> mlua::Result<LuaString> {
+    let mut arguments = arguments.into_iter();
+    let (text, count) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let wrong = |position: u8, expected: &str, found: &Value| {
+        let found = found.type_name().replace("integer", "number");
+        let text = format!("bad argument #{position} to 'rep' ({expected} expected, got {found})");
+        errors::raised_text(lua, &text)
+    };
+    let Some(text) = lua.coerce_string(text.clone())? else { return wrong(1, "string", &text) };
+    let Some(times) = lua.coerce_number(count.clone())? else { return wrong(2, "number", &count) };
+    let (text, times) = (text.as_bytes(), times.max(0.0) as usize);
+    if text.len().checked_mul(times).is_none_or(|bytes| bytes > REPEATED_BYTES_MAX) {
+        return errors::raised_text(lua, "not enough memory");
+    }
+    lua.create_string(text.repeat(times))
+}
