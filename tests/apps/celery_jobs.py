@@ -88,7 +88,7 @@ def callbacks():
 def remote_control():
     """Orders are broadcast to the workers, and their answers come back through the broker."""
     control = tasks.app.control
-    [(worker, answer)] = until(lambda: control.ping(timeout=5, limit=1))[0].items()
+    [(worker, answer)] = until(lambda: control.ping(timeout=20, limit=1))[0].items()
     assert answer == {"ok": "pong"}
     assert "celery_tasks.add" in control.inspect([worker], timeout=20, limit=1).registered()[worker]
     task = tasks.add.apply_async((1, 1), countdown=3600)
@@ -120,7 +120,7 @@ def priorities():
     tasks.add.apply_async((1, 1), queue="ranked", priority=9)
     tasks.add.apply_async((1, 1), queue="ranked", priority=0)
     assert {*CONNECTION.keys("ranked*")} == {b"ranked", b"ranked\x06\x169"}
-    tasks.app.control.add_consumer("ranked", reply=True, timeout=5)
+    tasks.app.control.add_consumer("ranked", reply=True, timeout=20, limit=1)
     until(lambda: CONNECTION.keys("ranked*") == [])
 
 
