@@ -130,5 +130,6 @@ CHECKS = [
 
 
 # One worker for all checks: a start takes seconds, and what it keeps in the broker must outlive every check.
-WORKER = [sys.executable, "-m", "celery", "--quiet", "--app", "celery_tasks", "worker", "--concurrency", "2", "--loglevel", "critical", "--task-events"]
+WORKER = [sys.executable, "-m", "celery", "--quiet", "--app", "celery_tasks", "worker"]
+WORKER += ["--concurrency", "2", "--loglevel", "critical", "--task-events"]
 run(f"Celery {celery.__version__}", CHECKS, beside=Processes(WORKER))

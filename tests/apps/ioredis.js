@@ -29,7 +29,8 @@ const checks = {
       const take = (message) => {
         const at = message.indexOf(":");
         const publisher = Number(message.slice(0, at));
-        if (Number(message.slice(at + 1)) !== expected[publisher]++) wrong ??= `subscriber ${number} got ${message} instead of ${expected[publisher] - 1}`;
+        const next = expected[publisher]++;
+        if (Number(message.slice(at + 1)) !== next) wrong ??= `subscriber ${number} got ${message} instead of ${next}`;
         if (++received === publishers * each) complete++;
       };
       // A quarter listens by pattern.
@@ -132,14 +133,14 @@ const checks = {
     const connect = connector(atEnd);
     const add = async () => {
       const own = connect();
-      for (let done = 0; done < 20; ) {
+      for (let done = 0; done < 10; ) {
         await own.watch("n");
         const value = Number(await own.get("n"));
         if (await own.multi().set("n", value + 1).exec()) done++;
       }
     };
-    await Promise.all(Array.from({ length: 10 }, add));
-    assert.equal(await client.get("n"), "200");
+    await Promise.all(Array.from({ length: 5 }, add));
+    assert.equal(await client.get("n"), "50");
   },
 
   async definedCommands({ client, atEnd }) {

@@ -57,8 +57,8 @@ const inBoth = {
         }
       }
     };
-    await Promise.all(Array.from({ length: 100 }, addUntilDone));
-    assert.equal(await client.get("n"), "100");
+    await Promise.all(Array.from({ length: 50 }, addUntilDone));
+    assert.equal(await client.get("n"), "50");
   },
 
   async scriptsAndFunctions(RESP, { client, atEnd }) {

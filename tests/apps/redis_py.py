@@ -47,8 +47,8 @@ def lock_contention(protocol):
                 balance = int(client.get("balance"))
                 client.set("balance", balance + 1)
 
-    in_threads(8, work)
-    assert shared.get("balance") == b"200"
+    in_threads(4, work)
+    assert shared.get("balance") == b"100"
 
 
 def watch(protocol):
@@ -88,12 +88,12 @@ def transactions_of_many(protocol):
             pipeline.set("a", a - 1).set("b", b + 1)
             return a
 
-        for _ in range(25):
+        for _ in range(10):
             before = client.transaction(move, "a", "b", value_from_callable=True)
             assert 0 < before <= 1000
 
-    in_threads(6, work)
-    assert shared.mget("a", "b") == [b"850", b"150"]
+    in_threads(5, work)
+    assert shared.mget("a", "b") == [b"950", b"50"]
 
 
 def transaction_errors(protocol):

@@ -75,7 +75,8 @@ async function roundTrips(adapterOf, connect, { atEnd }) {
   await until(() => ann.received.length === 1001 && eve.received.length === 2 && bob.received.length === 1001);
   assert.equal(ann.received.at(-1), "not for blue");
   assert.ok(Buffer.from([0, 1, 255]).equals(bob.received.at(-1)));
-  assert.equal(eve.received.at(-1), "for eve");
+  // Of two publishers either may be first.
+  assert.ok(eve.received.includes("for eve"));
 
   // Answers of all clients, and of the other server.
   assert.deepEqual((await first.io.timeout(30_000).emitWithAck("news", "who?")).sort(), ["ann", "bob", "eve"]);
