@@ -5,6 +5,7 @@ Usage of a script: SCRIPT.py PORT. It prints one line per check and `N passed, M
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -44,21 +45,21 @@ def fails(kind, action, *arguments, **options):
 
 def in_threads(count, work):
     """Runs `work(0)` … `work(count - 1)` at once, and raises the first error of any."""
-    errors = []
+    ends = queue.Queue()
 
     def guarded(number):
         try:
             work(number)
+            ends.put(None)
         except BaseException as error:
-            errors.append(error)
+            ends.put(error)
 
-    threads = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    for number in range(count):
+        threading.Thread(target=guarded, args=(number,), daemon=True).start()
+    for _ in range(count):
+        # An error ends the wait at once: the other threads may wait for what the failed one holds.
+        if (error := ends.get()) is not None:
+            raise error
 
 
 class Processes:

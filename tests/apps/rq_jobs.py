@@ -47,7 +47,7 @@ def many_jobs():
 
 def retries_and_failures():
     queue = rq.Queue(connection=CONNECTION)
-    with workers("default"):
+    with workers("default", count=1):
         retried = queue.enqueue(tasks.attempts, retry=rq.Retry(max=3))
         spoilt = queue.enqueue(
             tasks.always_fails,
@@ -75,7 +75,7 @@ def dependencies():
     despite = queue.enqueue(tasks.add, 1, 1, depends_on=Dependency(jobs=[spoilt], allow_failure=True))
     never = queue.enqueue(tasks.add, 1, 1, depends_on=spoilt)
     assert total.get_status() == JobStatus.DEFERRED
-    with workers("default"):
+    with workers("default", count=1):
         assert finished(total) == sum(range(5)) + 50
         assert finished(despite) == 2
         assert never.get_status() == JobStatus.DEFERRED
@@ -86,7 +86,7 @@ def scheduled_and_repeated():
     later = queue.enqueue_in(timedelta(seconds=1), tasks.add, 3, 4)
     assert later.id in ScheduledJobRegistry(queue=queue) and later.get_status() == JobStatus.SCHEDULED
     repeated = queue.enqueue(tasks.add, 1, 1, repeat=rq.Repeat(times=2, interval=0))
-    with workers("default", options=["--with-scheduler"]):
+    with workers("default", count=1, options=["--with-scheduler"]):
         assert finished(later) == 7
         until(lambda: len(repeated.results()) == 3)
 
