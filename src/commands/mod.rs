@@ -7,6 +7,8 @@ mod command;
 pub mod help;
 pub mod key_positions;
 pub mod loading;
+pub mod monitors;
+pub mod pushes;
 pub(crate) mod redis_names;
 pub mod registry;
 pub mod session;
@@ -15,6 +17,7 @@ pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
+pub mod tracking;
 pub mod waiting;
 pub mod watches;
 

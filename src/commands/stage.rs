@@ -3,11 +3,16 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
+    Access, Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
+    key_positions::keys_asked_for,
+    monitors::{Monitors, Origin, is_shown},
+    pushes::{Mail, Pushes},
     registry::{Node, Registry},
     session::Session,
     shipment::Delivery,
+    spec::SKIP_MONITOR,
+    tracking::Tracking,
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
     watches::Watches,
 };
@@ -17,7 +22,10 @@ use crate::{
     store::{AccessPolicy, Changes, Effect, EncodingLimits, Event, EventsWanted, Record, Store, View, Wants},
 };
 use bytes::Bytes;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Instant, SystemTime},
+};
 
 pub struct Stage {
     pub store: Store,
@@ -28,9 +36,11 @@ pub struct Stage {
     pub watches: Watches,
     /// Events that are wanted whatever is configured.
     wants_events: EventsWanted,
-    /// Of the touched keys, these many have been looked at.
-    touched_seen: usize,
-    /// Those of them that somebody may wait for.
+    pub tracking: Tracking,
+    pub monitors: Monitors,
+    /// What clients are to be sent beside their replies.
+    pub pushes: Pushes,
+    /// Of the keys that changed, those that somebody may wait for.
     ready: Vec<(usize, Bytes)>,
     /// What the last command asked for beside its reply.
     pub errand: Option<Errand>,
@@ -65,7 +75,9 @@ impl Stage {
             waiting: Waiting::default(),
             watches: Watches::default(),
             wants_events: wants.events,
-            touched_seen: 0,
+            tracking: Tracking::default(),
+            monitors: Monitors::default(),
+            pushes: Pushes::default(),
             ready: Vec::new(),
             errand: None,
             frozen: false,
@@ -138,6 +150,9 @@ impl Stage {
             self.changes(caller).bury_expired(expired);
         }
         self.record.settle();
+        if self.tracking.is_active() {
+            self.track(node, request, caller);
+        }
         if std::mem::take(&mut self.record.emptied) {
             self.errand = Some(Errand::Emptied);
         }
@@ -188,7 +203,53 @@ impl Stage {
     }
     /// Something has happened that those who wait or watch want to hear of.
     pub fn has_news(&self) -> bool {
-        !self.record.touched.is_empty() || self.waiting.has_served()
+        !self.record.touched.is_empty() || !self.ready.is_empty() || self.waiting.has_served()
+    }
+    /// Shows monitors a command that has just been executed, and what it was; a script's own commands are shown as such.
+    pub fn show(&mut self, node: &Node, request: &Request, db: usize, origin: Origin) {
+        if self.monitors.is_empty() || !is_shown(node) || self.board.archive.is_loading() {
+            return;
+        }
+        let Stage { monitors, pushes, board, .. } = self;
+        let mut mail = Mail { pushes, roster: &board.roster };
+        monitors.show(SystemTime::now(), db, origin, node, request, &mut mail);
+    }
+    /// As [`Stage::show`], for a command of a client.
+    pub fn show_of(&mut self, node: &Node, request: &Request, caller: Caller) {
+        if !self.monitors.is_empty()
+            && let Some(record) = self.board.roster.get(caller.client)
+        {
+            self.show(node, request, caller.db, Origin::Client(&record));
+        }
+    }
+    /// Tells those who may have them in their caches of the keys that the command at hand has changed, and remembers those
+    /// that it has read. (Of a script, what its commands read counts, and not what it was given.)
+    fn track(&mut self, node: &Node, request: &Request, caller: Caller) {
+        self.note_changed(caller.client);
+        if node.entry.access == Access::Read && node.spec().flags & SKIP_MONITOR == 0 {
+            self.tracking.remember(caller.client, || {
+                let positions = keys_asked_for(node, request).unwrap_or_default();
+                positions.iter().filter_map(|position| request.get(position.index)).collect()
+            });
+        }
+    }
+    /// Tells clients of what has changed under their prefixes, and makes room for what is yet to be remembered. To be
+    /// called when a batch ends. True if it wants to be called again soon.
+    pub fn end_tracking(&mut self) -> bool {
+        if !self.tracking.is_active() {
+            return false;
+        }
+        let keys_max = self.board.config.load().tracking_table_max_keys;
+        let Stage { tracking, pushes, board, store, .. } = self;
+        let mut mail = Mail { pushes, roster: &board.roster };
+        tracking.broadcast(&mut mail);
+        tracking.limit(keys_max, || store.fork_rng(), &mut mail)
+    }
+    /// The client's bytes among its replies, if it has any to be sent there.
+    pub fn write_pushes(&mut self, client: u64, reply: &mut Reply) {
+        if let Some(bytes) = self.pushes.take(client) {
+            reply.raw(&bytes);
+        }
     }
 
     /// What a command asked for beside its reply has failed: that is its reply.
@@ -206,7 +267,7 @@ impl Stage {
         reply: &mut Reply,
     ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, waiting, watches, board, errand, .. } = self;
+        let Stage { store, record, waiting, watches, tracking, monitors, pushes, board, errand, .. } = self;
         match task {
             Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
             Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
@@ -215,7 +276,18 @@ impl Stage {
             }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                let mut backstage = Backstage { changes, waiting, watches, board, caller, request, errand };
+                let mut backstage = Backstage {
+                    changes,
+                    waiting,
+                    watches,
+                    tracking,
+                    monitors,
+                    pushes,
+                    board,
+                    caller,
+                    request,
+                    errand,
+                };
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
@@ -263,6 +335,21 @@ impl Stage {
         self.waiting.remove(client);
         self.rest();
         self.unwatch(client);
+        self.untrack(client);
+        self.unmonitor(client);
+    }
+    pub fn untrack(&mut self, client: u64) {
+        self.tracking.end(client, self.board.roster.get(client).as_deref());
+        if !self.tracking.is_active() {
+            self.record.wants.touched = false;
+        }
+    }
+    pub fn unmonitor(&mut self, client: u64) {
+        self.monitors.remove(client);
+        self.board.vitals.monitors.store(self.monitors.count(), Relaxed);
+        if let Some(record) = self.board.roster.get(client) {
+            record.monitors.store(false, Relaxed);
+        }
     }
     pub fn unwatch(&mut self, client: u64) {
         self.watches.unwatch(client, &mut self.record.interests);
@@ -272,18 +359,24 @@ impl Stage {
         self.note_touched();
         self.watches.is_alarmed(client, &self.store)
     }
-    /// Tells those who watch them of the keys that changed since the last call.
+    /// Tells those who want to hear of it what has changed since the last call, by nobody in particular.
     fn note_touched(&mut self) {
-        let touched = match self.record.wants.touched {
-            false => std::mem::take(&mut self.record.touched),
-            // Somebody else reads them, too: they stay for him.
-            true => {
-                let seen = std::mem::replace(&mut self.touched_seen, self.record.touched.len());
-                self.record.touched.get(seen..).unwrap_or_default().to_vec()
-            }
-        };
+        self.note_changed(0);
+    }
+    /// As [`Stage::note_touched`], for what this client has changed.
+    fn note_changed(&mut self, author: u64) {
+        let touched = std::mem::take(&mut self.record.touched);
+        let upheaval = std::mem::take(&mut self.record.upheaval);
         for (db, key) in &touched {
             self.watches.note(*db, key, &self.store);
+        }
+        if self.tracking.is_active() {
+            let Stage { tracking, pushes, board, .. } = self;
+            let mut mail = Mail { pushes, roster: &board.roster };
+            touched.iter().for_each(|(_, key)| tracking.note(key, author, &mut mail));
+            if upheaval {
+                tracking.note_upheaval(&mut mail);
+            }
         }
         if !self.waiting.is_empty() {
             self.ready.extend(touched);
@@ -332,6 +425,7 @@ impl Stage {
             waiter.task = Some(task);
         }
         if progress == Progress::Done {
+            self.tracking.end_caching(caller.client);
             self.waiting.serve(ticket, reply);
         }
     }
@@ -380,6 +474,6 @@ impl Stage {
 
 /// Counts an error reply, by its prefix.
 pub fn count_error(board: &Board, error: &CommandError) {
-    board.vitals.error_replies.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    board.vitals.error_replies.fetch_add(1, Relaxed);
     board.errors.count(&error.prefix());
 }

@@ -186,6 +186,16 @@ impl Line {
         // Who waits for the socket writes it then.
         if self.waits_writable { self.check_limit(board) } else { self.flush(board) }
     }
+    /// Sends what is no reply to anything; whoever is about to leave hears no more of it.
+    pub fn push(&mut self, bytes: &Bytes, board: &Board) -> Sent {
+        if self.record.closing.load(Relaxed) {
+            return if self.is_drained() { Sent::All } else { Sent::Partly };
+        }
+        let answered_bytes = self.answered_bytes;
+        let sent = self.send(Said::Lent(bytes), &[], 0, board);
+        self.answered_bytes = answered_bytes;
+        sent
+    }
     /// Writes what is pending, as far as the socket takes it and others need not wait for it.
     pub fn flush(&mut self, board: &Board) -> Sent {
         let mut flushed = 0;

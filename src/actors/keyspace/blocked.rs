@@ -104,6 +104,8 @@ impl Keyspace {
             if seat.muted {
                 reply.truncate(0);
             }
+            self.stage.tracking.end_caching(client);
+            self.stage.write_pushes(client, &mut reply);
             let settles = seat.rest.is_empty();
             // It was served by a write, and wrote perhaps itself.
             if self.waits_for_disk(waiter.node, &waiter.request, 0) {
@@ -124,6 +126,8 @@ impl Handler<Gone> for Keyspace {
     type Result = ();
     fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
         self.stage.unwatch(client);
+        self.stage.untrack(client);
+        self.stage.unmonitor(client);
         // What is on its way will arrive; then its keys must go.
         if self.stage.waiting.awaits_answer(client) {
             return;
@@ -149,6 +153,7 @@ impl Handler<TimesUp> for Keyspace {
             }
         }
         self.deliver_served(ctx);
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
 }

@@ -27,6 +27,7 @@ impl Keyspace {
         &mut self,
         node: &'static Node,
         transaction: &mut Transaction,
+        request: &Request,
         caller: Caller,
         reply: &mut Reply,
         ctx: &mut Context<Self>,
@@ -49,6 +50,7 @@ impl Keyspace {
             let _ = back.send(session);
         }
         self.stage.note_time(node, started, failed);
+        self.stage.show_of(node, request, caller);
         waits_for_disk
     }
     /// Whether a key that the client watches has changed. It watches none any more.
@@ -85,17 +87,20 @@ impl Keyspace {
                 Ok(Task::Session(task)) => {
                     let Some(session) = &mut session else { continue };
                     self.stage.perform_session(node, &mut **task, session, reply);
+                    self.stage.show_of(node, request, as_left(session, caller));
                     continue;
                 }
                 Ok(task) => task,
                 Err(error) => {
                     reply.error(error);
                     self.stage.refuse(node, error);
+                    self.stage.show_of(node, request, caller);
                     continue;
                 }
             };
             if matches!(task, Task::Control(_)) {
                 self.ask_supervisor(node, task, caller, reply);
+                self.stage.show_of(node, request, caller);
                 continue;
             }
             if matches!(task, Task::Broker(_)) {
@@ -106,6 +111,7 @@ impl Keyspace {
             if self.stage.perform(node, task, request, caller, reply) == Progress::Waits {
                 self.end_wait(node, task, request, caller, reply);
             }
+            self.stage.show_of(node, request, caller);
             if let Some(errand) = self.stage.errand.take()
                 && let Err(error) = self.run_errand(errand, ctx)
             {
