@@ -408,6 +408,12 @@ impl Connection {
                 may_write(board)?;
             }
         }
+        let is_about_data =
+            node.entry.access != Access::Neither || node.spec().flags & spec::MAY_REPLICATE != 0;
+        if is_about_data && self.session.record.monitors.load(Relaxed) {
+            // So says Redis, to which monitors are replicas of a kind.
+            return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
+        }
         Ok(())
     }
     /// An HTTP request is somebody's browser, tricked into talking to us: nothing behind its first line is for us.
