@@ -7,6 +7,8 @@
 //! Of what changes, the [`Record`](crate::store::Record) tells. Nobody pays for that while nobody tracks.
 mod broadcast;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use super::pushes::Mail;
 use crate::{
