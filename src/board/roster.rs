@@ -168,9 +168,12 @@ impl ClientRecord {
     pub fn on_push(&self, send: impl Fn(Bytes) + Send + Sync + 'static) {
         let _ = self.push.set(Box::new(send));
     }
-    /// Sends bytes to the client, behind the replies that are on their way to it. Works from any thread.
+    /// Sends bytes to the client, behind the replies that are on their way to it, unless it is about to leave. Works from
+    /// any thread.
     pub fn push(&self, bytes: Bytes) {
-        if let Some(push) = self.push.get() {
+        if !self.closing.load(Relaxed)
+            && let Some(push) = self.push.get()
+        {
             push(bytes)
         }
     }

@@ -425,7 +425,7 @@ impl Stage {
             waiter.task = Some(task);
         }
         if progress == Progress::Done {
-            self.tracking.end_caching(caller.client);
+            self.tracking.end_caching(caller.client, Some(node));
             self.waiting.serve(ticket, reply);
         }
     }

@@ -19,6 +19,7 @@ use crate::{
         registry::{self, Node, Registry},
         spec,
         stage::count_error,
+        tracking::is_about_client,
         transactions::{Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
@@ -266,6 +267,7 @@ impl Connection {
                 self.deferred = Some(Deferred::Control { node, task, muted });
             }
             Ok(task @ Task::Broker(_)) => {
+                self.note(node, request, batch, rules);
                 let muted = self.session.mutes_reply();
                 self.deferred = Some(Deferred::Broker(Wish::Run { node, task, muted }));
             }
@@ -291,8 +293,7 @@ impl Connection {
         }
     }
     fn ends_caching(&mut self, node: Option<&Node>) -> bool {
-        let is_about_client = node.is_some_and(|node| node.full_name.starts_with("client"));
-        !is_about_client && std::mem::take(&mut self.said_caching)
+        !node.is_some_and(is_about_client) && std::mem::take(&mut self.said_caching)
     }
     fn push_run(&mut self, node: &'static Node, task: Task, request: Request, batch: &mut Batch) {
         // Any command but CLIENT ends it by itself when the Keyspace runs it.

@@ -186,11 +186,8 @@ impl Line {
         // Who waits for the socket writes it then.
         if self.waits_writable { self.check_limit(board) } else { self.flush(board) }
     }
-    /// Sends what is no reply to anything; whoever is about to leave hears no more of it.
+    /// Sends what is no reply to anything.
     pub fn push(&mut self, bytes: &Bytes, board: &Board) -> Sent {
-        if self.record.closing.load(Relaxed) {
-            return if self.is_drained() { Sent::All } else { Sent::Partly };
-        }
         let answered_bytes = self.answered_bytes;
         let sent = self.send(Said::Lent(bytes), &[], 0, board);
         self.answered_bytes = answered_bytes;

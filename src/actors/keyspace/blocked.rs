@@ -104,7 +104,7 @@ impl Keyspace {
             if seat.muted {
                 reply.truncate(0);
             }
-            self.stage.tracking.end_caching(client);
+            self.stage.tracking.end_caching(client, Some(waiter.node));
             self.stage.write_pushes(client, &mut reply);
             let settles = seat.rest.is_empty();
             // It was served by a write, and wrote perhaps itself.

@@ -177,8 +177,8 @@ impl Keyspace {
         if run.muted {
             reply.truncate(start);
         }
-        if progress == Progress::Done && !run.node.full_name.starts_with("client") {
-            self.stage.tracking.end_caching(caller.client);
+        if progress == Progress::Done {
+            self.stage.tracking.end_caching(caller.client, Some(run.node));
         }
         (progress, waits_for_disk)
     }

@@ -36,7 +36,7 @@ impl Keyspace {
             self.stage.show_of(node, &note.request, Caller { db: note.db, ..caller });
         }
         if note.node.is_none_or(|node| node.full_name != "multi") {
-            self.stage.tracking.end_caching(caller.client);
+            self.stage.tracking.end_caching(caller.client, note.node);
         }
         self.stage.write_pushes(caller.client, reply);
     }

@@ -105,6 +105,7 @@ impl Keyspace {
             }
             if matches!(task, Task::Broker(_)) {
                 self.ask_pubsub(node, task, caller, reply);
+                self.stage.show_of(node, request, caller);
                 continue;
             }
             let (position, effects) = (reply.position(), self.stage.record.effects_bytes());

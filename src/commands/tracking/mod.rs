@@ -10,7 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::pushes::Mail;
+use super::{pushes::Mail, registry::Node};
 use crate::{
     board::{ClientRecord, TrackingMode},
     resp::Reply,
@@ -114,10 +114,10 @@ impl Tracking {
     pub fn say_caching(&mut self, client: u64) {
         self.caching.insert(client);
     }
-    /// That command is done.
+    /// That command is done; unless it was one about the client itself.
     #[inline]
-    pub fn end_caching(&mut self, client: u64) {
-        if !self.caching.is_empty() {
+    pub fn end_caching(&mut self, client: u64, node: Option<&Node>) {
+        if !self.caching.is_empty() && !node.is_some_and(is_about_client) {
             self.caching.remove(&client);
         }
     }
@@ -183,6 +183,11 @@ impl Tracking {
         }
         self.table.keys() > keys_max
     }
+}
+
+/// CLIENT and what belongs to it.
+pub fn is_about_client(node: &Node) -> bool {
+    node.full_name.starts_with("client")
 }
 
 impl Tracker {
