@@ -45,12 +45,14 @@ impl Keyspace {
             Verdict::Execute if alarmed => reply.null_array(),
             Verdict::Execute => waits_for_disk = self.execute(transaction, caller, reply, ctx),
         }
+        let mut left = caller;
         if let Some((session, back)) = transaction.session.take() {
+            left = as_left(&session, caller);
             // Its connection may be gone.
             let _ = back.send(session);
         }
         self.stage.note_time(node, started, failed);
-        self.stage.show_of(node, request, caller);
+        self.stage.show_of(node, request, left);
         waits_for_disk
     }
     /// Whether a key that the client watches has changed. It watches none any more.
