@@ -326,7 +326,7 @@ impl Handler<Execute> for Keyspace {
                     settles = false;
                 } else if self.stage.has_news() {
                     self.stage.serve_waiting();
-                    self.deliver_served(ctx);
+                    self.gather_served(ctx);
                 }
                 self.stage.write_pushes(client, &mut reply);
             }
@@ -349,6 +349,7 @@ impl Handler<Execute> for Keyspace {
         self.post();
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
+        self.send_served();
         self.post_pushes(ctx);
         self.note_changes(ctx);
     }
