@@ -3,7 +3,7 @@
 use crate::{
     pause::{servers, wait_for},
     protocol::used_memory,
-    support::{Client, Value, client::encode},
+    support::{Client, Server, Value, client::encode, ours},
 };
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn what_was_answered_before_a_wait_comes_first() {
         sleeper.send(&["DEBUG", "SLEEP", "0.1"]);
         pipeline(&mut waiter, &[&["SET", "k", "v"], &["BLPOP", "list", "0"]]);
         other.send(&["RPUSH", "list", "x"]);
-        assert_eq!(waiter.receive(), Value::Simple("OK".into()));
+        assert_eq!(waiter.receive(), Value::ok());
         assert_eq!(waiter.receive(), element("list", "x"));
         assert_eq!((other.receive(), sleeper.receive().text()), (Value::Integer(1), "OK".into()));
     }
