@@ -16,7 +16,8 @@ fn clients(config: Config) -> Prompt {
 /// What clients are sent, as `client: words`.
 fn told(prompt: &mut Prompt) -> Vec<String> {
     prompt.stage.end_tracking();
-    let mut told: Vec<String> = prompt.stage.pushes.take_all().map(|(client, bytes)| shown(client, &bytes)).collect();
+    let mut told: Vec<String> =
+        prompt.stage.pushes.take_all().map(|(client, bytes)| shown(client, &bytes)).collect();
     told.sort();
     told
 }
@@ -75,10 +76,12 @@ fn broadcasts_are_gathered_and_leave_out_what_the_client_did_last() {
 #[test]
 fn whole_databases_are_told_of_in_one_word() {
     let mut prompt = clients(Config::default());
+    prompt.ask_as(3, "FLUSHALL");
     prompt.ask_as(3, "MSET a 1 b 1");
     prompt.ask_as(1, "CLIENT TRACKING ON");
     prompt.ask_as(2, "CLIENT TRACKING ON BCAST");
     prompt.ask_as(1, "MGET a b");
+    assert!(told(&mut prompt).is_empty(), "what was before is not told");
     for line in ["FLUSHDB", "FLUSHALL", "SWAPDB 0 1"] {
         prompt.ask_as(3, line);
         assert_eq!(told(&mut prompt), ["1: invalidate _", "2: invalidate _"], "{line}");

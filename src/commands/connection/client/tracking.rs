@@ -160,6 +160,8 @@ impl BackstageCommand for Tracking {
             self.wish.check(tracking.of(caller.client))?;
             // Who is gone has said so before, and would be remembered for ever.
             if let Some(record) = record {
+                // What happened while nobody tracked is nobody's business.
+                changes.record.upheaval &= tracking.is_active();
                 tracking.begin(&record, self.wish.tracker());
             }
         }
