@@ -262,7 +262,6 @@ fn emptied_and_expired() {
         a> SET k 1 PX 20
         GET k
         !push
-        !push
         PING
         "#
     );
@@ -281,22 +280,6 @@ fn when_replies_wait_for_the_disk() {
         GET k
         INCR k
         !push
-        PING
-        "#
-    );
-}
-
-#[test]
-fn who_sends_no_replies_is_told_all_the_same() {
-    transcript!(
-        r#"
-        a> SET k 1
-        CLIENT TRACKING ON
-        GET k
-        CLIENT REPLY OFF
-        a> SET k 2
-        !push
-        CLIENT REPLY ON
         PING
         "#
     );
@@ -378,8 +361,12 @@ fn redirection() {
         assert_eq!(listener.receive().render(Protocol::Resp3), invalid("k"), "{binary:?}");
         // The listener changes what the reader has: told behind its own reply.
         listener.send(&["SET", "l", "1"]);
-        assert_eq!(listener.receive().text(), "OK");
-        assert_eq!(listener.receive().render(Protocol::Resp3), invalid("l"));
+        let mut said = [listener.receive(), listener.receive()].map(|said| said.render(Protocol::Resp3));
+        if binary != ours() {
+            // Redis 7.0 tells it the other way round, in the midst of the reply; 7.4 as we do.
+            said.sort_by_key(|said| said != "OK");
+        }
+        assert_eq!(said, ["OK".to_string(), invalid("l")]);
 
         reader.hello(Protocol::Resp3);
         reader.call(&["GET", "k"]);

@@ -1,4 +1,3 @@
-use super::*;
 use crate::{commands::testing::Prompt, config::Config};
 use std::sync::atomic::Ordering::Relaxed;
 
