@@ -9,10 +9,6 @@ use bytes::Bytes;
 use std::{ops::Range, sync::mpsc::SyncSender};
 
 /// One thing to do or to say for a client, in its place among the others.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all steps run a command: a box would cost each an allocation"
-)]
 pub enum Step {
     Run(Run),
     /// Bytes of [`Batch::says`] that the Connection wrote itself.

@@ -149,7 +149,7 @@ impl Tracking {
         }
     }
     fn invalidate(&mut self, client: u64, key: &Bytes, author: u64, mail: &mut Mail) {
-        let told = |tracker: &&mut Tracker| !tracker.broadcasts && !(tracker.no_loop && client == author);
+        let told = |tracker: &&mut Tracker| !(tracker.broadcasts || tracker.no_loop && client == author);
         if let Some(tracker) = self.trackers.get_mut(&client).filter(told) {
             tracker.tell(client, Invalid::Keys(&[key]), mail);
         }
