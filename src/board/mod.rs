@@ -11,7 +11,7 @@ mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
-pub use roster::{ClientKind, ClientRecord, Place, Roster};
+pub use roster::{ClientKind, ClientRecord, Place, Roster, TrackingMode};
 pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};

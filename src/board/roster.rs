@@ -1,5 +1,6 @@
 //! Who is connected: one record per client, readable by all (CLIENT LIST, CLIENT KILL, INFO clients).
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
     Arc, OnceLock,
@@ -62,6 +63,10 @@ pub struct ClientRecord {
     pub queued_commands: AtomicI64,
     pub queued_bytes: AtomicUsize,
     pub watched_keys: AtomicUsize,
+    /// CLIENT TRACKING. Writer: the Keyspace.
+    pub tracking: TrackingPost,
+    /// MONITOR. Writer: the Keyspace, until the client is gone.
+    pub monitors: AtomicBool,
     /// Of the command at hand, all arguments together.
     pub argument_bytes: AtomicUsize,
     /// Bytes read and not yet done with: part of a request, requests that wait, and the one at hand.
@@ -79,6 +84,7 @@ pub struct ClientRecord {
     /// Bytes in and out when the Supervisor last looked.
     moved_bytes: AtomicU64,
     hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    push: OnceLock<Box<dyn Fn(Bytes) + Send + Sync>>,
     killed: AtomicBool,
     place: OnceLock<Place>,
     /// PubSub knows the client, and must hear of its end.
@@ -128,6 +134,8 @@ impl ClientRecord {
             queued_commands: AtomicI64::new(-1),
             queued_bytes: AtomicUsize::new(0),
             watched_keys: AtomicUsize::new(0),
+            tracking: TrackingPost::default(),
+            monitors: AtomicBool::new(false),
             argument_bytes: AtomicUsize::new(0),
             query_buffer_bytes: AtomicUsize::new(0),
             query_buffer_free_bytes: AtomicUsize::new(0),
@@ -139,6 +147,7 @@ impl ClientRecord {
             commands: AtomicU64::new(0),
             moved_bytes: AtomicU64::new(0),
             hang_up: OnceLock::new(),
+            push: OnceLock::new(),
             killed: AtomicBool::new(false),
             place: OnceLock::new(),
             known_to_pubsub: AtomicBool::new(false),
@@ -154,6 +163,26 @@ impl ClientRecord {
     /// How to end this client's connection; given once, by its Courier.
     pub fn on_kill(&self, hang_up: impl Fn() + Send + Sync + 'static) {
         let _ = self.hang_up.set(Box::new(hang_up));
+    }
+    /// How to send this client what it did not ask for; given once, by its Courier.
+    pub fn on_push(&self, send: impl Fn(Bytes) + Send + Sync + 'static) {
+        let _ = self.push.set(Box::new(send));
+    }
+    /// Sends bytes to the client, behind the replies that are on their way to it, unless it is about to leave. Works from
+    /// any thread.
+    pub fn push(&self, bytes: Bytes) {
+        if !self.closing.load(Relaxed)
+            && let Some(push) = self.push.get()
+        {
+            push(bytes)
+        }
+    }
+    /// The Keyspace keeps something in mind for the client: it must be told when the client is gone.
+    pub fn is_kept_in_mind(&self) -> bool {
+        self.watched_keys.load(Relaxed) > 0 || self.tracking.load().on || self.monitors.load(Relaxed)
+    }
+    pub fn speaks_resp3(&self) -> bool {
+        self.protocol.load(Relaxed) == 3
     }
     /// How long nothing was asked or sent, in ms. A large request or reply that takes its time on a slow line counts as
     /// activity from one look to the next. The Supervisor looks, once in a while.
@@ -201,6 +230,32 @@ impl ClientRecord {
             &self.queued_bytes,
         ];
         size_of::<ClientRecord>() + buffers.iter().map(|bytes| bytes.load(Relaxed)).sum::<usize>()
+    }
+}
+
+/// How a client tracks keys, as CLIENT LIST shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackingMode {
+    pub on: bool,
+    pub broadcasts: bool,
+    /// The one who was to be told in its place is gone.
+    pub is_broken: bool,
+    /// Who is told in its place; 0: nobody.
+    pub redirect: u64,
+}
+/// A [`TrackingMode`] that all may read.
+#[derive(Default)]
+pub struct TrackingPost(AtomicU64);
+impl TrackingPost {
+    pub fn store(&self, mode: TrackingMode) {
+        let TrackingMode { on, broadcasts, is_broken, redirect } = mode;
+        let flags = u64::from(on) | u64::from(broadcasts) << 1 | u64::from(is_broken) << 2;
+        self.0.store(redirect << 3 | flags, Relaxed);
+    }
+    pub fn load(&self) -> TrackingMode {
+        let word = self.0.load(Relaxed);
+        let is = |bit: u64| word >> bit & 1 != 0;
+        TrackingMode { on: is(0), broadcasts: is(1), is_broken: is(2), redirect: word >> 3 }
     }
 }
 

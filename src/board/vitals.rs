@@ -16,6 +16,8 @@ pub struct Vitals {
     pub connected: AtomicUsize,
     /// Connections to other servers that MIGRATE keeps for a while.
     pub migration_connections: AtomicU64,
+    /// Clients that see all commands. Writer: the Keyspace.
+    pub monitors: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     pub reads: AtomicU64,

@@ -8,9 +8,12 @@ use crate::{
     commands::{
         args::Args,
         error::CommandError,
+        monitors::Monitors,
+        pushes::Pushes,
         session::Session,
         shipment::{Delivery, Shipment},
         spec::Spec,
+        tracking::Tracking,
         transactions::Transaction,
         waiting::Waiting,
         watches::Watches,
@@ -126,6 +129,9 @@ pub struct Backstage<'a> {
     /// The clients that are blocked.
     pub waiting: &'a mut Waiting,
     pub watches: &'a mut Watches,
+    pub tracking: &'a mut Tracking,
+    pub monitors: &'a mut Monitors,
+    pub pushes: &'a mut Pushes,
     pub board: &'a Board,
     pub scripting: &'a mut super::scripting::Scripting,
     pub caller: Caller,

@@ -7,6 +7,9 @@ mod command;
 pub mod help;
 pub mod key_positions;
 pub mod loading;
+pub mod monitors;
+mod outgoing;
+pub mod pushes;
 pub(crate) mod redis_names;
 pub mod registry;
 pub mod scripting;
@@ -16,6 +19,7 @@ pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod syntax;
+pub mod tracking;
 pub mod waiting;
 pub mod watches;
 

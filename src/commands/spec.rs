@@ -4,6 +4,7 @@
 //! gates (`OOM`, `READONLY`, `LOADING`). Reading or writing is not in it: that follows from the trait that the
 //! command implements, so the two cannot disagree.
 use super::key_positions::Locate;
+use crate::resp::Request;
 
 /// How many arguments a command takes, its own name (and its subcommand's) included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -279,6 +280,9 @@ impl Group {
     }
 }
 
+/// Whether the word at this place of a request is a secret.
+pub type Hides = fn(&Request, usize) -> bool;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
     /// In upper case; a subcommand's is the bare word (`GET` of CONFIG GET).
@@ -301,8 +305,8 @@ pub struct Spec {
     pub history: &'static [(&'static str, &'static str)],
     /// Since which version, and by what, the command is superseded.
     pub deprecated: Option<(&'static str, &'static str)>,
-    /// Its arguments are a secret (AUTH, HELLO): logs and MONITOR hide them.
-    pub hides_arguments: bool,
+    /// Which words of a request are a secret (AUTH): logs and MONITOR hide them.
+    pub hides: Option<Hides>,
     /// A connection runs it, and others feel it (CLIENT KILL): it must not overtake what the client asked before.
     pub acts_on_others: bool,
 }
@@ -323,7 +327,7 @@ impl Spec {
             tips: &[],
             history: &[],
             deprecated: None,
-            hides_arguments: false,
+            hides: None,
             acts_on_others: false,
         }
     }
@@ -372,8 +376,8 @@ impl Spec {
         self.deprecated = Some((since, instead));
         self
     }
-    pub const fn hides_arguments(mut self) -> Spec {
-        self.hides_arguments = true;
+    pub const fn hides(mut self, hides: Hides) -> Spec {
+        self.hides = Some(hides);
         self
     }
     pub const fn acts_on_others(mut self) -> Spec {

@@ -5,10 +5,13 @@
 use super::{
     Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
+    monitors::Monitors,
+    pushes::{Mail, Pushes},
     registry::{Node, Registry},
     scripting::{Advance, Invocation, Play, Scripting},
     session::Session,
     shipment::Delivery,
+    tracking::Tracking,
     waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
     watches::Watches,
 };
@@ -18,7 +21,10 @@ use crate::{
     store::{AccessPolicy, Changes, Effect, EncodingLimits, Event, EventsWanted, Record, Store, View, Wants},
 };
 use bytes::Bytes;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 pub struct Stage {
     pub store: Store,
@@ -30,9 +36,11 @@ pub struct Stage {
     pub scripting: Scripting,
     /// Events that are wanted whatever is configured.
     wants_events: EventsWanted,
-    /// Of the touched keys, these many have been looked at.
-    touched_seen: usize,
-    /// Those of them that somebody may wait for.
+    pub tracking: Tracking,
+    pub monitors: Monitors,
+    /// What clients are to be sent beside their replies.
+    pub pushes: Pushes,
+    /// Of the keys that changed, those that somebody may wait for.
     ready: Vec<(usize, Bytes)>,
     /// What the last command asked for beside its reply.
     pub errand: Option<Errand>,
@@ -68,7 +76,9 @@ impl Stage {
             watches: Watches::default(),
             scripting: Scripting::default(),
             wants_events: wants.events,
-            touched_seen: 0,
+            tracking: Tracking::default(),
+            monitors: Monitors::default(),
+            pushes: Pushes::default(),
             ready: Vec::new(),
             errand: None,
             frozen: false,
@@ -141,6 +151,9 @@ impl Stage {
             self.changes(caller).bury_expired(expired);
         }
         self.record.settle();
+        if self.tracking.is_active() {
+            self.track(node, request, caller);
+        }
         if std::mem::take(&mut self.record.emptied) {
             self.errand = Some(Errand::Emptied);
         }
@@ -228,9 +241,8 @@ impl Stage {
     }
     /// Something has happened that those who wait or watch want to hear of.
     pub fn has_news(&self) -> bool {
-        !self.record.touched.is_empty() || self.waiting.has_served()
+        !self.record.touched.is_empty() || !self.ready.is_empty() || self.waiting.has_served()
     }
-
     /// What a command asked for beside its reply has failed: that is its reply.
     pub fn replace_reply(&self, reply: &mut Reply, position: usize, error: &CommandError) {
         reply.truncate(position);
@@ -246,7 +258,19 @@ impl Stage {
         reply: &mut Reply,
     ) -> Result<Progress, CommandError> {
         let Caller { db, touches, .. } = caller;
-        let Stage { store, record, waiting, watches, board, errand, scripting, .. } = self;
+        let Stage {
+            store,
+            record,
+            waiting,
+            watches,
+            tracking,
+            monitors,
+            pushes,
+            board,
+            errand,
+            scripting,
+            ..
+        } = self;
         match task {
             Task::Read(task) => task.run_read(&View { store, db, touches }, reply)?,
             Task::Write(task) => task.run_write(&mut Changes { store, db, touches, record }, reply)?,
@@ -255,8 +279,19 @@ impl Stage {
             }
             Task::Backstage(task) => {
                 let changes = Changes { store, db, touches, record };
-                let mut backstage =
-                    Backstage { changes, waiting, watches, board, scripting, caller, request, errand };
+                let mut backstage = Backstage {
+                    changes,
+                    waiting,
+                    watches,
+                    tracking,
+                    monitors,
+                    pushes,
+                    board,
+                    scripting,
+                    caller,
+                    request,
+                    errand,
+                };
                 task.run_backstage(&mut backstage, reply)?
             }
             // These are not run on data; whoever sends one here made a mistake in routing.
@@ -308,6 +343,8 @@ impl Stage {
         self.waiting.remove(client);
         self.rest();
         self.unwatch(client);
+        self.untrack(client);
+        self.unmonitor(client);
     }
     pub fn unwatch(&mut self, client: u64) {
         self.watches.unwatch(client, &mut self.record.interests);
@@ -317,18 +354,24 @@ impl Stage {
         self.note_touched();
         self.watches.is_alarmed(client, &self.store)
     }
-    /// Tells those who watch them of the keys that changed since the last call.
+    /// Tells those who want to hear of it what has changed since the last call, by nobody in particular.
     fn note_touched(&mut self) {
-        let touched = match self.record.wants.touched {
-            false => std::mem::take(&mut self.record.touched),
-            // Somebody else reads them, too: they stay for him.
-            true => {
-                let seen = std::mem::replace(&mut self.touched_seen, self.record.touched.len());
-                self.record.touched.get(seen..).unwrap_or_default().to_vec()
-            }
-        };
+        self.note_changed(0);
+    }
+    /// As [`Stage::note_touched`], for what this client has changed.
+    pub(super) fn note_changed(&mut self, author: u64) {
+        let touched = std::mem::take(&mut self.record.touched);
+        let upheaval = std::mem::take(&mut self.record.upheaval);
         for (db, key) in &touched {
             self.watches.note(*db, key, &self.store);
+        }
+        if self.tracking.is_active() {
+            let Stage { tracking, pushes, board, .. } = self;
+            let mut mail = Mail { pushes, roster: &board.roster };
+            touched.iter().for_each(|(_, key)| tracking.note(key, author, &mut mail));
+            if upheaval {
+                tracking.note_upheaval(&mut mail);
+            }
         }
         if !self.waiting.is_empty() {
             self.ready.extend(touched);
@@ -377,6 +420,7 @@ impl Stage {
             waiter.task = Some(task);
         }
         if progress == Progress::Done {
+            self.tracking.end_caching(caller.client, Some(node));
             self.waiting.serve(ticket, reply);
         }
     }
@@ -425,6 +469,6 @@ impl Stage {
 
 /// Counts an error reply, by its prefix.
 pub fn count_error(board: &Board, error: &CommandError) {
-    board.vitals.error_replies.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    board.vitals.error_replies.fetch_add(1, Relaxed);
     board.errors.count(&error.prefix());
 }

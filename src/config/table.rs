@@ -170,8 +170,7 @@ parameters! {
     "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = "no", yes_no().no_effect(LAZY);
     "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = "no", yes_no().no_effect(LAZY);
     "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = "no", yes_no();
-    "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000",
-        integer(0, LONG).later("client tracking");
+    "tracking-table-max-keys" => tracking_table_max_keys: usize = "1000000", integer(0, LONG);
     "activedefrag" => activedefrag: bool = "no", yes_no().settle(defragmentation_is_off).no_effect(DEFRAG);
     "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = "1", integer(1, 99).no_effect(DEFRAG);
     "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = "25", integer(1, 99).no_effect(DEFRAG);

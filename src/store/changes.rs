@@ -161,7 +161,7 @@ impl Changes<'_> {
     }
     /// Randomness of its own for one command, that can be used while a value is borrowed.
     pub fn rng(&self) -> fastrand::Rng {
-        self.store.rng.borrow_mut().fork()
+        self.store.fork_rng()
     }
     /// Counts further changes beside that of [`Changes::modified`]: of a command that changed several items.
     pub fn also_dirty(&mut self, count: u64) {
@@ -532,6 +532,7 @@ impl Changes<'_> {
     /// Empties a database.
     pub fn clear(&mut self, db: usize) {
         let count = self.store.databases[db].len() as u64;
+        self.record.upheaval = true;
         if count > 0 {
             self.touch_all(db, db);
             let (id, hasher) = (self.store.databases[db].id, self.store.hasher.clone());
@@ -546,21 +547,17 @@ impl Changes<'_> {
     pub fn swap(&mut self, a: usize, b: usize) {
         self.record.dirty += 1;
         if a != b {
+            self.record.upheaval = true;
             for (db, seen_at) in [(a, a), (a, b), (b, a), (b, b)] {
                 self.touch_all(db, seen_at);
             }
             self.store.databases.swap(a, b)
         }
     }
-    /// States that every key of `db` changed, for clients of `seen_at`.
+    /// States that every key of `db` changed, for clients of `seen_at`: however large the database is, only few keys are of
+    /// interest.
     fn touch_all(&mut self, db: usize, seen_at: usize) {
         let database = &self.store.databases[db];
-        if self.record.wants.touched {
-            return database.scan_all(&mut |entry| {
-                self.record.touched.push((seen_at, Bytes::copy_from_slice(entry.key())))
-            });
-        }
-        // However large the database is: only few keys are of interest.
         let interests = self.record.interests.of(seen_at);
         let there = interests.filter(|key| database.find(key).is_some());
         self.record.touched.extend(there.map(|key| (seen_at, key.clone())));

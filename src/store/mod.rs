@@ -304,6 +304,10 @@ impl Store {
         !self.garbage.is_empty()
     }
     /// Keys that readers found expired since the last call.
+    /// Randomness for one purpose.
+    pub fn fork_rng(&self) -> fastrand::Rng {
+        self.rng.borrow_mut().fork()
+    }
     pub fn take_expired_seen(&mut self) -> Vec<(usize, Bytes)> {
         std::mem::take(self.expired_seen.get_mut())
     }

@@ -124,7 +124,7 @@ pub enum Effect {
 pub struct Wants {
     pub effects: bool,
     pub events: EventsWanted,
-    /// Of all keys; else of those that are in [`Interests`].
+    /// Of all keys that change; else of those that are in [`Interests`].
     pub touched: bool,
 }
 
@@ -170,10 +170,13 @@ pub struct Record {
     pub changes: u64,
     pub effect: Effect,
     pub interests: Interests,
-    /// Database and key of everything that changed and that somebody wants to hear of.
+    /// Database and key of everything that changed and that somebody wants to hear of. Of keys that go or change their
+    /// place with all others of their database, only those that are in [`Interests`] are here: see `upheaval`.
     pub touched: Vec<(usize, Bytes)>,
     /// What is to be told to subscribers, in order: events and publications.
     pub announcements: Vec<Announcement>,
+    /// A database was emptied, or took the place of another.
+    pub upheaval: bool,
     /// All data were deleted at once: what is being saved is of no use any more.
     pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.

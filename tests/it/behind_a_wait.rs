@@ -3,7 +3,7 @@
 use crate::{
     pause::{servers, wait_for},
     protocol::used_memory,
-    support::{Client, Value, client::encode},
+    support::{Client, Server, Value, client::encode, ours},
 };
 use std::time::Duration;
 
@@ -136,4 +136,22 @@ fn when_nobody_waits_nothing_is_noted() {
     drop(waiter);
     wait_for(&mut other, 0);
     assert!(writes() < before + 1_000_000);
+}
+
+#[test]
+fn what_was_answered_before_a_wait_comes_first() {
+    let server = Server::start(&ours(), &["--enable-debug-command", "yes", "--io-threads", "1"]);
+    let (mut sleeper, mut waiter, mut other) = (server.connect(), server.connect(), server.connect());
+    for client in [&mut waiter, &mut other] {
+        client.call(&["PING"]);
+    }
+    for _ in 0..3 {
+        // What both ask while the server sleeps, it takes at once.
+        sleeper.send(&["DEBUG", "SLEEP", "0.1"]);
+        pipeline(&mut waiter, &[&["SET", "k", "v"], &["BLPOP", "list", "0"]]);
+        other.send(&["RPUSH", "list", "x"]);
+        assert_eq!(waiter.receive(), Value::ok());
+        assert_eq!(waiter.receive(), element("list", "x"));
+        assert_eq!((other.receive(), sleeper.receive().text()), (Value::Integer(1), "OK".into()));
+    }
 }

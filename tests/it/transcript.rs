@@ -9,6 +9,7 @@
 //!   One that agrees after all is an error, so that the list stays true.
 //! * `!send GET k` sends without reading, `!read` reads one reply; `!raw "…"` sends bytes as they are;
 //!   `!close` hangs up; `!sleep 20` waits so many milliseconds. A closed connection reads as `(closed)`.
+//! * `!push` reads a push, in RESP3: RESP2 has none
 //! * `!info rdb_saves …` shows these fields of INFO; `!until loading:0` asks INFO until it has this field
 //! * `!listen` opens a listener, and from there on each line shows what keyspace events were told, of every class:
 //!   `* set k`, and `* 3: set k` where it was not in database 0
@@ -166,6 +167,7 @@ enum Action {
     Send(Vec<Vec<u8>>),
     Raw(Vec<u8>),
     Read,
+    Push,
     Close,
     Sleep(Duration),
     /// Waits for a line of INFO.
@@ -231,9 +233,13 @@ impl Line {
             Action::Sleep(time) => thread::sleep(*time),
             Action::Until(line) => until(client, line),
             Action::Info(fields) => return self.shown_of(&info(client, fields)),
-            Action::Read | Action::Listen | Action::Remark => {}
+            Action::Read | Action::Push | Action::Listen | Action::Remark => {}
         }
-        if !matches!(self.action, Action::Call(_) | Action::Read) {
+        let reads = match self.action {
+            Action::Push => protocol == Protocol::Resp3,
+            _ => matches!(self.action, Action::Call(_) | Action::Read),
+        };
+        if !reads {
             return String::new();
         }
         let reply = match connections.get_mut(&self.connection).expect("opened above").try_receive() {
@@ -279,6 +285,7 @@ impl Action {
             "!raw" => Action::Raw(line::split(rest).concat()),
             "!read" => Action::Read,
             "!listen" => Action::Listen,
+            "!push" => Action::Push,
             "!close" => Action::Close,
             "!until" => Action::Until(rest.trim().into()),
             "!info" => Action::Info(rest.split_whitespace().map(str::to_string).collect()),

@@ -89,6 +89,8 @@ pub struct Connection {
     /// The turn at hand ends in a publication that its client may hear itself, before the reply to what comes next; or in a
     /// transaction that changes what it listens to.
     publishes: bool,
+    /// CLIENT CACHING was said, and no command that ends it is known to have come since.
+    said_caching: bool,
     /// The end of the pause will be told by a [`Resume`].
     awaits_pause: bool,
     /// Replies of a turn that holds nothing for the Keyspace.
@@ -129,6 +131,7 @@ impl Connection {
             heard: 0,
             has_heard: false,
             publishes: false,
+            said_caching: false,
             awaits_pause: false,
             said: Vec::new(),
             turn_start: 0,

@@ -4,7 +4,7 @@ use crate::{
     actors::{
         courier::{
             line::Said,
-            messages::{Answer, Batch, Run, Step},
+            messages::{Answer, Batch, Note, Run, Step},
         },
         now_ms,
         pubsub::messages::Wish,
@@ -15,9 +15,11 @@ use crate::{
         args::Context,
         error::CommandError,
         may_write,
+        monitors::is_shown,
         registry::{self, Node, Registry},
         spec,
         stage::count_error,
+        tracking::is_about_client,
         transactions::{Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
@@ -41,6 +43,8 @@ fn is_exec(request: &Request) -> bool {
 struct Rules {
     /// No command may run now: CLIENT PAUSE ALL.
     paused: bool,
+    /// Somebody sees all commands.
+    monitored: bool,
     limits: Limits,
     context: Context,
 }
@@ -151,6 +155,7 @@ impl Connection {
         let now_ms = now_ms();
         Rules {
             paused: self.desk.board.pause.holds_all(now_ms).is_some(),
+            monitored: self.desk.board.vitals.monitors.load(Relaxed) > 0,
             limits: Limits {
                 bulk_bytes: config.proto_max_bulk_len,
                 authenticated: !self.session.must_authenticate(),
@@ -178,7 +183,10 @@ impl Connection {
                         queue.is_spoilt = true;
                         self.say_error(batch, &error)
                     }
-                    None => self.say_error(batch, &error),
+                    None => {
+                        self.say_error(batch, &error);
+                        self.note_refused(request, batch);
+                    }
                 };
             }
         };
@@ -212,7 +220,8 @@ impl Connection {
         match registry::parse(node, &request, rules.context) {
             Err(error) => {
                 self.desk.tally.called(node.index, 0, true);
-                self.say_error(batch, &error)
+                self.say_error(batch, &error);
+                self.note(node, request, batch, rules);
             }
             Ok(Task::Session(mut task)) => {
                 let started = self.last_said.unwrap_or_else(Instant::now);
@@ -238,22 +247,27 @@ impl Connection {
                     None => self.say_from(start, batch, muted),
                 }
                 self.halted |= self.session.quits;
-                if node.full_name == "reset" && self.session.record.watched_keys.swap(0, Relaxed) > 0 {
+                if node.full_name == "reset" && self.session.record.is_kept_in_mind() {
+                    self.session.record.watched_keys.store(0, Relaxed);
                     self.desk.forget(self.line.client);
                 }
+                self.note(node, request, batch, rules);
             }
             Ok(Task::Backstage(_)) if self.session.transaction.is_some() => {
                 // No other command of the kind is taken at once.
                 self.say_error(batch, &CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
+                self.note(node, request, batch, rules);
             }
             Ok(Task::Transaction(transaction)) => {
                 self.end_transaction(node, request, transaction, batch, rules)
             }
             Ok(task @ Task::Control(_)) => {
+                self.note(node, request, batch, rules);
                 let muted = self.session.mutes_reply();
                 self.deferred = Some(Deferred::Control { node, task, muted });
             }
             Ok(task @ Task::Broker(_)) => {
+                self.note(node, request, batch, rules);
                 let muted = self.session.mutes_reply();
                 self.deferred = Some(Deferred::Broker(Wish::Run { node, task, muted }));
             }
@@ -264,7 +278,27 @@ impl Connection {
         }
         self.last_command = Some(node);
     }
+    /// Tells the Keyspace of a command that it does not run, if that matters to anybody: to monitors, or to this client's
+    /// CLIENT CACHING, which is for one command.
+    fn note(&mut self, node: &'static Node, request: Request, batch: &mut Batch, rules: &Rules) {
+        let ends_caching = self.ends_caching(Some(node)) && self.session.transaction.is_none();
+        if ends_caching || rules.monitored && is_shown(node) {
+            batch.steps.push(Step::Note(Note { node: Some(node), request, db: self.session.db }));
+        }
+    }
+    fn note_refused(&mut self, request: Request, batch: &mut Batch) {
+        let node = Registry::get().named_by(&request);
+        if self.ends_caching(node) {
+            batch.steps.push(Step::Note(Note { node, request, db: self.session.db }));
+        }
+    }
+    fn ends_caching(&mut self, node: Option<&Node>) -> bool {
+        !node.is_some_and(is_about_client) && std::mem::take(&mut self.said_caching)
+    }
     fn push_run(&mut self, node: &'static Node, task: Task, request: Request, batch: &mut Batch) {
+        // Any command but CLIENT ends it by itself when the Keyspace runs it.
+        self.ends_caching(Some(node));
+        self.said_caching |= node.full_name == "client|caching";
         let muted = self.session.mutes_reply();
         batch.steps.push(Step::Run(Run {
             node,
@@ -301,7 +335,8 @@ impl Connection {
         let Some(queue) = self.session.end_transaction() else {
             let name = node.spec().name;
             self.desk.tally.called(node.index, 0, true);
-            return self.say_error(batch, &CommandError::text_of(format!("ERR {name} without MULTI")));
+            self.say_error(batch, &CommandError::text_of(format!("ERR {name} without MULTI")));
+            return self.note(node, request, batch, rules);
         };
         self.away = transaction.take(queue, &self.session, rules.context);
         self.publishes = transaction.items.iter().any(|item| item.node.spec().flags & spec::PUBSUB != 0);
@@ -379,6 +414,12 @@ impl Connection {
             if writes || node.full_name == "ping" {
                 may_write(board)?;
             }
+        }
+        let is_about_data =
+            node.entry.access != Access::Neither || node.spec().flags & spec::MAY_REPLICATE != 0;
+        if is_about_data && self.session.record.monitors.load(Relaxed) {
+            // So says Redis, to which monitors are replicas of a kind.
+            return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
         }
         Ok(())
     }

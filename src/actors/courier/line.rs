@@ -186,6 +186,13 @@ impl Line {
         // Who waits for the socket writes it then.
         if self.waits_writable { self.check_limit(board) } else { self.flush(board) }
     }
+    /// Sends what is no reply to anything.
+    pub fn push(&mut self, bytes: &Bytes, board: &Board) -> Sent {
+        let answered_bytes = self.answered_bytes;
+        let sent = self.send(Said::Lent(bytes), &[], 0, board);
+        self.answered_bytes = answered_bytes;
+        sent
+    }
     /// Writes what is pending, as far as the socket takes it and others need not wait for it.
     pub fn flush(&mut self, board: &Board) -> Sent {
         let mut flushed = 0;

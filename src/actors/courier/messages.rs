@@ -5,17 +5,16 @@ use crate::{
     resp::{Protocol, Reply, Request, reply::Graft},
 };
 use actix::{Addr, Message};
+use bytes::Bytes;
 use std::{ops::Range, sync::mpsc::SyncSender};
 
 /// One thing to do or to say for a client, in its place among the others.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all steps run a command: a box would cost each an allocation"
-)]
 pub enum Step {
     Run(Run),
     /// Bytes of [`Batch::says`] that the Connection wrote itself.
     Say(Range<usize>),
+    /// A command that the Connection answered itself, and that others want to hear of.
+    Note(Note),
 }
 impl Step {
     /// Moves the step out, and leaves one in its place that does nothing.
@@ -33,6 +32,13 @@ pub struct Run {
     pub touches: bool,
     /// The client does not want this reply (CLIENT REPLY).
     pub muted: bool,
+}
+pub struct Note {
+    /// None if there is no such command.
+    pub node: Option<&'static Node>,
+    pub request: Request,
+    /// The client's database by now.
+    pub db: usize,
 }
 /// What one client asked: the steps up to `end`, from where the previous turn's ended.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +166,14 @@ pub struct Adopt(pub super::socket::Accepted);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Kill(pub LineId);
+
+/// What a client is sent that it did not ask for now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Push {
+    pub line: LineId,
+    pub bytes: Bytes,
+}
 
 /// The server goes down: end all connections.
 #[derive(Message)]

@@ -26,7 +26,7 @@ use actix::prelude::*;
 use bytes::{Bytes, BytesMut};
 use deliveries::Deliveries;
 use line::{Line, Said, Sent};
-use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Replies, Turn};
+use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Push, Replies, Turn};
 use slab::Slab;
 use socket::Socket;
 use std::{
@@ -109,8 +109,11 @@ impl Desk {
     }
     /// Sends bytes to a client now.
     pub fn send(&self, id: LineId, said: Said, grafts: &[Graft], base: usize) {
+        self.send_by(id, |line| line.send(said, grafts, base, &self.board));
+    }
+    fn send_by(&self, id: LineId, send: impl FnOnce(&mut Line) -> Sent) {
         let sent = self.with_line(id, |line| {
-            let sent = line.send(said, grafts, base, &self.board);
+            let sent = send(line);
             // Of a client that is blocked, what it asked behind that is still to be answered.
             (sent, line.closing && !line.in_flight, line.waits_writable)
         });
@@ -162,7 +165,7 @@ impl Desk {
                 line.socket.shut_down();
             }
             // It may be blocked: nothing must be given to who is gone.
-            if line.in_flight || line.record.watched_keys.load(Relaxed) > 0 {
+            if line.in_flight || line.record.is_kept_in_mind() {
                 self.forget(id.client);
             }
             // It has left the roster: see there how PubSub makes its acquaintance.
@@ -242,6 +245,8 @@ impl Courier {
             // Whoever counts listeners behind this must not count the dead.
             pubsub.do_send(pubsub::messages::Gone { client });
         });
+        let courier = self.desk.courier.clone();
+        record.on_push(move |bytes| courier.do_send(Push { line: id, bytes }));
         board.roster.enter(record.clone());
         let session = Session::new(board.clone(), record.clone());
         let connection = Connection::new(self.desk.clone(), id, socket.read, session).start();
@@ -332,6 +337,13 @@ impl Handler<Kill> for Courier {
     type Result = ();
     fn handle(&mut self, Kill(id): Kill, _: &mut Self::Context) {
         self.desk.hang_up(id)
+    }
+}
+
+impl Handler<Push> for Courier {
+    type Result = ();
+    fn handle(&mut self, Push { line: id, bytes }: Push, _: &mut Self::Context) {
+        self.desk.send_by(id, |line| line.push(&bytes, &self.desk.board));
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Blocked {
     seats: HashMap<u64, Seat>,
     /// Alarms to be set and stopped.
     alarms: Alarms,
+    /// Replies to clients whose wait is over.
+    served: Vec<(Recipient<Replies>, Replies)>,
 }
 impl Blocked {
     pub fn has_alarms(&self) -> bool {
@@ -90,6 +92,20 @@ impl Keyspace {
     }
     /// Sends their replies to clients whose wait is over, and lets them go on.
     pub(super) fn deliver_served(&mut self, ctx: &mut Context<Self>) {
+        self.gather_served(ctx);
+        self.send_served();
+    }
+    /// To be called behind the replies of a batch: what such a client was answered before it began to wait may be among them,
+    /// and goes out first.
+    pub(super) fn send_served(&mut self) {
+        for (reply_to, replies) in self.blocked.served.drain(..) {
+            match self.dropper.is_awaited() {
+                true => self.dropper.drop_before(Vec::new(), reply_to, replies),
+                false => reply_to.do_send(replies),
+            }
+        }
+    }
+    pub(super) fn gather_served(&mut self, ctx: &mut Context<Self>) {
         if !self.stage.waiting.has_served() {
             return;
         }
@@ -104,6 +120,8 @@ impl Keyspace {
             if seat.muted {
                 reply.truncate(0);
             }
+            self.stage.tracking.end_caching(client, Some(waiter.node));
+            self.stage.write_pushes(client, &mut reply);
             let settles = seat.rest.is_empty();
             // It was served by a write, and wrote perhaps itself.
             if self.waits_for_disk(waiter.node, &waiter.request, 0) {
@@ -111,7 +129,8 @@ impl Keyspace {
             } else {
                 let end = End { line: seat.line, at: reply.position(), settles };
                 let (bytes, grafts) = reply.into_parts();
-                seat.reply_to.do_send(Replies { bytes, grafts, ends: vec![end], spent: None });
+                let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
+                self.blocked.served.push((seat.reply_to.clone(), replies));
             }
             if !seat.rest.is_empty() {
                 ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
@@ -124,6 +143,8 @@ impl Handler<Gone> for Keyspace {
     type Result = ();
     fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
         self.stage.unwatch(client);
+        self.stage.untrack(client);
+        self.stage.unmonitor(client);
         // What is on its way will arrive; then its keys must go.
         if self.stage.waiting.awaits_answer(client) {
             return;
@@ -149,6 +170,7 @@ impl Handler<TimesUp> for Keyspace {
             }
         }
         self.deliver_served(ctx);
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
 }

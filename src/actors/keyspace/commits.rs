@@ -82,6 +82,9 @@ impl Commits {
     pub fn is_open(&self) -> bool {
         !self.held.is_empty()
     }
+    pub fn hold(&mut self, held: Held) {
+        self.held.push(held);
+    }
     /// Whether the reply to a command that has just run must wait, because it wrote (`wrote`), or saw what others wrote.
     fn must_wait(&mut self, wrote: bool, node: &Node, request: &Request) -> bool {
         if !wrote && self.open.is_empty() && self.unsynced.is_empty() {
@@ -131,13 +134,20 @@ impl Keyspace {
     ) {
         let end = End { line, at: reply.position(), settles };
         let (bytes, grafts) = reply.into_parts();
-        match self.commits.held.last_mut().filter(|held| held.reply_to == reply_to) {
-            Some(held) => held.replies.append(&bytes, grafts, end),
-            None => {
+        match self.commits.held.last_mut() {
+            Some(Held::Replies { reply_to: to, replies }) if *to == reply_to => {
+                replies.append(&bytes, grafts, end)
+            }
+            _ => {
                 let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
-                self.commits.held.push(Held { reply_to, replies });
+                self.commits.hold(Held::Replies { reply_to, replies });
             }
         }
+    }
+    /// Whether replies are waiting for the disk, here or there.
+    pub(super) fn awaits_disk(&self) -> bool {
+        let log = &self.stage.record.log;
+        self.commits.mode == LogMode::Synced && (self.commits.is_open() || log.synced < log.committed)
     }
     /// Whether effects wait for a commit that does not come by itself.
     pub(super) fn has_effects_to_commit(&self) -> bool {
@@ -258,6 +268,7 @@ impl Keyspace {
         }
         self.stage.serve_log_waiters();
         self.deliver_served(ctx);
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
     /// Has a [`Flush`] come once the mailbox is drained of what is in it now.

@@ -9,6 +9,7 @@ mod commits;
 mod dropper;
 mod held;
 mod moving;
+mod posting;
 mod script;
 mod telling;
 mod transaction;
@@ -45,6 +46,7 @@ use dropper::Dropper;
 use held::Held;
 pub use moving::Landed;
 use moving::Moving;
+pub use posting::{Configured, Letter};
 use script::Parked;
 use std::sync::{
     Arc,
@@ -133,7 +135,8 @@ impl Keyspace {
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
-            // Effects are wanted when there is a log, events when the configuration says so.
+            // Effects are wanted when there is a log, events when the configuration says so, touched keys while somebody
+            // tracks.
             stage: Stage::new(board, seed, Wants::default()),
             expiry,
             persistence,
@@ -163,13 +166,15 @@ impl Keyspace {
         let start = reply.position();
         reply.speak(run.protocol);
         let (progress, waits_for_disk) = match &mut run.task {
-            Task::Transaction(transaction) => {
-                (Progress::Done, self.run_transaction(run.node, transaction, caller, reply, ctx))
-            }
+            Task::Transaction(transaction) => (
+                Progress::Done,
+                self.run_transaction(run.node, transaction, &run.request, caller, reply, ctx),
+            ),
             Task::Script(_) => self.run_script(run, caller, reply, ctx),
             task => {
                 let effects = self.stage.record.effects_bytes();
                 let progress = self.stage.perform(run.node, task, &run.request, caller, reply);
+                self.stage.show_of(run.node, &run.request, caller);
                 if let Some(errand) = self.stage.errand.take()
                     && let Err(error) = self.run_errand(errand, ctx)
                 {
@@ -180,6 +185,9 @@ impl Keyspace {
         };
         if run.muted {
             reply.truncate(start);
+        }
+        if progress == Progress::Done {
+            self.stage.tracking.end_caching(caller.client, Some(run.node));
         }
         (progress, waits_for_disk)
     }
@@ -230,6 +238,7 @@ impl Keyspace {
         }
         self.tell(ctx);
         self.post_dropped();
+        self.post_pushes(ctx);
     }
     /// Hands over what is to be freed elsewhere.
     fn post_dropped(&mut self) {
@@ -295,10 +304,16 @@ impl Handler<Execute> for Keyspace {
                 continue;
             }
             let (mut settles, mut waits_for_disk) = (true, false);
+            let client = turn.line.client;
+            self.stage.write_pushes(client, &mut reply);
             while let Some(step) = own.next() {
                 let run = match step {
                     Step::Say(range) => {
                         reply.raw(&batch.says.as_bytes()[range.clone()]);
+                        continue;
+                    }
+                    Step::Note(note) => {
+                        self.note(note, Caller { client, ..Caller::default() }, &mut reply);
                         continue;
                     }
                     Step::Run(run) => run,
@@ -316,7 +331,6 @@ impl Handler<Execute> for Keyspace {
                     settles = false;
                     break;
                 }
-                let client = turn.line.client;
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
                 let (progress, waits) = self.perform(run, caller, &mut reply, ctx);
                 waits_for_disk |= waits;
@@ -335,8 +349,9 @@ impl Handler<Execute> for Keyspace {
                     settles = false;
                 } else if self.stage.has_news() {
                     self.stage.serve_waiting();
-                    self.deliver_served(ctx);
+                    self.gather_served(ctx);
                 }
+                self.stage.write_pushes(client, &mut reply);
             }
             let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
             if waits_for_disk {
@@ -357,6 +372,8 @@ impl Handler<Execute> for Keyspace {
         self.post();
         let (bytes, grafts) = reply.into_parts();
         reply_to.do_send(Replies { bytes, grafts, ends, spent: Some(batch) });
+        self.send_served();
+        self.post_pushes(ctx);
         self.note_changes(ctx);
         if self.parked.is_some() {
             self.wait_for_script(ctx);
@@ -401,6 +418,7 @@ impl Handler<Due> for Keyspace {
         again.extend(before);
         self.expiry.do_send(Done { again, spent: items, unchecked: false });
         self.post();
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
 }
@@ -464,6 +482,13 @@ fn writes(run: &Run) -> bool {
         return transaction.writes;
     }
     run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
+}
+
+impl Handler<Configured> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: Configured, ctx: &mut Self::Context) {
+        self.post_pushes(ctx);
+    }
 }
 
 impl Handler<PauseOver> for Keyspace {

@@ -27,6 +27,7 @@ impl Keyspace {
         &mut self,
         node: &'static Node,
         transaction: &mut Transaction,
+        request: &Request,
         caller: Caller,
         reply: &mut Reply,
         ctx: &mut Context<Self>,
@@ -44,11 +45,14 @@ impl Keyspace {
             Verdict::Execute if alarmed => reply.null_array(),
             Verdict::Execute => waits_for_disk = self.execute(transaction, caller, reply, ctx),
         }
+        let mut left = caller;
         if let Some((session, back)) = transaction.session.take() {
+            left = as_left(&session, caller);
             // Its connection may be gone.
             let _ = back.send(session);
         }
         self.stage.note_time(node, started, failed);
+        self.stage.show_of(node, request, left);
         waits_for_disk
     }
     /// Whether a key that the client watches has changed. It watches none any more.
@@ -85,12 +89,14 @@ impl Keyspace {
                 Ok(Task::Session(task)) => {
                     let Some(session) = &mut session else { continue };
                     self.stage.perform_session(node, &mut **task, session, reply);
+                    self.stage.show_of(node, request, as_left(session, caller));
                     continue;
                 }
                 Ok(task) => task,
                 Err(error) => {
                     reply.error(error);
                     self.stage.refuse(node, error);
+                    self.stage.show_of(node, request, caller);
                     continue;
                 }
             };
@@ -100,16 +106,19 @@ impl Keyspace {
             }
             if matches!(task, Task::Control(_)) {
                 self.ask_supervisor(node, task, caller, reply);
+                self.stage.show_of(node, request, caller);
                 continue;
             }
             if matches!(task, Task::Broker(_)) {
                 self.ask_pubsub(node, task, caller, reply);
+                self.stage.show_of(node, request, caller);
                 continue;
             }
             let (position, effects) = (reply.position(), self.stage.record.effects_bytes());
             if self.stage.perform(node, task, request, caller, reply) == Progress::Waits {
                 self.end_wait(node, task, request, caller, reply);
             }
+            self.stage.show_of(node, request, caller);
             if let Some(errand) = self.stage.errand.take()
                 && let Err(error) = self.run_errand(errand, ctx)
             {

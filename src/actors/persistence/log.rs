@@ -1,11 +1,11 @@
 //! The append-only file while the server runs.
 use super::{
     Persistence,
-    messages::{Commit, Drain, Settle},
+    messages::{Commit, Drain, Held, Settle},
 };
 use crate::{
     actors::{
-        keyspace::{LogMode, Synced},
+        keyspace::{Letter, LogMode, Synced},
         now_ms,
     },
     board::Activity,
@@ -161,11 +161,18 @@ impl Persistence {
         }
     }
     fn waiting_replies(&self) -> usize {
-        self.held.iter().map(|held| held.replies.ends.len()).sum()
+        let count = |held: &Held| match held {
+            Held::Replies { replies, .. } => replies.ends.len(),
+            Held::Letters(_) => 0,
+        };
+        self.held.iter().map(count).sum()
     }
     fn release_held(&mut self) {
         for held in self.held.drain(..) {
-            held.reply_to.do_send(held.replies);
+            match held {
+                Held::Replies { reply_to, replies } => reply_to.do_send(replies),
+                Held::Letters(letters) => letters.into_iter().for_each(Letter::send),
+            }
         }
     }
     /// The disk did not take it. Clients are told with their next writes; it is tried again until it does.

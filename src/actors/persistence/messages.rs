@@ -1,6 +1,9 @@
 //! What the Persistence actor is told.
 use crate::{
-    actors::courier::messages::Replies, board::Activity, formats::aof::manifest::Logging, store::SnapshotId,
+    actors::{courier::messages::Replies, keyspace::Letter},
+    board::Activity,
+    formats::aof::manifest::Logging,
+    store::SnapshotId,
 };
 use actix::{Message, Recipient};
 use std::{
@@ -8,10 +11,12 @@ use std::{
     sync::mpsc::{Receiver, SyncSender},
 };
 
-/// Replies that wait until what they tell of is on disk, and who carries them.
-pub struct Held {
-    pub reply_to: Recipient<Replies>,
-    pub replies: Replies,
+/// What goes out to clients when all that was done before it is on disk.
+pub enum Held {
+    /// Replies, and who carries them.
+    Replies { reply_to: Recipient<Replies>, replies: Replies },
+    /// What must not overtake replies.
+    Letters(Vec<Letter>),
 }
 
 /// From the Keyspace, once per drain of its mailbox: commands for the log.

@@ -2,7 +2,7 @@
 use super::{OpenListener, Supervisor, duties};
 use crate::{
     actors::{
-        keyspace::{Begin, PauseOver},
+        keyspace::{Begin, Configured, PauseOver},
         listener::{CannotListen, Listening, files},
         now_ms,
         persistence::messages::Reconsider,
@@ -47,6 +47,9 @@ impl Office for AtDesk<'_> {
             .iter()
             .filter_map(|parameter| parameter.notice())
             .for_each(|notice| tracing::warn!("{notice}"));
+        if let Some(keyspace) = &self.supervisor.keyspace {
+            keyspace.do_send(Configured);
+        }
         Ok(())
     }
     fn rewrite_configuration(&mut self) -> Result<(), String> {

@@ -12,7 +12,7 @@ use crate::{
         spec::{Arity::*, *},
     },
     data::number::parse_integer,
-    resp::{Protocol, Reply},
+    resp::{Protocol, Reply, Request},
 };
 use bytes::Bytes;
 
@@ -87,7 +87,7 @@ impl Command for Hello {
             "Opens the conversation: agrees on a protocol, and may log in and name the client on the way.",
         )
         .history(&[("6.2.0", "Without arguments it tells how things stand and changes nothing.")])
-        .hides_arguments();
+        .hides(hides_credentials);
     fn parse(args: &mut Args) -> Result<Hello, CommandError> {
         let mut hello = Hello { protocol: None, credentials: None, name: None };
         if !args.is_empty() {
@@ -106,6 +106,11 @@ impl Command for Hello {
         }
         Ok(hello)
     }
+}
+/// User and password behind AUTH.
+fn hides_credentials(request: &Request, index: usize) -> bool {
+    let is_auth = |at: usize| request.get(at).is_some_and(|word| word.eq_ignore_ascii_case(b"auth"));
+    index > 2 && is_auth(index - 1) || index > 3 && is_auth(index - 2)
 }
 fn protocol(word: &[u8]) -> Result<Protocol, CommandError> {
     match parse_integer(word) {
@@ -169,7 +174,7 @@ impl Command for Auth {
         .syntax("[username] password")
         .summary("Logs the client in.")
         .history(&[("6.0.0", "Takes a user's name before the password.")])
-        .hides_arguments();
+        .hides(|_, index| index > 0);
     fn parse(args: &mut Args) -> Result<Auth, CommandError> {
         let user = if args.remaining() > 1 { Some(args.bytes()?) } else { None };
         Ok(Auth { user, password: args.bytes()? })

@@ -71,7 +71,8 @@ impl Command for Migrate {
             ("3.0.6", "Added the `KEYS` option."),
             ("4.0.7", "Added the `AUTH` option."),
             ("6.0.0", "Added the `AUTH2` option."),
-        ]);
+        ])
+        .hides(hides_credentials);
     fn parse(args: &mut Args) -> Result<Migrate, CommandError> {
         let host = String::from_utf8_lossy(args.word()?).into_owned();
         let (port, key, db, timeout) = (args.word()?, args.bytes()?, args.split_off(1), args.split_off(1));
@@ -126,6 +127,17 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// The password behind AUTH, user and password behind AUTH2.
+fn hides_credentials(request: &Request, index: usize) -> bool {
+    const OPTIONS: usize = 6;
+    let is = |at: usize, word: &str| {
+        at >= OPTIONS && request.get(at).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    is(index.saturating_sub(1), "AUTH")
+        || is(index.saturating_sub(1), "AUTH2")
+        || is(index.saturating_sub(2), "AUTH2")
 }
 
 /// The keys of a request; those behind `KEYS` count only if the one in its place is empty.

@@ -538,8 +538,10 @@ fn a_flush_counts_keys_and_leaves_no_deadline() {
     prompt.run("MSET a 1 b 2");
     prompt.run("SET c 3 PX 50");
     prompt.stage.record.touched.clear();
+    prompt.stage.record.interests.add(0, &"a".into());
     prompt.run("FLUSHALL");
-    assert_eq!((prompt.stage.record.dirty, prompt.stage.record.touched.len()), (3, 3));
+    let record = &prompt.stage.record;
+    assert_eq!((record.dirty, record.touched.len(), record.upheaval), (3, 1, true));
     assert_eq!(prompt.stage.store.database(0).volatile(), 0);
     assert_eq!(prompt.stage.store.take_garbage().len(), 1);
 }
@@ -569,6 +571,9 @@ fn a_swap_is_a_change_of_every_key_for_clients_of_both() {
     let mut prompt = Prompt::new();
     prompt.run("SET a 1");
     prompt.stage.record.touched.clear();
+    for db in [0, 1, 3] {
+        prompt.stage.record.interests.add(db, &"a".into());
+    }
     prompt.run("SWAPDB 0 3");
     let touched: Vec<usize> = prompt.stage.record.touched.iter().map(|(db, _)| *db).collect();
     assert_eq!(touched, [0, 3]);

@@ -12,6 +12,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod modules;
+mod monitor;
 pub mod saving;
 mod shutdown;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub static COMMANDS: &[Entry] = &[
     backstage::<info::Info>(),
     backstage::<debug::Debug>(),
     backstage::<time::Time>(),
+    backstage::<monitor::Monitor>(),
     super::read::<lolwut::Lolwut>(),
     container(
         spec("MEMORY", AtLeast(2))

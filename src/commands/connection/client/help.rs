@@ -13,8 +13,12 @@ use crate::{
 };
 
 const LINES: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Whether the keys that the next command reads are tracked.",
     "GETNAME",
     "    The name of this connection.",
+    "GETREDIR",
+    "    The number of the connection that is told of keys in place of this one.",
     "ID",
     "    The number of this connection.",
     "INFO",
@@ -51,6 +55,11 @@ const LINES: &[&str] = &[
     "    Tell the name or the version of the client library.",
     "SETNAME <name>",
     "    Name this connection.",
+    "TRACKING (ON|OFF) [REDIRECT <client-id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Whether to tell this connection, or another, when keys change that it has read.",
+    "TRACKINGINFO",
+    "    How this connection tracks keys.",
     "UNBLOCK <client-id> [TIMEOUT|ERROR]",
     "    End the wait of a blocked client.",
     "UNPAUSE",

@@ -125,7 +125,9 @@ fn write_line(client: &ClientRecord, now_ms: i64, line: &mut String) -> std::fmt
     let last = client.last_command.load(Relaxed).checked_sub(1);
     let command = last.and_then(|index| Registry::get().full_name(index)).unwrap_or("NULL");
     write!(line, " cmd={command} user={}", client.user.load())?;
-    write!(line, " redir=-1 resp={}", client.protocol.load(Relaxed))?;
+    let tracking = client.tracking.load();
+    let redirect = if tracking.on { tracking.redirect as i64 } else { -1 };
+    write!(line, " redir={redirect} resp={}", client.protocol.load(Relaxed))?;
     write!(line, " lib-name={} lib-ver={}", text(&client.library_name), text(&client.library_version))?;
     line.write_char('\n')
 }
@@ -148,10 +150,15 @@ fn number(count: &AtomicUsize) -> usize {
 /// A letter for each that applies, `N` if none does.
 fn flags(client: &ClientRecord) -> String {
     let is = |flag: &AtomicBool| flag.load(Relaxed);
+    let tracking = client.tracking.load();
     let flags: String = [
+        (is(&client.monitors), 'O'),
         (client.is_subscribed(), 'P'),
         (client.queued_commands.load(Relaxed) >= 0, 'x'),
         (is(&client.blocked), 'b'),
+        (tracking.on, 't'),
+        (tracking.is_broken, 'R'),
+        (tracking.broadcasts, 'B'),
         (is(&client.closing), 'c'),
         (client.unix_socket, 'U'),
         (is(&client.no_evict), 'e'),

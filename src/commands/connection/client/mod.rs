@@ -4,6 +4,7 @@ mod identity;
 mod kill;
 mod listing;
 mod modes;
+mod tracking;
 mod waiting;
 
 pub use identity::validate_name;
@@ -42,6 +43,10 @@ pub static SUBCOMMANDS: &[Entry] = &[
     control::<waiting::Pause>(),
     control::<waiting::Unpause>(),
     backstage::<waiting::Unblock>(),
+    backstage::<tracking::Tracking>(),
+    backstage::<tracking::Caching>(),
+    backstage::<tracking::GetRedir>(),
+    backstage::<tracking::TrackingInfo>(),
     session::<help::Help>(),
 ];
 

@@ -79,8 +79,7 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     report.field("total_blocking_keys", blocking_keys);
     report.field("total_blocking_keys_on_nokey", on_any_change);
     let (watching, watched_keys) = scene.backstage.watches.count();
-    // Nothing can be tracked yet.
-    report.field("tracking_clients", 0);
+    report.field("tracking_clients", scene.backstage.tracking.clients());
     report.field("pubsub_clients", board.subscriptions.clients.load(Relaxed));
     report.field("watching_clients", watching);
     report.field("total_watched_keys", watched_keys);

@@ -54,14 +54,15 @@ pub fn stats(scene: &Scene, report: &mut Report) {
             "active_defrag_key_misses",
             "total_active_defrag_time",
             "current_active_defrag_time",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
-            // From a master, or from the append-only file: there is neither.
-            "unexpected_error_replies",
         ]
         .map(|name| (name, 0)),
     );
+    let (keys, items) = scene.backstage.tracking.remembered();
+    report.field("tracking_total_keys", keys);
+    report.field("tracking_total_items", items);
+    report.field("tracking_total_prefixes", scene.backstage.tracking.prefixes());
+    // From a master, or from the append-only file: there is neither.
+    report.field("unexpected_error_replies", 0);
     report.field("migrate_cached_sockets", read(&vitals.migration_connections));
     // Nothing forks. Who waits for a fork waits for what it would be for.
     report.field("total_forks", read(&scene.backstage.board.archive.snapshots));
