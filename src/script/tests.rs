@@ -78,7 +78,6 @@ impl Prompt {
                     self.replicates.push(call.replicate);
                     let mut buffer = run.take_buffer();
                     buffer.extend(answer(&call.request, call.protocol));
-                    run.give_back(call.request);
                     Answer::Reply(buffer)
                 }
             };
