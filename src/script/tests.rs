@@ -370,7 +370,7 @@ fn what_is_not_there_says_so() {
         ("return type(os.clock())", "$6 number"),
         (
             "local t = {} for k in pairs(_G) do t[#t+1] = k end table.sort(t) return table.concat(t, ' ', 1, 9)",
-            "$61 ARGV KEYS _G _VERSION assert bit cjson cmsgpack collectgarbage",
+            "$62 ARGV KEYS _G _VERSION assert bit cjson cmsgpack collectgarbage",
         ),
     ]);
 }
