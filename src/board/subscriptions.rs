@@ -11,8 +11,8 @@ use dashmap::DashMap;
 use std::sync::{
     RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{
-        AtomicBool, AtomicU64, AtomicUsize,
-        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        AtomicU64, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
     },
 };
 
@@ -46,8 +46,6 @@ pub struct Subscriptions {
     changes_underway: AtomicUsize,
     /// Bytes of announcements that are not with all their Couriers yet.
     underway_bytes: AtomicU64,
-    /// The Keyspace has more, and waits until nothing is under way.
-    keeps_more: AtomicBool,
 }
 
 /// What the channels of all keyspace events begin with.
@@ -114,24 +112,15 @@ impl Subscriptions {
         }
     }
     pub fn underway_bytes(&self) -> u64 {
-        self.underway_bytes.load(SeqCst)
+        self.underway_bytes.load(Relaxed)
     }
     /// So much more is under way.
     pub fn take_on(&self, bytes: u64) {
-        self.underway_bytes.fetch_add(bytes, SeqCst);
+        self.underway_bytes.fetch_add(bytes, Relaxed);
     }
-    /// So much is not under way any more. True if the Keyspace waits for this to be told.
-    pub fn lay_down(&self, bytes: u64) -> bool {
-        self.underway_bytes.fetch_sub(bytes, SeqCst) == bytes && self.keeps_more.swap(false, SeqCst)
-    }
-    /// The Keyspace has more to announce. True if something is under way, whose end will be told; else it need not wait.
-    pub fn keep_more(&self) -> bool {
-        if self.underway_bytes() == 0 {
-            return false;
-        }
-        self.keeps_more.store(true, SeqCst);
-        // If the end came just between, nobody was told of it; or somebody was, which does no harm.
-        self.underway_bytes() > 0
+    /// So much is not under way any more.
+    pub fn lay_down(&self, bytes: u64) {
+        self.underway_bytes.fetch_sub(bytes, Relaxed);
     }
     /// Somebody has asked for a subscription, or for the end of one, and PubSub has not got round to it.
     #[inline]

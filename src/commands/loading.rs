@@ -187,7 +187,11 @@ impl Stage {
         if loader.on_duplicate == OnDuplicate::Replace {
             changes.remove(&record.key);
         }
-        if !changes.load(&record.key, content, record.deadline, used) {
+        // What was saved is no news to anybody.
+        let wanted = std::mem::take(&mut changes.record.wants.events);
+        let is_new = changes.load(&record.key, content, record.deadline, used);
+        changes.record.wants.events = wanted;
+        if !is_new {
             let reason = format!("The file has the key '{}' twice", record.key.escape_ascii());
             return Err(Fault { offset: record.payload_offset, reason });
         }

@@ -137,9 +137,8 @@ impl Stage {
             }
         }
         self.propagate(request, caller, &expired);
-        self.bury_expired(expired, caller);
-        if self.store.notes_misses {
-            self.changes(caller).tell_missed();
+        if !expired.is_empty() || self.store.notes_misses {
+            self.changes(caller).bury_expired(expired);
         }
         self.record.settle();
         if std::mem::take(&mut self.record.emptied) {
@@ -390,13 +389,6 @@ impl Stage {
             }
             let words: smallvec::SmallVec<[&[u8]; 8]> = request.iter().collect();
             self.record.log(caller.db, words.into_iter());
-        }
-    }
-    /// Deletes what the command's lookups found expired: readers hide such keys, but cannot delete them.
-    fn bury_expired(&mut self, expired: Vec<(usize, Bytes)>, caller: Caller) {
-        for (db, key) in expired {
-            // Looking it up for writing deletes it, unless the command itself has replaced it meanwhile.
-            let _ = self.changes(caller).lookup_in(db, &key);
         }
     }
     /// Counts the time of the commands that ran in a row. To be called when a batch ends, too.

@@ -1,7 +1,7 @@
 //! The write context: the only way to change data. What was changed goes into the [`Record`].
 use super::{
-    Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Store, Text, TextRef,
-    View,
+    Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Missed, Store, Text,
+    TextRef, View,
     entry::{Armed, EntryMut},
     record::{Effect, Event, Record},
     values::{Object, Stored, Value},
@@ -51,7 +51,7 @@ impl Changes<'_> {
         self.note_modified(db, key);
         self.event_in(db, class, name, key);
     }
-    /// As [`Changes::modified`], for a change that clients are not told of: of how a value is held, not of what it says.
+    /// As [`Changes::modified`], for a change that has no event of its own.
     pub fn modified_quietly(&mut self, key: &[u8]) {
         self.note_modified(self.db, key)
     }
@@ -78,9 +78,25 @@ impl Changes<'_> {
     }
     /// Tells which keys were not found so far, in their place among the events.
     pub fn tell_missed(&mut self) {
-        for (db, key) in self.store.take_missed() {
-            self.record.event(Event::Missed, "keymiss", db, &key);
+        for missed in self.store.take_missed() {
+            self.tell_one_missed(missed);
         }
+    }
+    fn tell_one_missed(&mut self, Missed { db, key, .. }: Missed) {
+        self.record.event(Event::Missed, "keymiss", db, &key);
+    }
+    /// Deletes what a reader found expired: it hides such keys, but cannot delete them. Where one that was not found had
+    /// expired, that is told first.
+    pub fn bury_expired(&mut self, expired: Vec<(usize, Bytes)>) {
+        let mut missed = self.store.take_missed().into_iter().peekable();
+        for (index, (db, key)) in expired.into_iter().enumerate() {
+            while let Some(missed) = missed.next_if(|missed| missed.behind <= index) {
+                self.tell_one_missed(missed);
+            }
+            // Looking it up for writing deletes it, unless the command itself has replaced it meanwhile.
+            let _ = self.lookup_in(db, &key);
+        }
+        missed.for_each(|missed| self.tell_one_missed(missed));
     }
     /// Replaces the command, in the append-only file and for replicas, by this one (by these, if called again).
     pub fn rewrite(&mut self, args: &[&[u8]]) {
@@ -232,7 +248,19 @@ impl Changes<'_> {
         // SAFETY: the table owns the entry, and we own the table for as long as the result is borrowed.
         typed(unsafe { EntryMut::from_raw(raw) }).map(Some)
     }
-    /// The same; where there is none, it is made.
+    /// The same for a command that looks for its value as readers do, so that the lookup counts and a miss is told.
+    ///
+    /// # Errors
+    /// `WrongType` where something else stands.
+    pub fn value_read_mut<T: Value>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
+        let hash = self.store.database(self.db).hash(key);
+        let found = self.living(hash, key);
+        self.view().note_lookup(key, found.is_some());
+        let Some(raw) = found else { return Ok(None) };
+        // SAFETY: as in `value_mut`.
+        typed(unsafe { EntryMut::from_raw(raw) }).map(Some)
+    }
+    /// The same as [`Changes::value_mut`]; where there is none, it is made.
     ///
     /// # Errors
     /// `WrongType` where something else stands.

@@ -150,6 +150,15 @@ pub struct DueFields {
     pub names: Vec<Bytes>,
 }
 
+/// A key that a reader did not find.
+#[derive(Debug)]
+pub struct Missed {
+    pub db: usize,
+    pub key: Bytes,
+    /// So many keys had been found expired before.
+    pub behind: usize,
+}
+
 /// A deadline for the timing wheel: ms since 1970, and the key's place.
 pub type WheelEntry = (u64, Item);
 
@@ -171,7 +180,7 @@ pub struct Store {
     pub notes_misses: bool,
     /// A script runs: what it sees must not depend on the order that a table happens to have.
     pub in_script: bool,
-    missed: RefCell<Vec<(usize, Bytes)>>,
+    missed: RefCell<Vec<Missed>>,
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
@@ -302,7 +311,7 @@ impl Store {
         std::mem::take(self.expired_seen.get_mut())
     }
     /// Keys that readers did not find, since the last call.
-    pub fn take_missed(&mut self) -> Vec<(usize, Bytes)> {
+    pub fn take_missed(&mut self) -> Vec<Missed> {
         std::mem::take(self.missed.get_mut())
     }
     pub fn has_expired_seen(&self) -> bool {

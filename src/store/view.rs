@@ -1,5 +1,5 @@
 //! How a command looks at data: one client's database at one moment.
-use super::{Database, DueFields, EntryRef, Kind, Store, TextRef, values::Value};
+use super::{Database, DueFields, EntryRef, Kind, Missed, Store, TextRef, values::Value};
 use crate::error::CommandError;
 use bytes::Bytes;
 
@@ -42,13 +42,35 @@ impl<'a> View<'a> {
     }
     /// Looks a key up for reading: counts the hit or miss, and leaves the access clock alone.
     pub fn lookup_untouched(&self, key: &[u8]) -> Option<EntryRef<'a>> {
-        let found = self.peek(key);
-        let count = if found.is_some() { &self.store.counts.hits } else { &self.store.counts.misses };
-        count.set(count.get() + 1);
-        if found.is_none() && self.store.notes_misses {
-            self.store.missed.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
+        let found = self.lookup_unheard(key);
+        if found.is_none() {
+            self.note_missed(key);
         }
         found
+    }
+    /// The same for a command that asks about a key, not for its value: that it is not there is no event.
+    pub fn lookup_unheard(&self, key: &[u8]) -> Option<EntryRef<'a>> {
+        let found = self.peek(key);
+        self.count_lookup(found.is_some());
+        found
+    }
+    fn count_lookup(&self, hit: bool) {
+        let count = if hit { &self.store.counts.hits } else { &self.store.counts.misses };
+        count.set(count.get() + 1);
+    }
+    fn note_missed(&self, key: &[u8]) {
+        if self.store.notes_misses {
+            let behind = self.store.expired_seen.borrow().len();
+            let missed = Missed { db: self.db, key: Bytes::copy_from_slice(key), behind };
+            self.store.missed.borrow_mut().push(missed);
+        }
+    }
+    /// Counts and tells a lookup that was made otherwise, as one of a reader.
+    pub fn note_lookup(&self, key: &[u8], hit: bool) {
+        self.count_lookup(hit);
+        if !hit {
+            self.note_missed(key);
+        }
     }
     /// Looks a key up for reading.
     #[inline]

@@ -9,6 +9,7 @@
 mod support;
 
 mod compare;
+mod events;
 mod generators;
 mod peers;
 mod random;

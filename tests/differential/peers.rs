@@ -1,11 +1,12 @@
 //! The two servers, and one sequence played on both.
 
 use crate::compare::{Compare, Then, equal, is_known, is_made_large, is_new_encoding, known, same};
+use crate::events::{self, told};
 use crate::generators::Generator;
 use crate::random::{Argument, Random, line};
-use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
+use crate::support::{Client, Listener, Protocol, Server, Value, ours, redis_server};
 
-const DATABASES: usize = 4;
+pub const DATABASES: usize = 4;
 
 /// One command of a sequence.
 #[derive(Clone)]
@@ -64,6 +65,8 @@ pub struct Peers {
     _servers: [Server; 3],
     ours: [Client; 2],
     judge: Client,
+    /// Who hears what happens on each, in the same order.
+    listeners: [Listener; 3],
 }
 
 impl Peers {
@@ -72,22 +75,31 @@ impl Peers {
         const OPTIONS: &[&str] = &["--stream-node-max-entries", "3", "--enable-debug-command", "yes"];
         let ours_with = |threads| Server::start(&ours(), &[OPTIONS, &["--io-threads", threads]].concat());
         let servers = [ours_with("1"), ours_with("2"), Server::start(&redis_server(), OPTIONS)];
-        let [one, two, judge] = [0, 1, 2].map(|index: usize| servers[index].connect());
-        Peers { _servers: servers, ours: [one, two], judge }
+        let [one, two, judge] = servers.each_ref().map(Server::connect);
+        let listeners = servers.each_ref().map(Listener::new);
+        Peers { _servers: servers, ours: [one, two], judge, listeners }
     }
 
     /// Plays the steps on fresh data; the error tells the first difference.
     pub fn play(&mut self, io_threads: usize, protocol: Protocol, steps: &[Step]) -> Result<(), String> {
         let mut pair = [&mut self.ours[io_threads], &mut self.judge];
+        let (ours, judges) = self.listeners.split_at_mut(2);
+        let mut listeners = [&mut ours[io_threads], &mut judges[0]];
         for client in &mut pair {
             client.call(&["RESET"]);
             client.hello(protocol);
             client.call(&["FLUSHALL"]);
         }
+        // What the last sequence left behind, and its end, are no part of this one.
+        let _ = listeners.each_mut().map(|listener| told(listener));
         for step in steps {
             let [ours, theirs] = [0, 1].map(|index| step.compare.ask(pair[index], &step.arguments));
+            let told = listeners.each_mut().map(|listener| told(listener));
             if same(step.compare, &ours, &theirs) {
-                continue;
+                match events::difference(&step.arguments, &ours, told) {
+                    None => continue,
+                    Some(difference) => return Err(format!("{}\n{difference}", step.line())),
+                }
             }
             match known(&step.arguments, &ours, &theirs) {
                 Some(Then::GoOn) => continue,
@@ -97,7 +109,11 @@ impl Peers {
             let [ours, theirs] = [ours, theirs].map(|value| value.render(protocol));
             return Err(format!("{}\n-- ours\n{ours}\n-- redis-server\n{theirs}", step.line()));
         }
-        let [ours, theirs] = pair.each_mut().map(|client| key_space(client));
+        let [ours, theirs] = pair.each_mut().map(|client| {
+            // What is left of a sequence may end within a transaction.
+            client.call(&["DISCARD"]);
+            key_space(client)
+        });
         let sorted = steps.iter().any(|step| step.arguments[0].to_ascii_uppercase().starts_with(b"SORT"));
         match ours.iter().zip(&theirs).find(|(ours, theirs)| !ours.same(theirs, sorted)) {
             Some((ours, theirs)) => {

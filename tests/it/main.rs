@@ -11,6 +11,7 @@ mod check_aof;
 mod config;
 mod connection;
 mod dump;
+mod events;
 mod exchange;
 mod expire;
 mod functions;

@@ -176,6 +176,33 @@ fn in_a_pipeline() {
     );
 }
 
+#[test]
+fn in_a_transaction() {
+    transcript!(
+        r#"
+        !raw "MULTI\r\nSUBSCRIBE a\r\nUNSUBSCRIBE a\r\nSSUBSCRIBE b\r\nPUBLISH a 1\r\nEXEC\r\nPING\r\n"
+        !read
+        !read
+        !read
+        !read
+        !read
+        !read
+        !read
+        b> SUBSCRIBE a
+        MULTI
+        PUBLISH a 1
+        PUBSUB NUMSUB a
+        SUBSCRIBE c
+        PUBLISH a 2
+        EXEC
+        b> !read
+        b> !read
+        PING
+        PUBLISH c 3 ## since 7.2 the reply comes before what the command itself had told
+        "#
+    );
+}
+
 /// Pushes are sent in any case, and replies when they are wanted.
 #[test]
 fn replies_off() {

@@ -10,6 +10,8 @@
 //! * `!send GET k` sends without reading, `!read` reads one reply; `!raw "…"` sends bytes as they are;
 //!   `!close` hangs up; `!sleep 20` waits so many milliseconds. A closed connection reads as `(closed)`.
 //! * `!info rdb_saves …` shows these fields of INFO; `!until loading:0` asks INFO until it has this field
+//! * `!listen` opens a listener, and from there on each line shows what keyspace events were told, of every class:
+//!   `* set k`, and `* 3: set k` where it was not in database 0
 //! * `# …`: a remark, kept in the snapshot
 //!
 //! `transcript!(options, text)` runs it on servers of its own, which have these options and no past.
@@ -21,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::client::PATIENCE;
-use crate::support::{Client, Protocol, Server, line, ours, redis_server};
+use crate::support::{Client, Listener, Protocol, Server, line, ours, redis_server};
 
 macro_rules! transcript {
     ($text:expr) => {{
@@ -133,8 +135,22 @@ fn agree(peer: &str, lines: &[Line], protocol: Protocol, ours: &Said, theirs: &S
 
 fn play(server: &Server, lines: &[Line], protocol: Protocol) -> Said {
     server.connect().call(&["FLUSHALL"]);
-    let mut connections = BTreeMap::new();
-    lines.iter().map(|line| line.play(server, &mut connections, protocol)).collect()
+    let (mut connections, mut listener) = (BTreeMap::new(), None);
+    let play = |line: &Line| {
+        let mut said = line.play(server, &mut connections, protocol);
+        if let Action::Listen = line.action {
+            listener = Some(Listener::new(server));
+        }
+        for event in listener.as_mut().filter(|_| line.is_answered()).iter_mut().flat_map(|it| it.heard()) {
+            let _ = writeln!(said, "* {event}");
+        }
+        said
+    };
+    let said = lines.iter().map(play).collect();
+    if listener.is_some() {
+        server.connect().call(&["CONFIG", "SET", "notify-keyspace-events", ""]);
+    }
+    said
 }
 
 struct Line {
@@ -156,6 +172,8 @@ enum Action {
     Until(String),
     /// Shows lines of INFO.
     Info(Vec<String>),
+    /// Shows what is told from here on.
+    Listen,
     Remark,
 }
 
@@ -183,6 +201,11 @@ impl Line {
         Line { shown, connection: connection.into(), masked, exception, action: Action::new(said) }
     }
 
+    /// Whether the server has done by now what the line says.
+    fn is_answered(&self) -> bool {
+        matches!(self.action, Action::Call(_) | Action::Read | Action::Until(_) | Action::Info(_))
+    }
+
     /// Does what the line says and returns what was answered, lines ended.
     fn play(
         &self,
@@ -208,7 +231,7 @@ impl Line {
             Action::Sleep(time) => thread::sleep(*time),
             Action::Until(line) => until(client, line),
             Action::Info(fields) => return self.shown_of(&info(client, fields)),
-            Action::Read | Action::Remark => {}
+            Action::Read | Action::Listen | Action::Remark => {}
         }
         if !matches!(self.action, Action::Call(_) | Action::Read) {
             return String::new();
@@ -255,6 +278,7 @@ impl Action {
             "!send" => Action::Send(line::split(rest)),
             "!raw" => Action::Raw(line::split(rest).concat()),
             "!read" => Action::Read,
+            "!listen" => Action::Listen,
             "!close" => Action::Close,
             "!until" => Action::Until(rest.trim().into()),
             "!info" => Action::Info(rest.split_whitespace().map(str::to_string).collect()),

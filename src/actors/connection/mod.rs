@@ -86,7 +86,8 @@ pub struct Connection {
     heard: u64,
     /// PubSub has caught up for the turn that is to be taken now.
     has_heard: bool,
-    /// The turn at hand ends in a publication of a client that may hear it itself, before the reply to what comes next.
+    /// The turn at hand ends in a publication that its client may hear itself, before the reply to what comes next; or in a
+    /// transaction that changes what it listens to.
     publishes: bool,
     /// The end of the pause will be told by a [`Resume`].
     awaits_pause: bool,

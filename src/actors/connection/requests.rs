@@ -304,6 +304,7 @@ impl Connection {
             return self.say_error(batch, &CommandError::text_of(format!("ERR {name} without MULTI")));
         };
         self.away = transaction.take(queue, &self.session, rules.context);
+        self.publishes = transaction.items.iter().any(|item| item.node.spec().flags & spec::PUBSUB != 0);
         self.push_run(node, Task::Transaction(transaction), request, batch);
     }
     /// EXEC may not run: its transaction is over.

@@ -132,7 +132,6 @@ impl Keyspace {
         let Peers { expiry, persistence, supervisor, migration, pubsub } = peers;
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
-            telling: Telling::new(address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
             // Effects are wanted when there is a log, events when the configuration says so.
             stage: Stage::new(board, seed, Wants::default()),
@@ -140,6 +139,7 @@ impl Keyspace {
             persistence,
             supervisor,
             pubsub,
+            telling: Telling::default(),
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,

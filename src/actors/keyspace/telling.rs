@@ -1,7 +1,6 @@
-//! What subscribers are told: publications and keyspace events go to PubSub as one list for each drain of the mailbox. While
-//! one list is under way the next one gathers, as waking the thread of PubSub costs as much as many publications.
+//! What subscribers are told: publications and keyspace events go to PubSub as one list for each drain of the mailbox.
 use super::Keyspace;
-use crate::actors::pubsub::messages::{Announce, Burden, TellMore};
+use crate::actors::pubsub::messages::{Announce, Burden};
 use actix::prelude::*;
 use std::time::Duration;
 
@@ -10,24 +9,15 @@ use std::time::Duration;
 const UNDERWAY_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// So many are not kept back.
-const KEPT_MAX: usize = 1024;
-
+#[derive(Default)]
 pub struct Telling {
-    home: Recipient<TellMore>,
     /// Number of the list that has begun and is not sent.
     open: Option<u64>,
 }
 
-impl Telling {
-    pub fn new(home: Recipient<TellMore>) -> Telling {
-        Telling { home, open: None }
-    }
-}
-
 impl Keyspace {
     pub(super) fn has_announcements(&self) -> bool {
-        !self.stage.record.announcements.is_empty()
+        !self.stage.record.announcements.is_empty() || self.telling.open.is_some()
     }
     /// To be called before the replies go out: see [`Subscriptions::announced`](crate::board::Subscriptions::announced).
     pub(super) fn begin_to_tell(&mut self) {
@@ -37,10 +27,6 @@ impl Keyspace {
     }
     /// Sends the list, behind the replies: who publishes to himself is answered first.
     pub(super) fn tell(&mut self, ctx: &mut Context<Self>) {
-        let may_wait = (1..KEPT_MAX).contains(&self.stage.record.announcements.len());
-        if may_wait && self.stage.board.subscriptions.keep_more() {
-            return;
-        }
         self.send_announcements();
         let board = self.stage.board.clone();
         let underway_bytes = move || board.subscriptions.underway_bytes();
@@ -53,20 +39,24 @@ impl Keyspace {
             ctx.wait(wait.into_actor(self));
         }
     }
-    pub(super) fn send_announcements(&mut self) {
+    fn send_announcements(&mut self) {
         self.begin_to_tell();
-        let Some(number) = self.telling.open.take() else { return };
+        if let Some(number) = self.telling.open.take() {
+            self.send_list(Some(number));
+        }
+    }
+    /// Sends what is to be told so far, in the midst of a transaction that is going to change who listens.
+    pub(super) fn send_ahead(&mut self) {
+        self.begin_to_tell();
+        if !self.stage.record.announcements.is_empty() {
+            self.send_list(None);
+        }
+    }
+    fn send_list(&mut self, number: Option<u64>) {
         // The next list will have about as many.
         let next = Vec::with_capacity(self.stage.record.announcements.len());
         let announcements = std::mem::replace(&mut self.stage.record.announcements, next);
-        let burden = Burden::new(self.stage.board.clone(), &announcements, self.telling.home.clone());
+        let burden = Burden::new(self.stage.board.clone(), &announcements);
         self.pubsub.do_send(Announce { number, announcements, burden });
-    }
-}
-
-impl Handler<TellMore> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, _: TellMore, ctx: &mut Self::Context) {
-        self.tell(ctx);
     }
 }

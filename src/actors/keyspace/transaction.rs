@@ -150,7 +150,7 @@ impl Keyspace {
         caller: Caller,
         reply: &mut Reply,
     ) {
-        self.send_announcements();
+        self.send_ahead();
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
         self.stage.board.subscriptions.begin_change();

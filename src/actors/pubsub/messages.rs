@@ -9,7 +9,7 @@ use crate::{
     resp::{Protocol, Reply},
     store::Announcement,
 };
-use actix::{Addr, Message, Recipient};
+use actix::{Addr, Message};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -55,8 +55,9 @@ pub struct Gone {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Announce {
-    /// One more than that of the last list.
-    pub number: u64,
+    /// Number of the list; `None` for a part of it that comes ahead, in the midst of a transaction. Who listens by now is
+    /// to hear it, but not before the rest has come: the transaction is answered first.
+    pub number: Option<u64>,
     pub announcements: Vec<Announcement>,
     pub burden: Burden,
 }
@@ -74,29 +75,21 @@ pub struct Parcel {
     pub lines: Arc<[LineId]>,
 }
 
-/// To the Keyspace: all that was announced is with those who hand it to the sockets, and it has more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct TellMore;
-
 /// Announcements count as under way until the last who has to do with them lets go of this.
 pub struct Burden {
     board: Arc<Board>,
     bytes: u64,
-    home: Recipient<TellMore>,
 }
 impl Burden {
-    pub fn new(board: Arc<Board>, announcements: &[Announcement], home: Recipient<TellMore>) -> Burden {
+    pub fn new(board: Arc<Board>, announcements: &[Announcement]) -> Burden {
         let bytes = announcements.iter().map(size_bytes).sum();
         board.subscriptions.take_on(bytes);
-        Burden { board, bytes, home }
+        Burden { board, bytes }
     }
 }
 impl Drop for Burden {
     fn drop(&mut self) {
-        if self.board.subscriptions.lay_down(self.bytes) {
-            self.home.do_send(TellMore);
-        }
+        self.board.subscriptions.lay_down(self.bytes);
     }
 }
 fn size_bytes(announcement: &Announcement) -> u64 {

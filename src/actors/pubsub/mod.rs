@@ -44,6 +44,8 @@ pub struct PubSub {
     heard: u64,
     /// What was asked too early.
     waiting: VecDeque<Ask>,
+    /// Parts of a list whose rest is still to come, ready for their Couriers.
+    kept: Vec<(usize, Deliver)>,
 }
 
 impl PubSub {
@@ -55,6 +57,7 @@ impl PubSub {
             couriers: Vec::new(),
             heard: 0,
             waiting: VecDeque::new(),
+            kept: Vec::new(),
         }
     }
     fn serve(&mut self, ask: Ask) {
@@ -113,7 +116,7 @@ impl PubSub {
         self.tally.called(node.index, started.elapsed().as_nanos() as u64, outcome.is_err());
         reply
     }
-    fn fan_out(&self, announcements: &[Announcement], burden: Burden) {
+    fn fan_out(&mut self, announcements: &[Announcement], burden: Burden) {
         let mut outbox = Outbox::new(self.couriers.len());
         for announcement in announcements {
             match announcement {
@@ -130,7 +133,7 @@ impl PubSub {
         }
         let burden = Arc::new(burden);
         for (courier, parcels) in outbox.into_parcels() {
-            self.couriers[courier].do_send(Deliver { parcels, burden: burden.clone() });
+            self.kept.push((courier, Deliver { parcels, burden: burden.clone() }));
         }
     }
     fn tell_event(&self, name: &str, db: usize, key: &[u8], on: EventChannels, outbox: &mut Outbox) {
@@ -187,6 +190,10 @@ impl Handler<Announce> for PubSub {
     type Result = ();
     fn handle(&mut self, Announce { number, announcements, burden }: Announce, _: &mut Self::Context) {
         self.fan_out(&announcements, burden);
+        let Some(number) = number else { return };
+        for (courier, deliver) in self.kept.drain(..) {
+            self.couriers[courier].do_send(deliver);
+        }
         self.heard = number;
         // Those behind asked later, and wait for no earlier list.
         while let Some(ask) = self.waiting.pop_front_if(|ask| ask.after <= number) {

@@ -96,10 +96,11 @@ struct Step {
     field: Field,
     action: Action,
 }
-/// What a step answers (nothing, if its number did not fit), and whether the string is another now.
+/// What a step answers (nothing, if its number did not fit), and whether the string is another now, or was written to.
 struct Done {
     answer: Option<i64>,
     changed: bool,
+    written: bool,
 }
 impl Step {
     fn writes(&self) -> bool {
@@ -109,13 +110,13 @@ impl Step {
     fn run(&self, bytes: &mut [u8]) -> Done {
         let old = self.field.read(bytes);
         let (new, answers_old) = match self.action {
-            Action::Get => return Done { answer: Some(old), changed: false },
+            Action::Get => return Done { answer: Some(old), changed: false, written: false },
             Action::Set(number, overflow) => (self.field.add(number, 0, overflow), true),
             Action::IncrementBy(increment, overflow) => (self.field.add(old, increment, overflow), false),
         };
-        let Some(new) = new else { return Done { answer: None, changed: false } };
+        let Some(new) = new else { return Done { answer: None, changed: false, written: false } };
         self.field.write(bytes, new);
-        Done { answer: Some(if answers_old { old } else { new }), changed: new != old }
+        Done { answer: Some(if answers_old { old } else { new }), changed: new != old, written: true }
     }
 }
 
@@ -164,13 +165,14 @@ fn answer_all(view: &View, key: &[u8], steps: &[Step], reply: &mut Reply) -> Out
     Ok(())
 }
 
-/// Runs steps on a string that is long enough for them; how many of them changed something.
-fn run_all(bytes: &mut BytesMut, steps: &[Step], reply: &mut Reply) -> u64 {
+/// Runs steps on a string that is long enough for them; how many of them changed something. If it has grown for them, that
+/// is all that write.
+fn run_all(bytes: &mut BytesMut, steps: &[Step], has_grown: bool, reply: &mut Reply) -> u64 {
     reply.array(steps.len());
     let mut changed = 0;
     for step in steps {
         let done = step.run(bytes);
-        changed += done.changed as u64;
+        changed += (done.changed || has_grown && done.written) as u64;
         match done.answer {
             Some(number) => reply.integer(number),
             None => reply.null(),
@@ -222,12 +224,14 @@ impl WriteCommand for BitField {
         let grows = old.is_none_or(|old| old < length);
         let changed = changes.edit_string(&self.key, length, |bytes| {
             grow(bytes, length);
-            run_all(bytes, &self.steps, reply)
+            run_all(bytes, &self.steps, grows, reply)
         });
-        // A string that only grew, because no number fitted, is told as well: copies must not differ in length.
-        if changed > 0 || grows {
+        if changed > 0 {
             changes.modified(Event::String, "setbit", &self.key);
-            changes.record.dirty += changed.saturating_sub(1);
+            changes.also_dirty(changed - 1);
+        } else if grows {
+            // No number fitted. Copies of the string must not differ in length, but it says what it said.
+            changes.modified_quietly(&self.key);
         }
         Ok(())
     }

@@ -163,7 +163,8 @@ fn only_changes_are_told() {
         ("BITFIELD k SET u8 0 16", 0, ""),
         ("BITFIELD k SET u8 0 17 SET u8 0 18 SET u8 0 18", 2, "setbit k"),
         ("BITFIELD k SET u8 24 0", 1, "setbit k"),
-        ("BITFIELD new OVERFLOW FAIL SET u8 0 256", 1, "setbit new"),
+        // It grows, which copies must do, too; but nothing was written, of which clients would hear.
+        ("BITFIELD new OVERFLOW FAIL SET u8 0 256", 1, ""),
         ("BITOP OR k missing", 1, "del k"),
         ("BITOP OR k missing", 0, ""),
     ];

@@ -186,7 +186,10 @@ impl Migrate {
         let (now_ms, compresses) = (changes.now_ms(), changes.store.compresses_dumps);
         let mut requests = Vec::new();
         for key in &self.keys {
-            let Some(entry) = changes.lookup(key) else { continue };
+            // Deletes the key if it has expired: a view would only hide it.
+            let _ = changes.lookup(key);
+            let view = changes.view();
+            let Some(entry) = view.lookup(key) else { continue };
             let ttl_ms = entry.deadline().map_or(0, |deadline| (deadline - now_ms).max(1)).to_string();
             let payload = dump::seal(entry, compresses);
             let mut words: Vec<&[u8]> = vec![b"RESTORE", key, ttl_ms.as_bytes(), &payload];

@@ -34,7 +34,7 @@ fn look(
     reply: &mut Reply,
     tell: impl FnOnce(EntryRef, &mut Reply) -> Outcome,
 ) -> Outcome {
-    match view.lookup_untouched(key) {
+    match view.lookup_unheard(key) {
         Some(entry) => tell(entry, reply),
         None => {
             reply.null();

@@ -34,7 +34,7 @@ impl Claimant {
     }
     /// The log and the group.
     fn find<'a>(&self, changes: &'a mut Changes) -> Result<(&'a Log, &'a mut Group), CommandError> {
-        let stream = changes.value_mut::<Stream>(&self.key)?;
+        let stream = changes.value_read_mut::<Stream>(&self.key)?;
         let found = stream.and_then(|Stream { log, groups }| Some((&*log, groups.get_mut(&self.group[..])?)));
         found.ok_or_else(|| no_group(&self.key, &self.group))
     }

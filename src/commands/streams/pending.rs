@@ -34,7 +34,7 @@ impl Command for XAck {
 }
 impl WriteCommand for XAck {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Outcome {
-        let stream = changes.value_mut::<Stream>(&self.key)?;
+        let stream = changes.value_read_mut::<Stream>(&self.key)?;
         let Some(group) = stream.and_then(|stream| stream.groups.get_mut(&self.group[..])) else {
             reply.integer(0);
             return Ok(());

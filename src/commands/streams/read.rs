@@ -198,9 +198,13 @@ pub fn begin(reply: &mut Reply, key: &[u8]) {
 }
 impl BlockingCommand for XRead {
     fn run(&mut self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
-        let (view, mut found) = (changes.view(), Vec::new());
+        let (view, mut found, mut missed) = (changes.view(), Vec::new(), Vec::new());
         for (key, wanted) in &mut self.0.streams {
+            let key: &Bytes = key;
             let log = view.value::<Stream>(key)?.map(|stream| &stream.log);
+            if log.is_none() {
+                missed.push(key);
+            }
             let after = after(wanted, log)?;
             if *wanted == Wanted::Coming {
                 // What comes while it waits lies behind what is the end now.
@@ -211,6 +215,8 @@ impl BlockingCommand for XRead {
                 found.push((key, log.range(first, StreamId::MAX)));
             }
         }
+        // Redis looks at every key for its ID and once more for its entries: who hears of misses hears of both.
+        missed.into_iter().for_each(|key| view.note_lookup(key, false));
         if found.is_empty() {
             return Ok(self.0.nothing(reply));
         }

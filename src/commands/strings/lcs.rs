@@ -81,7 +81,9 @@ impl ReadCommand for Lcs {
                 .map(|text| text.map(TextRef::to_bytes).unwrap_or_default())
                 .map_err(|_| CommandError::fixed("ERR The specified keys must contain string values"))
         };
-        let (a, b) = (text(&self.a)?, text(&self.b)?);
+        // Both are looked up before either is judged.
+        let (a, b) = (text(&self.a), text(&self.b));
+        let (a, b) = (a?, b?);
         let options = match &self.options {
             Ok(options) => options,
             Err(error) => return Err(error.clone()),
