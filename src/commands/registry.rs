@@ -251,6 +251,8 @@ fn categories_of(entry: &Entry) -> Categories {
     let has = |flag| entry.spec.flags & flag != 0;
     let mut set = entry.spec.categories;
     match entry.access {
+        // Who may read may not therefore run scripts.
+        Access::Read if set & category("scripting") != 0 => {}
         Access::Read => set |= category("read"),
         Access::Write => set |= category("write"),
         Access::Neither => {}

@@ -154,7 +154,7 @@ pub fn parse_prefix(text: &[u8]) -> (f64, usize) {
         return (signed(f64::INFINITY), sign + if starts("infinity") { 8 } else { 3 });
     }
     if starts("nan") {
-        let inside = run_of(&body[3..].get(1..).unwrap_or_default(), |byte| {
+        let inside = run_of(body[3..].get(1..).unwrap_or_default(), |byte| {
             byte.is_ascii_alphanumeric() || *byte == b'_'
         });
         let closed = body.get(3) == Some(&b'(') && body.get(4 + inside) == Some(&b')');

@@ -94,10 +94,14 @@ pub struct RequestBuilder {
 }
 
 /// Room is made for so many bytes at least.
-const BUILDER_BYTES_MIN: usize = 1024;
+const BUILDER_BYTES_MIN: usize = 4096;
 
 impl RequestBuilder {
     pub fn push(&mut self, word: &[u8]) {
+        if self.buffer.capacity() - self.buffer.len() < word.len() {
+            // While nobody else holds the memory, this takes it back instead of taking more.
+            self.buffer.reserve(word.len().max(BUILDER_BYTES_MIN));
+        }
         self.spans.push((self.buffer.len() as u32, word.len() as u32));
         self.buffer.extend_from_slice(word);
     }
@@ -113,9 +117,5 @@ impl RequestBuilder {
         let frame = self.buffer.split().freeze();
         let spans = std::mem::take(&mut self.spans);
         Request { frame, spans, alone: false }
-    }
-    /// To be called when a request is spent: its memory is used again.
-    pub fn reclaim(&mut self) {
-        self.buffer.reserve(BUILDER_BYTES_MIN);
     }
 }

@@ -203,7 +203,7 @@ fn sha1hex(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
 }
 
 fn error_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
-    match arguments.iter().as_slice_of_one() {
+    match only(&arguments) {
         Some(Value::String(text)) => {
             let text = text.as_bytes();
             let text = crate::error::until_nul(&text);
@@ -215,7 +215,7 @@ fn error_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
 }
 
 fn status_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
-    match arguments.iter().as_slice_of_one() {
+    match only(&arguments) {
         Some(Value::String(text)) => {
             let table = lua.create_table_with_capacity(0, 1)?;
             table.raw_set("ok", text)?;
@@ -225,15 +225,9 @@ fn status_reply(lua: &Lua, _: &Shared, arguments: MultiValue) -> Returned {
     }
 }
 
-/// The one item, if there is exactly one.
-trait OnlyOne<'a> {
-    fn as_slice_of_one(self) -> Option<&'a Value>;
-}
-impl<'a, I: Iterator<Item = &'a Value>> OnlyOne<'a> for I {
-    fn as_slice_of_one(mut self) -> Option<&'a Value> {
-        let first = self.next();
-        if self.next().is_some() { None } else { first }
-    }
+/// The one argument, if there is exactly one.
+fn only(arguments: &MultiValue) -> Option<&Value> {
+    if arguments.len() == 1 { arguments.front() } else { None }
 }
 
 /// `redis.log`.

@@ -45,7 +45,7 @@ const NAMES: [(Flags, &str); 5] = [
 ///
 /// # Errors
 /// If it does not end, or its quotes do not.
-fn shebang(body: &[u8]) -> Result<Option<(usize, Vec<Vec<u8>>)>, Broken> {
+fn shebang(body: &[u8]) -> Result<Option<Line>, Broken> {
     if !body.starts_with(b"#!") {
         return Ok(None);
     }
@@ -53,6 +53,8 @@ fn shebang(body: &[u8]) -> Result<Option<(usize, Vec<Vec<u8>>)>, Broken> {
     let words = split_args(&body[..end]).filter(|words| !words.is_empty()).ok_or(Broken::Unquoted)?;
     Ok(Some((end, words)))
 }
+/// Its length, and its words.
+type Line = (usize, Vec<Vec<u8>>);
 enum Broken {
     Endless,
     Unquoted,

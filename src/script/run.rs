@@ -128,11 +128,6 @@ impl Run {
     pub fn take_buffer(&self) -> Vec<u8> {
         self.shared.buffer.take()
     }
-    /// A spent request: its memory is used again.
-    pub fn give_back(&self, request: Request) {
-        drop(request);
-        self.shared.builder.borrow_mut().reclaim();
-    }
     /// Its stack, if it has ended.
     pub(super) fn into_stack(mut self) -> Option<DefaultStack> {
         self.coroutine.take_if(|coroutine| coroutine.done()).map(Coroutine::into_stack)

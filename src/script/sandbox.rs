@@ -6,11 +6,15 @@ use super::{
     libraries,
     run::{Wish, suspend},
 };
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, VmState};
 use std::rc::Rc;
 
 /// After so many instructions a script pauses, so that its driver may look at the time. As many as Redis lets pass.
 const SLICE_INSTRUCTIONS: u32 = 100_000;
+/// The collector begins again when the interpreter has grown to this share of what was live: less than Lua's own, as an
+/// operator reads what is held as what is in use.
+const GC_PAUSE_PERCENT: i32 = 150;
 /// The longest string that `string.rep` makes.
 const REPEATED_BYTES_MAX: usize = 512 << 20;
 
@@ -42,6 +46,9 @@ pub fn build(kind: Kind, shared: &Rc<Shared>) -> mlua::Result<(Lua, Entries)> {
     let shared = shared.clone();
     let every_slice = HookTriggers::new().every_nth_instruction(SLICE_INSTRUCTIONS);
     lua.set_global_hook(every_slice, move |lua, _| pause(lua, &shared))?;
+    let mut collector = GcIncParams::default();
+    collector.pause = Some(GC_PAUSE_PERCENT);
+    lua.gc_set_mode(GcMode::Incremental(collector));
     lua.gc_collect()?;
     Ok((lua, entries))
 }

@@ -59,10 +59,14 @@ impl Writer<'_> {
             self.reply.status_of(until_nul(&status.as_bytes()));
             return Ok(());
         }
-        match table.raw_get("double")? {
-            Value::Integer(integer) => return Ok(self.reply.double(integer as f64)),
-            Value::Number(number) => return Ok(self.reply.double(number)),
-            _ => {}
+        let double = match table.raw_get("double")? {
+            Value::Integer(integer) => Some(integer as f64),
+            Value::Number(number) => Some(number),
+            _ => None,
+        };
+        if let Some(number) = double {
+            self.reply.double(number);
+            return Ok(());
         }
         if let Value::String(digits) = table.raw_get("big_number")? {
             let digits: Vec<u8> = digits.as_bytes().iter().map(|&byte| without_break(byte)).collect();

@@ -178,6 +178,8 @@ pub struct Store {
     expired_seen: RefCell<Vec<(usize, Bytes)>>,
     /// Somebody wants to hear which keys readers did not find.
     pub notes_misses: bool,
+    /// A script runs: what it sees must not depend on the order that a table happens to have.
+    pub in_script: bool,
     missed: RefCell<Vec<Missed>>,
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
@@ -221,6 +223,7 @@ impl Store {
             counts: Counts::default(),
             expired_seen: RefCell::default(),
             notes_misses: false,
+            in_script: false,
             missed: RefCell::default(),
             due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),

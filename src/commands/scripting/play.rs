@@ -24,6 +24,10 @@ use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
 const NO_SCRIPT_FOUND: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 
 /// How far a script came.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are calls: a box would cost each an allocation"
+)]
 pub enum Advance {
     /// It is done.
     Done(Outcome),
@@ -106,6 +110,7 @@ impl Play {
             let run = engine.start(&script.function, &script.name, keys, arguments, caller.protocol)?;
             (run, script.name.clone(), script.flags)
         };
+        stage.store.in_script = true;
         let owns_block = !stage.record.is_in_block();
         if owns_block {
             stage.record.begin_block();
@@ -185,7 +190,6 @@ impl Play {
         if let Some(mark) = called.silenced {
             stage.record.roll_back(mark);
         }
-        self.run.give_back(called.request);
         self.answer(called.reply);
     }
     fn answer(&mut self, reply: Reply) {
@@ -263,6 +267,7 @@ impl Play {
         if self.owns_block {
             stage.record.end_block();
         }
+        stage.store.in_script = false;
         if self.is_slow {
             stage.board.busy.end();
         }

@@ -119,8 +119,11 @@ impl Query {
         let backwards = matches!(self.by, By::Nothing) && self.order == Order::Descending && !is_set;
         let mut elements = Elements::of(source, backwards)?;
         match &self.by {
-            // A set has no order of its own: what is stored of one must be the same wherever it is replayed.
-            By::Nothing if is_set && self.destination.is_some() => elements.sort(self.order, true),
+            // A set has no order of its own: what is stored of one must be the same wherever it is replayed, and what a
+            // script sees of one wherever it runs.
+            By::Nothing if is_set && (self.destination.is_some() || view.store.in_script) => {
+                elements.sort(self.order, true)
+            }
             By::Nothing => {}
             By::Themselves => {
                 elements.weigh_themselves(self.alphabetical)?;

@@ -132,7 +132,7 @@ pub fn to_number(lua: &Lua, value: &Value) -> Result<Option<f64>> {
 /// A double to an integer as x86-64 converts: what does not fit, NaN too, is the least integer.
 pub fn cast(number: f64) -> i64 {
     const TOP: f64 = 9_223_372_036_854_775_808.0;
-    if number >= -TOP && number < TOP { number as i64 } else { i64::MIN }
+    if (-TOP..TOP).contains(&number) { number as i64 } else { i64::MIN }
 }
 
 /// The same for an unsigned integer, which takes what is beyond the signed in a second step.

@@ -86,7 +86,7 @@ fn put_number(output: &mut Vec<u8>, number: f64) {
 /// In the fewest bytes: those of zero and above without sign, those below with.
 fn put_integer(output: &mut Vec<u8>, integer: i64) {
     let (head, bytes) = match integer {
-        0..=0x7f | -32..=-1 => return output.push(integer as u8),
+        -32..=0x7f => return output.push(integer as u8),
         0x80..=0xff => (0xcc, 1),
         0x100..=0xffff => (0xcd, 2),
         0x1_0000..=0xffff_ffff => (0xce, 4),
