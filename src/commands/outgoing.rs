@@ -29,6 +29,16 @@ impl Stage {
             self.show(node, request, caller.db, Origin::Client(&record));
         }
     }
+    /// Shows monitors a script that is to be run: before what it calls.
+    pub fn show_script(&mut self, node: &Node, request: &Request, caller: Caller) {
+        if self.monitors.is_empty() {
+            return;
+        }
+        let Some(record) = self.board.roster.get(caller.client) else { return };
+        let Stage { monitors, pushes, board, .. } = self;
+        let mut mail = Mail { pushes, roster: &board.roster };
+        monitors.show(SystemTime::now(), caller.db, Origin::Client(&record), node, request, &mut mail);
+    }
     /// Tells those who may have them in their caches of the keys that the command at hand has changed, and remembers those
     /// that it has read. (Of a script, what its commands read counts, and not what it was given.)
     pub(super) fn track(&mut self, node: &Node, request: &Request, caller: Caller) {

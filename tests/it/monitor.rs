@@ -160,3 +160,27 @@ fn of_a_unix_socket() {
         assert_eq!(shown, format!("[0 unix:{path}] \"GET\" \"k\""));
     }
 }
+
+#[test]
+fn scripts_are_shown_before_what_they_call() {
+    transcript!(
+        r#"
+        PING
+        m> MONITOR
+        EVAL "redis.call('SET', KEYS[1], 'v') redis.call('SELECT', 3) return redis.call('GET', KEYS[1])" 1 k
+        m> ~ !read
+        m> ~ !read
+        m> ~ !read
+        m> ~ !read
+        EVALSHA ffffffffffffffffffffffffffffffffffffffff 0
+        m> ~ !read
+        MULTI
+        EVAL "return redis.pcall('INCR', 'n')" 0
+        EXEC
+        m> ~ !read
+        m> ~ !read
+        m> ~ !read
+        m> ~ !read
+        "#
+    );
+}

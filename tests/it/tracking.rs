@@ -380,3 +380,19 @@ fn redirection() {
         assert_eq!(own(&mut reader), ("tB".into(), "0".into()));
     }
 }
+
+#[test]
+fn what_a_script_reads_is_tracked() {
+    transcript!(
+        r#"
+        SET k 1
+        SET other 1
+        CLIENT TRACKING ON
+        EVAL "return redis.call('GET', KEYS[1])" 1 k
+        b> SET other 2
+        b> EVAL "return redis.call('SET', KEYS[1], 2)" 1 k
+        !push
+        PING
+        "#
+    );
+}

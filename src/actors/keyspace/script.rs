@@ -39,6 +39,7 @@ impl Keyspace {
     ) -> (Progress, bool) {
         let Task::Script(invocation) = &run.task else { return (Progress::Done, false) };
         let started = self.stage.mark_time();
+        self.stage.show_script(run.node, &run.request, caller);
         let mut play = match Play::begin(&mut self.stage, invocation, &run.request, caller) {
             Ok(play) => play,
             Err(error) => {
@@ -66,6 +67,7 @@ impl Keyspace {
         ctx: &mut Context<Self>,
     ) -> bool {
         let started = self.stage.mark_time();
+        self.stage.show_script(node, request, caller);
         match Play::begin(&mut self.stage, invocation, request, caller) {
             Ok(mut play) => match self.play_on(&mut play, request, false, ctx) {
                 Some(outcome) => self.end_script(play, outcome, node, reply),

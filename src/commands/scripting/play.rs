@@ -10,6 +10,7 @@ use crate::{
         args::Context,
         error::CommandError,
         may_write,
+        monitors::Origin,
         registry::{self, Node, Registry},
         spec::{MAY_REPLICATE, NO_SCRIPT},
         stage::{Stage, count_error},
@@ -173,6 +174,7 @@ impl Play {
             let mut session = stage.scripting.session(&board).fellow();
             (session.db, session.protocol, session.authenticated) = (caller.db, protocol, true);
             stage.perform_session(node, &mut **task, &mut session, &mut reply);
+            stage.show(node, &request, self.caller.db, Origin::Script);
             self.caller.db = session.db;
             self.answer(reply);
             return None;
@@ -190,6 +192,7 @@ impl Play {
         if let Some(mark) = called.silenced {
             stage.record.roll_back(mark);
         }
+        stage.show(called.node, &called.request, self.caller.db, Origin::Script);
         self.answer(called.reply);
     }
     fn answer(&mut self, reply: Reply) {
