@@ -618,8 +618,10 @@ fn two_servers_do_not_share_a_log() {
 /// The log goes where `dir` leads, from the next rewrite on; what it needs there is made.
 #[test]
 fn a_log_moves_with_dir() {
+    // Who is told OK is on the medium then, however the server ends.
+    let options = ["--appendonly", "yes", "--appendfsync", "always", "--enable-protected-configs", "yes"];
     for binary in [ours(), redis_server()] {
-        let server = Server::start(&binary, &["--appendonly", "yes", "--enable-protected-configs", "yes"]);
+        let server = Server::start(&binary, &options);
         let mut client = server.connect();
         client.call(&["SET", "k", "v"]);
         let place = tempfile::tempdir().expect("a temporary directory");

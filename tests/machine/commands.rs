@@ -3,6 +3,7 @@ use crate::DATABASES;
 use callboard::commands::{
     Access,
     registry::{Node, Registry},
+    spec::PUBSUB,
 };
 
 /// Few of each, so that commands meet.
@@ -45,8 +46,8 @@ fn count_keys(words: &mut [Vec<u8>]) {
 
 /// Whether a command writes, or looks at keys: what it finds expired is deleted, and some keep an answer.
 fn concerns_keys(node: &Node) -> bool {
-    // MIGRATE needs another server, and waits for it outside of the machine.
-    let is_alone = node.full_name != "migrate";
+    // MIGRATE needs another server, and waits for it outside of the machine; shard channels are no data.
+    let is_alone = node.full_name != "migrate" && node.spec().flags & PUBSUB == 0;
     let has_keys = node.entry.parse.is_some() && !node.spec().keys.is_empty();
     is_alone && (node.entry.access == Access::Write || has_keys)
 }
@@ -160,6 +161,13 @@ fn argument(name: &str, rng: &mut fastrand::Rng, now_ms: i64) -> Vec<u8> {
         "frequency" => rng.u8(..).to_string().into(),
         "bit" => rng.u8(0..2).to_string().into(),
         "offset" => rng.usize(..200).to_string().into(),
+        "script" => SCRIPTS[rng.usize(..SCRIPTS.len())].into(),
+        "function-code" => LIBRARY.into(),
+        "function" => "mixed".into(),
+        "library-name" => "lib".into(),
+        // Of no script.
+        "sha1" => "f".repeat(40).into(),
+        "arg" => random_value(rng),
         "db" | "destination-db" | "index1" | "index2" => rng.usize(..DATABASES).to_string().into(),
         unknown => panic!("no generator for the argument '{unknown}': add one here"),
     }
@@ -172,6 +180,15 @@ const DUMPS: [&[u8]; 5] = [
     b"\x10\x12\x12\x00\x00\x00\x04\x00\x81\x66\x02\x81\x76\x02\x81\x67\x02\x0c\x01\xff\x0a\x00\xde\x13\x39\x93\xf7\x83\x81\x7e",
     b"no dump",
 ];
+/// Scripts that write by random, by error, and not at all.
+const SCRIPTS: [&str; 4] = [
+    "for i, key in ipairs(KEYS) do redis.pcall('SPOP', key) redis.pcall('SET', key, i, 'PX', 300 * i) end return #ARGV",
+    "local n = redis.pcall('INCRBYFLOAT', 'key:1', 0.5) redis.call('RPUSH', 'key:2', tostring(n)) return redis.call('GET', 'key:3')",
+    "redis.call('SELECT', 1) redis.call('SET', 'key:4', ARGV[1] or 'none') redis.call('SELECT', 0) error('half-way')",
+    "#!lua flags=no-writes\nreturn redis.call('EXISTS', 'key:1')",
+];
+const LIBRARY: &str = "#!lua name=lib\nredis.register_function('mixed', function(keys, args) redis.pcall('HSET', keys[1] or 'key:5', 'field:1', 'v') \
+                       return redis.pcall('LPOP', 'key:2') end)";
 /// In every form that a string is held in.
 fn random_value(rng: &mut fastrand::Rng) -> Vec<u8> {
     match rng.u8(..10) {

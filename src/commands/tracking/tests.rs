@@ -1,3 +1,4 @@
+//! Sessions of clients that keep what they read: who is told of what.
 use crate::{commands::testing::Prompt, config::Config};
 use std::sync::atomic::Ordering::Relaxed;
 
