@@ -202,3 +202,32 @@ fn a_script_that_takes_long_is_killed() {
         server.wait();
     }
 }
+
+/// Who has a transaction open is told at once that it cannot run, and may end the script then.
+#[test]
+fn transactions_end_while_a_script_is_slow() {
+    for threads in ["1", "2"] {
+        let server = Server::start(&ours(), &["--busy-reply-threshold", "20", "--io-threads", threads]);
+        let (mut slow, mut client, mut other) = (server.connect(), server.connect(), server.connect());
+        for open in [&mut client, &mut other] {
+            open.call(&["WATCH", "k"]);
+            open.call(&["MULTI"]);
+            open.call(&["SET", "k", "1"]);
+        }
+        slow.send(&["EVAL", "while true do end", "0"]);
+        until_busy(&mut server.connect());
+        let text = busy(&mut client, &["EXEC"]);
+        assert!(text.starts_with("EXECABORT Transaction discarded because of: BUSY "), "{text}");
+        assert_eq!(busy(&mut other, &["DISCARD"]), "OK");
+        assert_eq!(busy(&mut client, &["SCRIPT", "KILL"]), "OK");
+        assert!(slow.receive().is_error());
+        assert!(client.call(&["GET", "k"]).is_null());
+        // Neither watches any more.
+        client.call(&["SET", "k", "2"]);
+        for open in [&mut client, &mut other] {
+            open.call(&["MULTI"]);
+            open.call(&["PING"]);
+            assert_eq!(open.call(&["EXEC"]).items().len(), 1);
+        }
+    }
+}

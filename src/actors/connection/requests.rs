@@ -338,6 +338,13 @@ impl Connection {
             self.say_error(batch, &CommandError::text_of(format!("ERR {name} without MULTI")));
             return self.note(node, request, batch, rules);
         };
+        if matches!(transaction.verdict, Verdict::Discard) && self.desk.board.busy.with().is_some() {
+            self.forget_watches();
+            let start = batch.says.position();
+            batch.says.ok();
+            let muted = self.session.mutes_reply();
+            return self.say_from(start, batch, muted);
+        }
         self.away = transaction.take(queue, &self.session, rules.context);
         self.publishes = transaction.items.iter().any(|item| item.node.spec().flags & spec::PUBSUB != 0);
         self.push_run(node, Task::Transaction(transaction), request, batch);
@@ -349,8 +356,19 @@ impl Connection {
         let error = error.text();
         let because = error.strip_prefix("ERR ").unwrap_or(&error);
         let reason = format!("EXECABORT Transaction discarded because of: {because}");
-        let transaction = Transaction::of(Verdict::Refuse(CommandError::text_of(reason)));
+        let reason = CommandError::text_of(reason);
+        if self.desk.board.busy.with().is_some() {
+            self.forget_watches();
+            return self.say_error(batch, &reason);
+        }
+        let transaction = Transaction::of(Verdict::Refuse(reason));
         self.push_run(node, Task::Transaction(transaction), request, batch);
+    }
+    /// While a script keeps the Keyspace busy, a transaction ends without it: who waited for it could not end the script.
+    fn forget_watches(&self) {
+        if self.session.record.watched_keys.swap(0, Relaxed) > 0 {
+            self.desk.unwatch(self.line.client);
+        }
     }
     fn note_command(&self, node: &Node) {
         self.session.record.last_command.store(node.index + 1, Relaxed);

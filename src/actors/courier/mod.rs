@@ -14,7 +14,7 @@ pub mod socket;
 use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
-        keyspace::{Execute, Gone, Keyspace},
+        keyspace::{Execute, Gone, Keyspace, Unwatch},
         pubsub::{self, PubSub},
         supervisor::Supervisor,
     },
@@ -173,6 +173,9 @@ impl Desk {
                 self.pubsub.do_send(pubsub::messages::Gone { client: id.client });
             }
         }
+    }
+    pub fn unwatch(&self, client: u64) {
+        self.keyspace.do_send(Unwatch { client });
     }
     /// The Keyspace need remember nothing of this client any more.
     pub fn forget(&self, client: u64) {

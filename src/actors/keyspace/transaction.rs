@@ -21,6 +21,19 @@ use std::sync::{
     mpsc::{Receiver, sync_channel},
 };
 
+/// From a Courier: a client's transaction has ended without the Keyspace.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unwatch {
+    pub client: u64,
+}
+impl Handler<Unwatch> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Unwatch { client }: Unwatch, _: &mut Self::Context) {
+        self.stage.unwatch(client);
+    }
+}
+
 impl Keyspace {
     /// Runs EXEC or DISCARD. True if the reply must wait for the disk.
     pub(super) fn run_transaction(
