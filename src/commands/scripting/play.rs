@@ -247,13 +247,13 @@ impl Play {
     pub fn post(&mut self, stage: &Stage, request: &Request) {
         let busy = &stage.board.busy;
         busy.wrote.store(self.wrote, Relaxed);
+        let how = if self.is_function { "FUNCTION" } else { "SCRIPT" };
         if !self.is_slow {
             self.is_slow = true;
             let words = request.iter().map(Bytes::copy_from_slice).collect();
             let slow = Slow { name: self.name.to_string(), words, started: self.started };
             busy.begin(if self.is_function { BusyWith::Function } else { BusyWith::Script }, slow);
-            let (elapsed, how) =
-                (self.started.elapsed().as_millis(), if self.is_function { "FUNCTION" } else { "SCRIPT" });
+            let elapsed = self.started.elapsed().as_millis();
             tracing::warn!(
                 "Slow script detected: still in execution after {elapsed} milliseconds. {how} KILL may end it. Its name \
                  is {}.",
@@ -261,7 +261,7 @@ impl Play {
             );
         }
         if busy.is_killed() {
-            tracing::info!("Lua script killed by user with SCRIPT KILL.");
+            tracing::info!("Lua script killed by user with {how} KILL.");
             self.run.kill();
         }
     }

@@ -7,7 +7,7 @@ use crate::{
         key_positions::keys_asked_for,
         registry::{self, Node},
         session::Session,
-        spec::{ALLOW_BUSY, DENY_OOM, Flags, LOADING, MAY_REPLICATE},
+        spec::{ALLOW_BUSY, Flags, LOADING, MAY_REPLICATE},
     },
     data::number::parse_integer,
     resp::Request,
@@ -56,9 +56,6 @@ impl Queue {
     /// One of the commands writes.
     pub fn writes(&self) -> bool {
         self.writes
-    }
-    pub fn needs_memory(&self) -> bool {
-        self.flags & DENY_OOM != 0
     }
     /// None of the commands minds that data are being loaded.
     pub fn may_run_while_loading(&self) -> bool {
