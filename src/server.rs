@@ -1,6 +1,6 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry, PubSub. They must answer while data is busy.
+//! * control: Supervisor, Listeners, Expiry, PubSub, Primary with its Replicas, Upstream. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections and their Courier run beside it, so that a request costs
 //!   no wake of another thread; with more, each I/O arbiter has its own.
@@ -13,6 +13,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::{Persistence, messages::Start},
+        primary::{self, Primary},
         pubsub::{PubSub, messages::Cast},
         supervisor::{Open, Signalled, Supervisor},
     },
@@ -137,6 +138,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
     let migration = Migration::new(board.clone()).start();
     let pubsub = PubSub::new(board.clone()).start();
+    let primary = Primary::new(board.clone()).start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
     let (introduce, introduced) = std::sync::mpsc::sync_channel(1);
@@ -151,7 +153,8 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let keyspace = {
         let (board, expiry, pubsub) = (board.clone(), expiry.clone(), pubsub.clone());
         let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
-        let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
+        let primary = primary.clone();
+        let peers = Peers { expiry, persistence, supervisor, migration, pubsub, primary };
         Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
             Keyspace::new(ctx.address(), board, fastrand::u64(..), peers)
         })
@@ -174,6 +177,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let ushers = Ushers::new(couriers.collect());
     pubsub.do_send(Cast(ushers.couriers.clone()));
     expiry.do_send(Serve(keyspace.clone()));
+    primary.do_send(primary::Serve(keyspace.clone()));
     supervisor.do_send(Open { keyspace, persistence: persistence.clone(), ushers, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);

@@ -14,8 +14,11 @@ pub mod keyspace;
 pub mod listener;
 pub mod migration;
 pub mod persistence;
+pub mod primary;
 pub mod pubsub;
+pub mod replica;
 pub mod supervisor;
+pub mod upstream;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -4,6 +4,7 @@
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
 mod busy;
+mod replication;
 mod roster;
 mod subscriptions;
 mod tally;
@@ -11,6 +12,7 @@ mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
+pub use replication::{Backlog, History, Link, LinkState, ReplicaRecord, ReplicaState, Replication};
 pub use roster::{ClientKind, ClientRecord, Place, Roster, TrackingMode};
 pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
@@ -43,8 +45,7 @@ pub struct Board {
     pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
-    /// 40 hex digits that name the history of the data.
-    pub replication_id: String,
+    pub replication: Replication,
     pub started: Instant,
     /// ms since 1970.
     pub started_at_ms: i64,
@@ -71,7 +72,7 @@ impl Board {
             busy: Busy::default(),
             subscriptions: Subscriptions::default(),
             run_id: hex_digits(&mut rng),
-            replication_id: hex_digits(&mut rng),
+            replication: Replication::new(&mut rng),
             started: Instant::now(),
             started_at_ms: now_ms,
             executable,

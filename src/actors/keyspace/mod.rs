@@ -10,6 +10,7 @@ mod dropper;
 mod held;
 mod moving;
 mod posting;
+mod replication;
 mod script;
 mod telling;
 mod transaction;
@@ -21,6 +22,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        primary::Primary,
         pubsub::PubSub,
         supervisor::Supervisor,
     },
@@ -47,6 +49,10 @@ use held::Held;
 pub use moving::Landed;
 use moving::Moving;
 pub use posting::{Configured, Letter};
+pub use replication::{
+    AcksCame, Apply, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Follow, Lead, Replacing,
+    StreamedCommand, SyncContents,
+};
 use script::Parked;
 use std::sync::{
     Arc,
@@ -100,6 +106,7 @@ pub struct Peers {
     pub supervisor: Addr<Supervisor>,
     pub migration: Addr<Migration>,
     pub pubsub: Addr<PubSub>,
+    pub primary: Addr<Primary>,
 }
 
 pub struct Keyspace {
@@ -108,6 +115,7 @@ pub struct Keyspace {
     persistence: Addr<Persistence>,
     supervisor: Addr<Supervisor>,
     pubsub: Addr<PubSub>,
+    primary: Addr<Primary>,
     telling: Telling,
     commits: Commits,
     /// How far loading has come.
@@ -132,7 +140,7 @@ const PREFETCH_STEPS_MIN: usize = 4;
 
 impl Keyspace {
     pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, peers: Peers) -> Keyspace {
-        let Peers { expiry, persistence, supervisor, migration, pubsub } = peers;
+        let Peers { expiry, persistence, supervisor, migration, pubsub, primary } = peers;
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
             dropper: Dropper::start(board.clone(), address),
@@ -143,6 +151,7 @@ impl Keyspace {
             persistence,
             supervisor,
             pubsub,
+            primary,
             telling: Telling::default(),
             commits: Commits::default(),
             loader: Loader::default(),

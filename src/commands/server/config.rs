@@ -123,6 +123,7 @@ impl BackstageCommand for ResetStat {
         board.errors.reset();
         board.tallies.reset();
         board.archive.reset();
+        board.replication.reset();
         reply.ok();
         Ok(())
     }

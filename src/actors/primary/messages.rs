@@ -1,0 +1,124 @@
+//! What Primary is told.
+use crate::{
+    actors::courier::socket::Accepted,
+    board::{ClientRecord, ReplicaRecord},
+    store::SnapshotId,
+};
+use actix::Message;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// From the Keyspace: more of the stream.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Streamed {
+    pub bytes: Bytes,
+    /// Offset behind them.
+    pub end: u64,
+}
+
+/// From a Connection, which has let go of the socket: a replica that wants to be brought into step.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Attach {
+    pub socket: Accepted,
+    pub client: Arc<ClientRecord>,
+    pub wish: Wish,
+    pub announced: Announced,
+    /// What the socket did not take yet of earlier replies.
+    pub unsent: Bytes,
+    /// What was read from it and belongs to nobody yet.
+    pub unread: Bytes,
+}
+/// How a replica wants to be brought into step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// SYNC: all data, and no word about it before.
+    Sync,
+    /// PSYNC: from this offset on in this history; `None` (`? -1`): it has none.
+    Resume(Option<(String, u64)>),
+    /// PSYNC replicationid offset FAILOVER: we are to become the master.
+    TakeOver { id: String, offset: u64 },
+}
+/// What a replica said of itself before (REPLCONF).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    pub ip: Option<String>,
+    pub port: u16,
+    pub capa_eof: bool,
+    pub capa_psync2: bool,
+    pub rdb_only: bool,
+    /// `rdb-filter-only`: of the snapshot it wants no data, or no functions.
+    pub without_data: bool,
+    pub without_functions: bool,
+    pub version: u32,
+}
+
+/// From the Keyspace: the snapshot that was asked for has begun, or cannot begin.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SyncBegun {
+    pub id: Option<SnapshotId>,
+    /// The stream goes on from here behind it.
+    pub offset: u64,
+}
+
+/// From the Keyspace: a piece of a snapshot, as it was asked for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Piece {
+    pub id: SnapshotId,
+    pub bytes: Vec<u8>,
+    pub entries: u64,
+    pub last: bool,
+}
+
+/// From the Keyspace: somebody waits for acknowledgements (WAIT, WAITAOF). Replicas are to be asked for them now; when
+/// any comes, the Keyspace is told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WantAcks;
+
+/// From a Replica: it has heard from its peer, or its state has changed. What it is stands in its record.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Heard {
+    pub record: Arc<ReplicaRecord>,
+}
+
+/// From a Replica: it is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detached {
+    pub record: Arc<ReplicaRecord>,
+}
+
+/// From the Keyspace: it has become a master at this offset. A new history begins.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Promoted {
+    pub offset: u64,
+}
+
+/// From Upstream: our master names this history. If it is another one than ours, ours goes on as the second; those who
+/// follow us have to ask again, so that they learn of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Continued {
+    pub id: String,
+}
+
+/// From Upstream: all data are going to be replaced. Those who follow us are let go, the backlog is of no use.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget;
+
+/// From the Keyspace, on its way from Upstream or from a file: the data are those of this history at this offset.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Adopted {
+    pub id: String,
+    pub offset: u64,
+    /// We are a master that had this history before it was restarted: it becomes the second.
+    pub is_past: bool,
+}

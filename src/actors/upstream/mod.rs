@@ -1,0 +1,2 @@
+//! Upstream: the link to our master, while we are a replica.
+pub mod messages;

@@ -1,0 +1,203 @@
+//! Replication as all may see it: whom we follow, who follows us, and how far each is.
+//!
+//! The *stream* is what replicas are sent: the effects of all commands, one behind the other. A place in it is an
+//! *offset*, the number of bytes before it. An *id* names a history of the data; two servers with the same id and the
+//! same offset hold the same data. A replica that is promoted begins a new history: the old one stays its second id,
+//! valid up to where it began, so that its fellows can go on without being sent all data anew.
+use super::{ClientRecord, hex_digits};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
+
+pub struct Replication {
+    /// We are a replica. Writer: the Supervisor, which sets it before the Keyspace hears of it.
+    pub follows: AtomicBool,
+    /// The link to our master; none if we are a master. Writer: the Supervisor puts it here; what is in it: Upstream.
+    pub link: ArcSwapOption<Link>,
+    /// Writer: Primary.
+    pub history: ArcSwap<History>,
+    /// How long the stream is. Writer: the Keyspace.
+    pub offset: AtomicU64,
+    /// Writer: Primary.
+    pub backlog: Backlog,
+    /// Those attached to us, in the order in which they came. Writer: Primary; what is in them: their Replica actors.
+    pub replicas: ArcSwap<Vec<Arc<ReplicaRecord>>>,
+    /// Replicas that are in step, and said so within `min-replicas-max-lag`. Writer: Primary.
+    pub good_replicas: AtomicUsize,
+    /// Snapshots for replicas that are under way. Writer: Primary.
+    pub syncs: AtomicUsize,
+    /// Syncs served: in full, from the backlog, and those that asked for the latter and could not have it.
+    pub full: AtomicU64,
+    pub partial: AtomicU64,
+    pub partial_refused: AtomicU64,
+    /// Writer: Primary.
+    pub failover: AtomicU8,
+}
+
+/// By which histories the data may be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// 40 hex digits.
+    pub id: String,
+    /// The one before, if there is one.
+    pub second_id: Option<String>,
+    /// The second id holds for offsets below this.
+    pub second_end: u64,
+}
+
+/// The latest part of the stream, kept for replicas that come back.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    pub is_on: AtomicBool,
+    /// Offset of its first byte.
+    pub first: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// How far the link to our master is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LinkState {
+    /// It is to be connected, now or later.
+    Waiting = 0,
+    Connecting = 1,
+    /// All data are on their way.
+    Syncing = 2,
+    Connected = 3,
+}
+
+/// The link to our master.
+#[derive(Default)]
+pub struct Link {
+    pub host: String,
+    pub port: u16,
+    state: AtomicU8,
+    /// When something came last, ms since 1970.
+    pub heard_at_ms: AtomicI64,
+    /// Since when it is down, ms since 1970; 0: it never was up.
+    pub down_since_ms: AtomicI64,
+    /// Of the sync under way: all (0: nobody knows), and what has come.
+    pub sync_bytes: AtomicU64,
+    pub synced_bytes: AtomicU64,
+    /// When a part of it came last, ms since 1970.
+    pub synced_at_ms: AtomicI64,
+    /// What has been read of the stream; what was applied is in [`Replication::offset`].
+    pub read_offset: AtomicU64,
+    /// Its client, as it stands in the roster.
+    pub client: ArcSwapOption<ClientRecord>,
+}
+impl Link {
+    pub fn new(host: String, port: u16) -> Link {
+        Link { host, port, ..Link::default() }
+    }
+    pub fn state(&self) -> LinkState {
+        match self.state.load(Relaxed) {
+            0 => LinkState::Waiting,
+            1 => LinkState::Connecting,
+            2 => LinkState::Syncing,
+            _ => LinkState::Connected,
+        }
+    }
+    pub fn set_state(&self, state: LinkState) {
+        self.state.store(state as u8, Relaxed);
+    }
+}
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ReplicaState {
+    /// Waits until a snapshot begins.
+    WaitsForSnapshot = 0,
+    /// Is being sent one.
+    Syncing = 1,
+    /// Is being sent the stream.
+    Online = 2,
+}
+
+/// A replica that is attached to us.
+#[derive(Debug, Default)]
+pub struct ReplicaRecord {
+    /// Id of its client.
+    pub client: u64,
+    /// As it said (`REPLCONF ip-address`), or as its socket says.
+    pub ip: String,
+    /// `REPLCONF listening-port`; 0: it did not say.
+    pub port: u16,
+    state: AtomicU8,
+    /// What it said to have applied, and to have on its medium (-1: it does not say).
+    pub offset: AtomicU64,
+    pub synced_offset: AtomicI64,
+    /// When it said so, ms since 1970.
+    pub heard_at_ms: AtomicI64,
+    /// It only wants a snapshot.
+    pub rdb_only: AtomicBool,
+    /// Bytes that wait to be sent to it.
+    pub pending_bytes: AtomicU64,
+    /// The version that it said to be, as in RDB's aux fields (0x070401); 0: it did not say.
+    pub version: AtomicU32,
+}
+impl ReplicaRecord {
+    pub fn state(&self) -> ReplicaState {
+        match self.state.load(Relaxed) {
+            0 => ReplicaState::WaitsForSnapshot,
+            1 => ReplicaState::Syncing,
+            _ => ReplicaState::Online,
+        }
+    }
+    pub fn set_state(&self, state: ReplicaState) {
+        self.state.store(state as u8, Relaxed);
+    }
+    pub fn is_online(&self) -> bool {
+        self.state() == ReplicaState::Online
+    }
+}
+
+impl Replication {
+    pub(super) fn new(rng: &mut fastrand::Rng) -> Replication {
+        Replication {
+            follows: AtomicBool::new(false),
+            link: ArcSwapOption::empty(),
+            history: ArcSwap::from_pointee(History { id: hex_digits(rng), second_id: None, second_end: 0 }),
+            offset: AtomicU64::new(0),
+            backlog: Backlog::default(),
+            replicas: ArcSwap::default(),
+            good_replicas: AtomicUsize::new(0),
+            syncs: AtomicUsize::new(0),
+            full: AtomicU64::new(0),
+            partial: AtomicU64::new(0),
+            partial_refused: AtomicU64::new(0),
+            failover: AtomicU8::new(0),
+        }
+    }
+    #[inline]
+    pub fn is_replica(&self) -> bool {
+        self.follows.load(Relaxed)
+    }
+    /// Whether our master can be heard.
+    pub fn is_linked(&self) -> bool {
+        self.link.load().as_ref().is_some_and(|link| link.state() == LinkState::Connected)
+    }
+    /// How many replicas said to have applied the stream up to here.
+    pub fn acknowledged(&self, offset: u64) -> usize {
+        let has =
+            |replica: &&Arc<ReplicaRecord>| replica.is_online() && replica.offset.load(Relaxed) >= offset;
+        self.replicas.load().iter().filter(has).count()
+    }
+    /// How many said to have it on their media.
+    pub fn acknowledged_synced(&self, offset: u64) -> usize {
+        let has = |replica: &&Arc<ReplicaRecord>| {
+            let synced = u64::try_from(replica.synced_offset.load(Relaxed));
+            replica.is_online() && synced.is_ok_and(|synced| synced >= offset)
+        };
+        self.replicas.load().iter().filter(has).count()
+    }
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        for count in [&self.full, &self.partial, &self.partial_refused] {
+            count.store(0, Relaxed);
+        }
+    }
+}
