@@ -20,6 +20,8 @@ pub struct Replication {
     pub history: ArcSwap<History>,
     /// How long the stream is. Writer: the Keyspace.
     pub offset: AtomicU64,
+    /// Of a replica: up to where it is on the medium. Writer: the Keyspace.
+    pub synced_offset: AtomicU64,
     /// Writer: Primary.
     pub backlog: Backlog,
     /// Those attached to us, in the order in which they came. Writer: Primary; what is in them: their Replica actors.
@@ -162,6 +164,7 @@ impl Replication {
             link: ArcSwapOption::empty(),
             history: ArcSwap::from_pointee(History { id: hex_digits(rng), second_id: None, second_end: 0 }),
             offset: AtomicU64::new(0),
+            synced_offset: AtomicU64::new(0),
             backlog: Backlog::default(),
             replicas: ArcSwap::default(),
             good_replicas: AtomicUsize::new(0),

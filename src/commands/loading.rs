@@ -61,6 +61,8 @@ pub struct Loader {
     pub keeps_expired: bool,
     /// Keys that are there already are kept as they are, or replaced; else they are a fault.
     pub on_duplicate: OnDuplicate,
+    /// What names the data, as the file says.
+    pub history: Option<rdb::History>,
 }
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDuplicate {
@@ -73,6 +75,17 @@ pub enum OnDuplicate {
 const EMPTIED_TOLD_MAX: u64 = 10;
 
 impl Loader {
+    /// A field in front of the data may say what data they are.
+    fn note_history(&mut self, name: &[u8], value: &[u8]) {
+        let Ok(value) = std::str::from_utf8(value) else { return };
+        let fresh = || rdb::History { id: String::new(), offset: 0, db: 0 };
+        match name {
+            b"repl-id" => self.history.get_or_insert_with(fresh).id = value.into(),
+            b"repl-offset" => self.history.get_or_insert_with(fresh).offset = value.parse().unwrap_or(0),
+            b"repl-stream-db" => self.history.get_or_insert_with(fresh).db = value.parse().unwrap_or(0),
+            _ => {}
+        }
+    }
     fn skip_empty(&mut self, record: &rdb::Record) {
         self.emptied += 1;
         if self.emptied <= EMPTIED_TOLD_MAX {
@@ -154,10 +167,8 @@ impl Stage {
                 let bytes = crate::data::number::parse_integer(&value).unwrap_or(0).max(0) as u64;
                 self.board.archive.loading.writer_bytes.store(bytes, Relaxed);
             }
-            rdb::Item::Version(_)
-            | rdb::Item::Aux { .. }
-            | rdb::Item::SlotInfo { .. }
-            | rdb::Item::End(_) => {}
+            rdb::Item::Aux { name, value } => loader.note_history(&name, &value),
+            rdb::Item::Version(_) | rdb::Item::SlotInfo { .. } | rdb::Item::End(_) => {}
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
     session::Session,
     shipment::Delivery,
     tracking::Tracking,
-    waiting::{Ending, Ticket, UNBLOCKED, Waiter, Waiting},
+    waiting::{Ending, Ticket, Waiter, Waiting},
     watches::Watches,
 };
 use crate::{
@@ -44,8 +44,9 @@ pub struct Stage {
     ready: Vec<(usize, Bytes)>,
     /// What the last command asked for beside its reply.
     pub errand: Option<Errand>,
-    /// Under CLIENT PAUSE data stay as they are.
+    /// Under CLIENT PAUSE, and on a replica, what is due stays.
     frozen: bool,
+    read_only: bool,
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
@@ -82,6 +83,7 @@ impl Stage {
             ready: Vec::new(),
             errand: None,
             frozen: false,
+            read_only: false,
             tally,
             last: Instant::now(),
             in_a_row: InARow::default(),
@@ -90,7 +92,8 @@ impl Stage {
     /// Begins a batch that happens at `now_ms` (since 1970).
     pub fn begin(&mut self, now_ms: i64) {
         self.store.set_now_ms(now_ms);
-        self.frozen = self.board.pause.at(now_ms).is_some();
+        // A replica deletes nothing by itself: its master tells.
+        self.frozen = self.record.stream.follows || self.board.pause.at(now_ms).is_some();
         self.heed_board();
         self.last = Instant::now();
     }
@@ -105,6 +108,8 @@ impl Stage {
         self.store.compresses_dumps = config.rdbcompression;
         self.store.unlinks = config.lazyfree_lazy_server_del;
         self.record.log.is_wanted = config.appendonly;
+        self.read_only = self.record.stream.follows && config.replica_read_only;
+        self.heed_replicas();
         let events = match self.board.subscriptions.hear_events() {
             true if self.wants_events == EventsWanted::NONE => {
                 EventsWanted::of(config.notify_keyspace_events)
@@ -113,6 +118,25 @@ impl Stage {
         };
         self.record.wants.events = events;
         self.store.notes_misses = events.has(Event::Missed);
+    }
+    /// Takes over what replicas said to have.
+    fn heed_replicas(&mut self) {
+        let copies = &mut self.record.stream.copies;
+        copies.clear();
+        let replicas = self.board.replication.replicas.load();
+        copies.extend(replicas.iter().filter(|replica| replica.is_online()).map(|replica| {
+            let synced = u64::try_from(replica.synced_offset.load(Relaxed));
+            (replica.offset.load(Relaxed), synced.ok())
+        }));
+    }
+    /// We are a replica whose clients may not write.
+    #[inline]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+    /// The server becomes a replica: what clients wait for may never come here.
+    pub fn turn_away_waiting(&mut self) {
+        self.waiting.end_all(Ending::Demoted);
     }
     /// Runs one command and writes its one reply; unless it waits: then nothing was done or written, and the caller may
     /// keep it in `waiting`.
@@ -453,10 +477,10 @@ impl Stage {
         let served = self.waiting.take_served();
         for (waiter, _) in &served {
             let Some(how) = waiter.ending else { continue };
-            let failed = how == Ending::Unblocked;
-            self.tally.called(waiter.node.index, 0, failed);
-            if failed {
-                count_error(&self.board, &UNBLOCKED);
+            let error = how.error();
+            self.tally.called(waiter.node.index, 0, error.is_some());
+            if let Some(error) = error {
+                count_error(&self.board, error);
             }
         }
         served

@@ -46,10 +46,28 @@ pub enum Ending {
     TimeOver,
     /// An operator ends it by an error.
     Unblocked,
+    /// The server has become a replica.
+    Demoted,
+}
+
+impl Ending {
+    /// What the client is told, if that is an error.
+    pub fn error(self) -> Option<&'static CommandError> {
+        match self {
+            Ending::TimeOver => None,
+            Ending::Unblocked => Some(&UNBLOCKED),
+            Ending::Demoted => Some(&DEMOTED),
+        }
+    }
 }
 
 /// What a client is told whose wait an operator ends by an error.
-pub const UNBLOCKED: CommandError = CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+pub static UNBLOCKED: CommandError = CommandError::fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
+/// What a client is told that waits when the server becomes a replica.
+pub static DEMOTED: CommandError = CommandError::fixed(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
 
 /// Clients in the order in which they came: their number in it is the *ticket*.
 pub type Ticket = u64;
@@ -132,12 +150,20 @@ impl Waiting {
         let Some(mut waiter) = self.remove(client) else { return false };
         waiter.ending = Some(how);
         let mut reply = Reply::new(waiter.caller.protocol);
-        match (&waiter.task, how) {
-            (Some(Task::Blocking(task)), Ending::TimeOver) => task.it_gives_up(&mut reply),
-            _ => reply.error(&UNBLOCKED),
+        match (&waiter.task, how.error()) {
+            (_, Some(error)) => reply.error(error),
+            (Some(Task::Blocking(task)), None) => task.it_gives_up(&mut reply),
+            _ => {}
         }
         self.served.push((waiter, reply));
         true
+    }
+    /// Ends all waits.
+    pub fn end_all(&mut self, how: Ending) {
+        let clients: Vec<u64> = self.tickets.keys().copied().collect();
+        for client in clients {
+            self.end(client, how);
+        }
     }
     pub fn awaits_answer(&self, client: u64) -> bool {
         let waiter = self.ticket_of(client).and_then(|ticket| self.waiters.get(&ticket));

@@ -554,6 +554,17 @@ impl Changes<'_> {
             self.store.databases.swap(a, b)
         }
     }
+    /// Puts others in the place of all databases. For clients of each, every key that stands in either has changed.
+    pub fn replace_databases(&mut self, fresh: Vec<Database>) {
+        self.record.upheaval = true;
+        for (db, mut database) in fresh.into_iter().enumerate() {
+            self.touch_all(db, db);
+            std::mem::swap(&mut self.store.databases[db], &mut database);
+            self.touch_all(db, db);
+            self.record.dirty += database.len() as u64;
+            self.store.detach(database);
+        }
+    }
     /// States that every key of `db` changed, for clients of `seen_at`: however large the database is, only few keys are of
     /// interest.
     fn touch_all(&mut self, db: usize, seen_at: usize) {

@@ -21,7 +21,8 @@ pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
 pub use record::{
-    Announcement, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record, Wants,
+    Announcement, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record, StreamProgress,
+    Wants,
 };
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{
@@ -298,6 +299,26 @@ impl Store {
     }
     pub fn has_deadlines(&self) -> bool {
         !self.deadlines.is_empty()
+    }
+    pub fn deadlines(&self) -> &[WheelEntry] {
+        &self.deadlines
+    }
+    /// Empty databases, which others may be loaded into: see [`Store::exchange_databases`].
+    pub fn fresh_databases(&mut self) -> Vec<Database> {
+        let first = self.generations;
+        self.generations += self.databases.len() as u64;
+        let fresh = |(index, database): (usize, &Database)| {
+            Database::new(database.id, first + index as u64, self.hasher.clone())
+        };
+        self.databases.iter().enumerate().map(fresh).collect()
+    }
+    /// Has these take the place of the databases for a while, and the other way round: nobody may look meanwhile.
+    pub fn exchange_databases(&mut self, others: &mut Vec<Database>) {
+        std::mem::swap(&mut self.databases, others);
+    }
+    /// A database that was not to be.
+    pub fn discard_database(&mut self, database: Database) {
+        self.garbage.push(Garbage::Database(Box::new(database)));
     }
     /// Large values that were taken out since the last call, to be freed elsewhere.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {

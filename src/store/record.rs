@@ -194,6 +194,30 @@ pub struct Record {
     /// Whose command is at hand; 0: no client's.
     pub client: u64,
     pub writers: Writers,
+    pub stream: StreamProgress,
+}
+
+/// How far the stream of effects to replicas is, as its keeper tells.
+#[derive(Clone, Debug, Default)]
+pub struct StreamProgress {
+    /// Effects go to it.
+    pub is_on: bool,
+    /// Offset behind what was taken of it; what is written and not taken yet follows.
+    pub end: u64,
+    /// We follow another server: the stream is its, not ours.
+    pub follows: bool,
+    /// What replicas said to have: each one's offset, and that of what it has on its medium.
+    pub copies: Vec<(u64, Option<u64>)>,
+}
+impl StreamProgress {
+    /// How many replicas have applied the stream up to here.
+    pub fn applied(&self, offset: u64) -> usize {
+        self.copies.iter().filter(|(applied, _)| *applied >= offset).count()
+    }
+    /// How many have it on their media.
+    pub fn synced(&self, offset: u64) -> usize {
+        self.copies.iter().filter(|(_, synced)| synced.is_some_and(|synced| synced >= offset)).count()
+    }
 }
 
 /// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
@@ -239,13 +263,13 @@ impl Record {
         if !self.wants.effects {
             return;
         }
+        if self.own_effects == 0 {
+            self.first_effect = self.effects.len();
+        }
         if self.effects_db != Some(db) {
             self.effects_db = Some(db);
             let index = db.to_string();
             encode_command(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
-        }
-        if self.own_effects == 0 {
-            self.first_effect = self.effects.len();
         }
         self.own_effects += 1;
         encode_command(&mut self.effects, args);
@@ -319,17 +343,22 @@ impl Record {
     pub fn is_in_block(&self) -> bool {
         self.in_block
     }
+    /// Offset of the stream behind the last write of the client at hand.
+    pub fn last_offset(&self) -> u64 {
+        self.writers.offset_of(self.client)
+    }
     /// The command is done. If it had several effects, a crash must leave all of them or none.
     pub fn settle(&mut self) {
-        if self.own_effects > 0 && self.client != 0 {
-            self.writers.note(self.client, self.log.committed + 1);
-        }
         if self.in_block {
             return;
         }
         if self.own_effects > 1 {
             self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
             self.effects.extend_from_slice(EXEC);
+        }
+        if self.own_effects > 0 && self.client != 0 {
+            let offset = self.stream.end + self.effects.len() as u64;
+            self.writers.note(self.client, self.log.committed + 1, offset);
         }
         self.own_effects = 0;
     }

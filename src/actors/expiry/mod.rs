@@ -73,6 +73,11 @@ impl Alarms {
     }
 }
 
+/// From the Keyspace: it has not heeded what came due. Deadlines are to be heard of all anew.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SurveyAnew;
+
 /// From the Keyspace: send [`PauseOver`] at this time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -89,6 +94,8 @@ pub struct Expiry {
     wheel: Wheel,
     /// The wheel that is being made anew: it gets what the survey finds, and all that comes meanwhile.
     next_wheel: Option<Wheel>,
+    /// Once more, behind the survey under way.
+    once_more: bool,
     keyspace: Option<Addr<Keyspace>>,
     board: Arc<Board>,
     unacknowledged: bool,
@@ -105,6 +112,7 @@ impl Expiry {
         Expiry {
             wheel: Wheel::new(now_ms() as u64),
             next_wheel: None,
+            once_more: false,
             keyspace: None,
             board,
             unacknowledged: false,
@@ -133,6 +141,9 @@ impl Expiry {
         if self.next_wheel.is_some() || self.wheel.len() < bearable {
             return;
         }
+        self.survey();
+    }
+    fn survey(&mut self) {
         if let Some(keyspace) = &self.keyspace {
             self.next_wheel = Some(Wheel::new(now_ms() as u64));
             keyspace.do_send(Survey(SurveyPlace::default()));
@@ -219,8 +230,22 @@ impl Handler<Surveyed> for Expiry {
                     self.wheel = wheel;
                 }
                 self.post();
+                if std::mem::take(&mut self.once_more) {
+                    self.survey();
+                }
                 self.work(ctx);
             }
+        }
+    }
+}
+
+impl Handler<SurveyAnew> for Expiry {
+    type Result = ();
+    fn handle(&mut self, _: SurveyAnew, _: &mut Self::Context) {
+        match self.next_wheel {
+            // It may have passed by what was not heeded.
+            Some(_) => self.once_more = true,
+            None => self.survey(),
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct TellAll {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Load {
+    /// Number of the link to our master that they came by; none: from a file of ours.
+    pub link: Option<u64>,
     pub pieces: Vec<Piece>,
     pub done: SyncSender<Result<(), Fault>>,
 }
@@ -81,11 +83,12 @@ impl Keyspace {
                 Box::new(scribe.with_functions(functions))
             }
             _ if with_everything => {
-                Box::new(rdb::FileScribe::of_everything(&config).with_functions(functions))
+                let scribe = rdb::FileScribe::of_everything(&config).with_functions(functions);
+                Box::new(scribe.with_history(self.history()))
             }
             _ => {
-                let scribe = rdb::FileScribe::new(&config, of == Activity::Rewrite);
-                Box::new(scribe.with_functions(functions))
+                let scribe = rdb::FileScribe::new(&config, of == Activity::Rewrite).with_functions(functions);
+                Box::new(scribe.with_history(self.history()))
             }
         }
     }
@@ -191,7 +194,11 @@ impl Handler<Next> for Keyspace {
 
 impl Keyspace {
     fn tell_next(&mut self, id: SnapshotId) {
-        if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
+        if self.is_sync(id) {
+            if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
+                self.tell_sync(id, piece);
+            }
+        } else if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
             let entries = piece.entries as u64;
             self.stage.board.archive.keys_told.fetch_add(entries, Relaxed);
             self.persistence.do_send(Told { id, bytes: piece.bytes, entries, last: piece.last });
@@ -203,6 +210,7 @@ impl Keyspace {
 impl Handler<Abandon> for Keyspace {
     type Result = ();
     fn handle(&mut self, Abandon(id): Abandon, ctx: &mut Self::Context) {
+        self.end_sync(id);
         self.stage.store.abandon_snapshot(id);
         ctx.address().do_send(CleanUp);
     }
@@ -292,8 +300,11 @@ impl Handler<BeginLoading> for Keyspace {
 
 impl Handler<Load> for Keyspace {
     type Result = ();
-    fn handle(&mut self, Load { pieces, done }: Load, _: &mut Self::Context) {
-        let result = self.load(pieces);
+    fn handle(&mut self, Load { link, pieces, done }: Load, _: &mut Self::Context) {
+        let result = match self.is_followed(link) {
+            true => self.load_here_or_aside(pieces),
+            false => Err(Fault { offset: 0, reason: "We follow another master now".into() }),
+        };
         // Who asked waits for it, or has given up.
         let _ = done.send(result);
     }
@@ -303,13 +314,14 @@ impl Handler<EndLoading> for Keyspace {
     type Result = ();
     fn handle(&mut self, EndLoading { done }: EndLoading, ctx: &mut Self::Context) {
         self.end_loading();
+        self.resume_history();
         self.note_changes(ctx);
         let _ = done.send(std::mem::take(&mut self.loader));
     }
 }
 
 impl Keyspace {
-    fn load(&mut self, pieces: Vec<Piece>) -> Result<(), Fault> {
+    pub(super) fn load(&mut self, pieces: Vec<Piece>) -> Result<(), Fault> {
         let now_ms = now_ms();
         let mut loader = std::mem::take(&mut self.loader);
         let mut is_log = None;
@@ -328,7 +340,7 @@ impl Keyspace {
         result
     }
     /// What was loaded is no change, and was asked for by nobody.
-    fn end_loading(&mut self) {
+    pub(super) fn end_loading(&mut self) {
         self.stage.record.take_effects();
         self.stage.record.take_changes();
         self.stage.settle_times();

@@ -14,6 +14,7 @@ use crate::{
     resp::{Reply, Request},
 };
 use actix::prelude::*;
+use bytes::Bytes;
 use futures::channel::oneshot;
 use std::{
     collections::{HashSet, VecDeque},
@@ -154,11 +155,11 @@ impl Keyspace {
         let bytes = self.stage.record.effects_bytes();
         bytes > 0 && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
     }
-    /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the thread that
-    /// writes costs both more than a dozen commands.
+    /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the threads that
+    /// write costs both more than a dozen commands.
     pub(super) fn commit_in_time(&mut self, ctx: &mut Context<Self>) {
         let may_wait =
-            self.commits.mode == LogMode::Written && self.stage.record.effects_bytes() < COMMIT_BYTES;
+            self.commits.mode != LogMode::Synced && self.stage.record.effects_bytes() < COMMIT_BYTES;
         if !may_wait {
             return self.commit(ctx);
         }
@@ -169,21 +170,33 @@ impl Keyspace {
             });
         }
     }
-    /// Sends what commands did since the last time to the log.
+    /// Hands what commands did since the last time to the log, and to the stream: both are given the same bytes.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
-        let effects = self.stage.record.next_effects();
-        let commits = &mut self.commits;
-        if commits.mode == LogMode::Off || effects.is_empty() && commits.held.is_empty() {
-            return;
+        let effects = Bytes::from(self.stage.record.next_effects());
+        self.stream(&effects);
+        self.forget_writers();
+        if self.commits.mode != LogMode::Off && !(effects.is_empty() && self.commits.held.is_empty()) {
+            self.log(effects, ctx);
         }
-        let progress = &mut self.stage.record.log;
-        progress.committed += 1;
-        let number = progress.committed;
+    }
+    /// Many clients have written: of those whose writes are safe everywhere nothing need be known.
+    fn forget_writers(&mut self) {
         let record = &mut self.stage.record;
         if record.writers.are_many() {
             let roster = &self.stage.board.roster;
-            record.writers.forget(record.log.synced, |client| roster.get(client).is_some());
+            let synced = if self.commits.mode == LogMode::Off { u64::MAX } else { record.log.synced };
+            let applied = match record.stream.is_on {
+                true => record.stream.copies.iter().map(|(applied, _)| *applied).min().unwrap_or(0),
+                false => u64::MAX,
+            };
+            record.writers.forget(synced, applied, |client| roster.get(client).is_some());
         }
+    }
+    fn log(&mut self, effects: Bytes, ctx: &mut Context<Self>) {
+        let commits = &mut self.commits;
+        let progress = &mut self.stage.record.log;
+        progress.committed += 1;
+        let number = progress.committed;
         let keys = std::mem::take(&mut commits.open);
         if !keys.is_empty() {
             commits.unsynced.push_back((number, keys));
@@ -247,11 +260,18 @@ impl Keyspace {
     pub(super) fn set_log_mode(&mut self, mode: LogMode) {
         if self.commits.mode == LogMode::Off {
             // What was done before belongs to no log.
-            self.stage.record.take_effects();
+            let effects = Bytes::from(self.stage.record.take_effects());
+            self.stream(&effects);
         }
         self.commits.mode = mode;
-        self.stage.record.wants.effects = mode != LogMode::Off;
         self.stage.record.log.is_on = mode != LogMode::Off;
+        self.heed_readers();
+    }
+    /// Effects are written down while somebody reads them.
+    pub(super) fn heed_readers(&mut self) {
+        let record = &mut self.stage.record;
+        let streams = record.stream.is_on && !record.stream.follows;
+        record.wants.effects = self.commits.mode != LogMode::Off || streams;
     }
     /// The log begins. What there was before is in its base: that it is on the medium is told by the first commit, which
     /// holds nothing.
@@ -260,9 +280,9 @@ impl Keyspace {
         progress.committed += 1;
         let number = progress.committed;
         progress.begun = number;
-        self.persistence.do_send(Commit { effects: Vec::new(), held: Vec::new(), number });
+        self.persistence.do_send(Commit { effects: Bytes::new(), held: Vec::new(), number });
     }
-    fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {
         if self.stage.waiting.is_empty() {
             return;
         }

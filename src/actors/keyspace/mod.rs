@@ -49,6 +49,7 @@ use held::Held;
 pub use moving::Landed;
 use moving::Moving;
 pub use posting::{Configured, Letter};
+use replication::Place;
 pub use replication::{
     AcksCame, Apply, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Follow, Lead, Replacing,
     StreamedCommand, SyncContents,
@@ -117,6 +118,7 @@ pub struct Keyspace {
     pubsub: Addr<PubSub>,
     primary: Addr<Primary>,
     telling: Telling,
+    place: Place,
     commits: Commits,
     /// How far loading has come.
     loader: Loader,
@@ -153,6 +155,7 @@ impl Keyspace {
             pubsub,
             primary,
             telling: Telling::default(),
+            place: Place::default(),
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,
@@ -378,6 +381,7 @@ impl Handler<Execute> for Keyspace {
             }
         }
         drop(steps);
+        self.note_own_deadlines();
         self.stage.settle_times();
         self.post();
         let (bytes, grafts) = reply.into_parts();
@@ -400,6 +404,12 @@ impl Handler<Due> for Keyspace {
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         // A paused server keeps its data as it is: what is due waits, and readers hide it.
+        let items = match self.keep_own(items) {
+            own if own.is_empty() => {
+                return self.expiry.do_send(Done { again: Vec::new(), spent: own, unchecked: false });
+            }
+            own => own,
+        };
         let frozen = self.stage.board.pause.at(now_ms).is_some()
             || !self.stage.store.expires_actively
             || self.stage.board.archive.is_loading();

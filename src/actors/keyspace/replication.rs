@@ -1,12 +1,32 @@
 //! The Keyspace as a master: the stream of its effects. And as a replica: it applies the stream of another.
+use super::Keyspace;
 use crate::{
-    actors::upstream::messages::Applied,
-    commands::{Task, registry::Node},
-    resp::Request,
+    actors::{
+        expiry::SurveyAnew,
+        now_ms,
+        primary::messages::{Adopted, Piece, Promoted, Streamed, SyncBegun},
+        upstream::messages::Applied,
+    },
+    board::Activity,
+    commands::{
+        Caller, Task,
+        loading::{self, Fault, Loader},
+        registry::Node,
+    },
+    data::wheel::Item,
+    formats::rdb,
+    resp::{Reply, Request},
+    store::{self, Database, SnapshotId},
 };
 use actix::prelude::*;
 use bytes::Bytes;
-use std::sync::mpsc::SyncSender;
+use std::{
+    collections::HashSet,
+    sync::{
+        atomic::Ordering::{Relaxed, Release},
+        mpsc::SyncSender,
+    },
+};
 
 /// What of the data a snapshot for replicas tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +88,8 @@ pub struct Apply {
     pub bytes: Bytes,
     /// Offset behind it.
     pub end: u64,
+    /// Database that is selected behind it.
+    pub db: usize,
     /// Our master has asked to be told how far we are.
     pub asks: bool,
     pub reply_to: Recipient<Applied>,
@@ -98,4 +120,410 @@ pub struct EndReplacing {
     /// The id of their history, and the offset.
     pub of: Option<(String, u64)>,
     pub done: SyncSender<()>,
+}
+
+/// What the Keyspace knows of its place among servers.
+#[derive(Default)]
+pub struct Place {
+    /// Number of the link that we follow.
+    link: Option<u64>,
+    /// Database that is selected in the stream which we hand on.
+    db: usize,
+    /// Snapshots for replicas.
+    syncs: Vec<SnapshotId>,
+    /// The data that are to take the place of ours, while they come.
+    aside: Option<Aside>,
+    /// Deadlines that clients of a writable replica have set: their end is told by no master.
+    own_items: HashSet<Item>,
+}
+struct Aside {
+    databases: Vec<Database>,
+    functions: Vec<Bytes>,
+}
+
+impl Keyspace {
+    /// Gives the stream what was done here.
+    pub(super) fn stream(&mut self, effects: &Bytes) {
+        if !self.stage.record.stream.follows {
+            self.hand_on(effects);
+        }
+    }
+    fn hand_on(&mut self, bytes: &Bytes) {
+        let stream = &mut self.stage.record.stream;
+        if stream.is_on && !bytes.is_empty() {
+            stream.end += bytes.len() as u64;
+            let end = stream.end;
+            self.stage.board.replication.offset.store(end, Release);
+            self.primary.do_send(Streamed { bytes: bytes.clone(), end });
+        }
+    }
+    /// The stream begins, if it has not: what is done from here on is told.
+    pub(super) fn begin_stream(&mut self) {
+        self.stage.record.stream.is_on = true;
+        self.heed_readers();
+    }
+    /// What names the data as they are now, where that is known.
+    pub(super) fn history(&self) -> Option<rdb::History> {
+        let stream = &self.stage.record.stream;
+        stream.is_on.then(|| rdb::History {
+            id: self.stage.board.replication.history.load().id.clone(),
+            offset: stream.end,
+            db: self.place.db,
+        })
+    }
+    fn begin_sync(&mut self, contents: SyncContents, ctx: &mut Context<Self>) -> Option<SnapshotId> {
+        self.commit(ctx);
+        self.begin_stream();
+        if !self.stage.record.stream.follows {
+            self.stage.record.select_anew();
+            self.place.db = 0;
+        }
+        let config = self.stage.board.config.load();
+        let mut scribe = rdb::FileScribe::new(&config, false).with_history(self.history());
+        if !contents.without_functions {
+            scribe = scribe.with_functions(self.stage.scripting.sources());
+        }
+        if contents.without_data {
+            scribe = scribe.without_data();
+        }
+        let id = self.stage.store.begin_snapshot(Box::new(scribe))?;
+        self.place.syncs.push(id);
+        Some(id)
+    }
+    /// Tells a piece to whoever asked for it, if it is one for replicas.
+    pub(super) fn is_sync(&self, id: SnapshotId) -> bool {
+        self.place.syncs.contains(&id)
+    }
+    pub(super) fn tell_sync(&mut self, id: SnapshotId, piece: store::Piece) {
+        if piece.last {
+            self.end_sync(id);
+        }
+        let store::Piece { bytes, entries, last } = piece;
+        self.primary.do_send(Piece { id, bytes, entries: entries as u64, last });
+    }
+    pub(super) fn end_sync(&mut self, id: SnapshotId) {
+        self.place.syncs.retain(|other| *other != id);
+    }
+    /// To be called behind a batch of clients' commands: on a writable replica, the deadlines that they set are ours to keep.
+    pub(super) fn note_own_deadlines(&mut self) {
+        if self.place.link.is_some() && !self.stage.is_read_only() {
+            self.place.own_items.extend(self.stage.store.deadlines().iter().map(|(_, item)| *item));
+        }
+    }
+    /// What of these items is ours to expire. Of a replica's, only what its own clients have set: all else its master deletes,
+    /// and until then readers do not see it.
+    pub(super) fn keep_own(&mut self, items: Vec<Item>) -> Vec<Item> {
+        if self.place.link.is_none() {
+            return items;
+        }
+        items.into_iter().filter(|item| self.place.own_items.remove(item)).collect()
+    }
+}
+
+impl Handler<BeginSync> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, BeginSync(contents): BeginSync, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        let id = self.begin_sync(contents, ctx);
+        if id.is_none() {
+            tracing::warn!("Too many snapshots are under way: one more cannot begin");
+        }
+        let offset = self.stage.record.stream.end;
+        self.primary.do_send(SyncBegun { id, offset });
+    }
+}
+
+impl Handler<Feed> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Feed(bytes): Feed, ctx: &mut Self::Context) {
+        if !self.stage.record.stream.follows {
+            self.commit(ctx);
+            self.hand_on(&bytes);
+        }
+    }
+}
+
+impl Handler<EndStream> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: EndStream, ctx: &mut Self::Context) {
+        self.commit(ctx);
+        self.stage.record.stream.is_on = false;
+        self.heed_readers();
+    }
+}
+
+impl Handler<AcksCame> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: AcksCame, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        self.serve_log_waiters(ctx);
+    }
+}
+
+impl Handler<Follow> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Follow { link }: Follow, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        // What was done by ourselves comes first.
+        self.commit(ctx);
+        self.place.link = Some(link);
+        self.stage.record.stream.follows = true;
+        self.begin_stream();
+        self.give_up_replacing();
+        self.stage.turn_away_waiting();
+        self.deliver_served(ctx);
+        self.stage.heed_board();
+    }
+}
+
+impl Handler<Lead> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
+        if self.place.link.take().is_none() {
+            return;
+        }
+        self.stage.begin(now_ms());
+        self.commit(ctx);
+        self.give_up_replacing();
+        self.place.own_items = HashSet::new();
+        self.stage.record.stream.follows = false;
+        self.stage.record.select_anew();
+        self.place.db = 0;
+        self.begin_stream();
+        self.stage.heed_board();
+        self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
+        // What came due while it was the master's to delete is ours now.
+        self.expiry.do_send(SurveyAnew);
+        self.note_changes(ctx);
+    }
+}
+
+impl Handler<Apply> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, apply: Apply, ctx: &mut Self::Context) {
+        let Apply { link, units, bytes, end, db, asks, reply_to } = apply;
+        if self.place.link != Some(link) {
+            return;
+        }
+        let now_ms = now_ms();
+        self.stage.begin(now_ms);
+        // Its master tells of every deletion: what its commands met there must be there here.
+        self.stage.store.keep_what_is_due();
+        for unit in units {
+            self.apply_unit(unit, ctx);
+        }
+        self.stage.begin(now_ms);
+        if self.stage.has_news() {
+            self.stage.serve_waiting();
+        }
+        self.hand_on(&bytes);
+        self.place.db = db;
+        if self.stage.record.stream.end != end {
+            // A fault of ours. From here on only a full sync can bring us into step again.
+            tracing::error!(
+                "The stream is at offset {}, and its master at {end}",
+                self.stage.record.stream.end
+            );
+            self.stage.record.stream.end = end;
+        }
+        self.stage.settle_times();
+        self.post();
+        self.deliver_served(ctx);
+        self.post_pushes(ctx);
+        self.note_changes(ctx);
+        let log = &self.stage.record.log;
+        let is_synced = log.synced == log.committed && self.stage.record.effects_bytes() == 0;
+        if is_synced {
+            self.stage.board.replication.synced_offset.store(end, Release);
+        }
+        reply_to.do_send(Applied { offset: end, synced_offset: self.synced_offset(), asked: asks });
+    }
+}
+
+impl Keyspace {
+    /// Up to where the stream is on our medium, if there is an append-only file.
+    fn synced_offset(&self) -> Option<u64> {
+        let record = &self.stage.record;
+        record.log.is_on.then(|| self.stage.board.replication.synced_offset.load(Relaxed))
+    }
+    fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) {
+        let is_block = unit.len() > 1;
+        if is_block {
+            self.stage.record.begin_block();
+        }
+        for StreamedCommand { node, mut task, request, db } in unit {
+            let caller = Caller { db, ..Caller::default() };
+            let mut reply = Reply::default();
+            match &task {
+                // An old master tells scripts, where newer ones tell what they did.
+                Task::Script(invocation) => {
+                    self.stage.play_alone(node, invocation, &request, caller, &mut reply)
+                }
+                _ => drop(self.stage.perform(node, &mut task, &request, caller, &mut reply)),
+            }
+            self.stage.show_of(node, &request, caller);
+            if reply.as_bytes().first() == Some(&b'-') {
+                let error = String::from_utf8_lossy(reply.as_bytes()).trim_end().to_string();
+                tracing::warn!(
+                    "== CRITICAL == This replica is sending an error to its master: '{}' after processing the command '{}'",
+                    &error[1..],
+                    node.full_name
+                );
+            }
+            if let Some(errand) = self.stage.errand.take()
+                && let Err(error) = self.run_errand(errand, ctx)
+            {
+                tracing::warn!("What the master's command asked for has failed: {}", error.text());
+            }
+        }
+        if is_block {
+            self.stage.record.end_block();
+        }
+    }
+    /// All data go, and nobody is told of each.
+    fn clear_all(&mut self) {
+        for db in 0..self.stage.store.databases().len() {
+            self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
+        }
+        self.stage.scripting.clear_libraries(&self.stage.board);
+    }
+    /// Whether what came by this link is still wanted.
+    pub(super) fn is_followed(&self, link: Option<u64>) -> bool {
+        link.is_none() || self.place.link == link
+    }
+    fn give_up_replacing(&mut self) {
+        if let Some(Aside { databases, .. }) = self.place.aside.take() {
+            databases.into_iter().for_each(|database| self.stage.store.discard_database(database));
+            self.post_dropped();
+        }
+    }
+    /// What is loaded goes to the data that are to take the place of ours, if they are to be kept so long.
+    pub(super) fn load_here_or_aside(&mut self, mut pieces: Vec<loading::Piece>) -> Result<(), Fault> {
+        let Some(mut aside) = self.place.aside.take() else { return self.load(pieces) };
+        pieces.retain(|piece| match piece {
+            loading::Piece::Snapshot(rdb::Item::Function(source)) => {
+                aside.functions.push(source.clone());
+                false
+            }
+            _ => true,
+        });
+        self.stage.store.exchange_databases(&mut aside.databases);
+        let result = self.load(pieces);
+        self.stage.store.exchange_databases(&mut aside.databases);
+        self.place.aside = Some(aside);
+        result
+    }
+    fn adopt_aside(&mut self, aside: Aside) {
+        let Aside { databases, functions } = aside;
+        self.stage.changes(Caller::default()).replace_databases(databases);
+        self.stage.scripting.clear_libraries(&self.stage.board);
+        for source in functions {
+            if let Err(error) = self.stage.scripting.libraries().load(&source, true, None) {
+                tracing::warn!("A library of functions of the master cannot be loaded: {}", error.text());
+            }
+        }
+        self.stage.scripting.post(&self.stage.board);
+    }
+}
+
+impl Handler<BeginReplacing> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, BeginReplacing { link, how }: BeginReplacing, ctx: &mut Self::Context) {
+        if self.place.link != Some(link) {
+            return;
+        }
+        self.stage.begin(now_ms());
+        self.give_up_replacing();
+        self.loader = Loader::default();
+        match how {
+            Replacing::First => {
+                self.clear_all();
+                // The files are to hold none of them either.
+                if self.stage.record.wants.effects {
+                    self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
+                }
+                self.stage.record.settle();
+                self.note_news(ctx);
+            }
+            Replacing::AtTheEnd => {
+                let databases = self.stage.store.fresh_databases();
+                self.place.aside = Some(Aside { databases, functions: Vec::new() });
+            }
+        }
+    }
+}
+
+impl Handler<EndReplacing> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, EndReplacing { link, of, done }: EndReplacing, ctx: &mut Self::Context) {
+        if self.place.link == Some(link) {
+            self.stage.begin(now_ms());
+            match of {
+                Some((id, offset)) => self.begin_history(id, offset, ctx),
+                None => self.give_up_replacing(),
+            }
+        }
+        // Who asked may be gone.
+        let _ = done.send(());
+    }
+}
+
+impl Keyspace {
+    /// All data have come from our master.
+    fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
+        if let Some(aside) = self.place.aside.take() {
+            self.adopt_aside(aside);
+            if self.stage.record.wants.effects {
+                self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
+            }
+            self.stage.record.settle();
+            self.commit(ctx);
+        }
+        self.loader.tell(&self.stage.board.archive.loading);
+        self.place.db = self.loader.history.as_ref().map_or(0, |history| history.db);
+        self.end_loading();
+        self.adopt_history(id, offset, false);
+        self.note_news(ctx);
+        if self.stage.board.config.load().appendonly {
+            // The base of the append-only file is of other data.
+            let archive = &self.stage.board.archive;
+            match archive.claim(Activity::Rewrite, now_ms() / 1000) {
+                true => self.begin(Activity::Rewrite, ctx),
+                false => archive.rewrite_scheduled.store(true, Relaxed),
+            }
+        }
+    }
+    /// The data are those of this history at this offset.
+    pub(super) fn adopt_history(&mut self, id: String, offset: u64, is_past: bool) {
+        let stream = &mut self.stage.record.stream;
+        stream.end = offset;
+        self.stage.record.writers.forget_offsets();
+        self.stage.board.replication.offset.store(offset, Release);
+        self.begin_stream();
+        self.primary.do_send(Adopted { id, offset, is_past });
+    }
+    /// What happened to all data at once is told to those who wait or watch.
+    fn note_news(&mut self, ctx: &mut Context<Self>) {
+        if self.stage.has_news() {
+            self.stage.serve_waiting();
+        }
+        self.post();
+        self.deliver_served(ctx);
+        self.post_dropped();
+        self.post_pushes(ctx);
+        self.note_changes(ctx);
+    }
+}
+
+impl Keyspace {
+    /// What was loaded at the start may say what data they are: then replicas that have the same need not be sent them.
+    /// The base of a log says it, too, but not for what stands behind it.
+    pub(super) fn resume_history(&mut self) {
+        let Some(history) = self.loader.history.take().filter(|_| !self.loader.keeps_expired) else { return };
+        if history.id.len() == 40 {
+            let is_past = self.stage.board.config.load().replicaof.is_none();
+            self.place.db = history.db;
+            self.adopt_history(history.id, history.offset, is_past);
+        }
+    }
 }

@@ -262,7 +262,7 @@ impl Persistence {
             let keys = pieces.iter().filter(|piece| piece.is_key()).count() as u64;
             self.delay_loading(keys);
             let (done, answer) = sync_channel(1);
-            self.keyspace.do_send(Load { pieces, done });
+            self.keyspace.do_send(Load { link: None, pieces, done });
             underway.push_back(answer);
             Ok(())
         });

@@ -6,6 +6,7 @@ use crate::{
     store::SnapshotId,
 };
 use actix::{Message, Recipient};
+use bytes::Bytes;
 use std::{
     io,
     sync::mpsc::{Receiver, SyncSender},
@@ -24,7 +25,7 @@ pub enum Held {
 #[rtype(result = "()")]
 pub struct Commit {
     /// Whole commands, the first of which selects its database.
-    pub effects: Vec<u8>,
+    pub effects: Bytes,
     /// They go out when the commands are synced (`appendfsync always`).
     pub held: Vec<Held>,
     /// Number of this commit: they count up.

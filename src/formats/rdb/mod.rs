@@ -35,7 +35,7 @@ pub use functions::{FunctionsDamage, functions_of, seal_functions};
 pub use kind::ValueType;
 pub use read::{Decoded, decode, decode_beginning};
 pub use scan::{Item, Record, Scanner, Sum};
-pub use scribe::FileScribe;
+pub use scribe::{FileScribe, History};
 pub use version::Version;
 pub use write::{Encoder, Progress, Usage};
 

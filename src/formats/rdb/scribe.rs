@@ -24,6 +24,18 @@ pub struct FileScribe {
     db: Option<usize>,
     /// The sources of the libraries of functions.
     functions: Vec<Bytes>,
+    history: Option<History>,
+    without_data: bool,
+}
+
+/// What names the data: a replica that was sent them, or a server that loads them, goes on from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// 40 hex digits.
+    pub id: String,
+    pub offset: u64,
+    /// The database that is selected in the stream there.
+    pub db: usize,
 }
 
 impl FileScribe {
@@ -51,11 +63,21 @@ impl FileScribe {
             half: Progress::new(),
             db: None,
             functions: Vec::new(),
+            history: None,
+            without_data: false,
         }
     }
     /// These libraries of functions stand in front.
     pub fn with_functions(self, functions: Vec<Bytes>) -> FileScribe {
         FileScribe { functions, ..self }
+    }
+    /// It says what data these are.
+    pub fn with_history(self, history: Option<History>) -> FileScribe {
+        FileScribe { history, ..self }
+    }
+    /// Only libraries of functions.
+    pub fn without_data(self) -> FileScribe {
+        FileScribe { without_data: true, ..self }
     }
 }
 
@@ -69,25 +91,32 @@ impl Scribe for FileScribe {
         encoder.aux("redis-bits", "64", out);
         encoder.aux("ctime", &(facts.now_ms / 1000).to_string(), out);
         encoder.aux("used-mem", &allocator::used_bytes().to_string(), out);
+        if let Some(History { id, offset, db }) = &self.history {
+            encoder.aux("repl-stream-db", &db.to_string(), out);
+            encoder.aux("repl-id", id, out);
+            encoder.aux("repl-offset", &offset.to_string(), out);
+        }
         encoder.aux("aof-base", if self.is_base { "1" } else { "0" }, out);
         self.functions.iter().for_each(|source| encoder.function(source, out));
     }
     fn database(&mut self, size: &DatabaseSize, out: &mut Vec<u8>) {
-        if let Some(encoder) = &mut self.encoder {
+        if let Some(encoder) = &mut self.encoder
+            && !self.without_data
+        {
             encoder.select_db(size.index, out);
             encoder.resize_db(size.keys, size.volatile, out);
             self.db = Some(size.index);
         }
     }
     fn entry(&mut self, db: usize, entry: EntryRef, out: &mut Vec<u8>) {
-        let Some(encoder) = &mut self.encoder else { return };
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.without_data) else { return };
         if self.db.replace(db) != Some(db) {
             encoder.select_db(db, out);
         }
         encoder.entry(entry, self.clock, out);
     }
     fn begin_entry(&mut self, db: usize, entry: EntryRef, bytes_max: usize, out: &mut Vec<u8>) -> bool {
-        let Some(encoder) = &mut self.encoder else { return true };
+        let Some(encoder) = self.encoder.as_mut().filter(|_| !self.without_data) else { return true };
         if self.db.replace(db) != Some(db) {
             encoder.select_db(db, out);
         }
