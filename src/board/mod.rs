@@ -12,7 +12,9 @@ mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
-pub use replication::{Backlog, History, Link, LinkState, ReplicaRecord, ReplicaState, Replication};
+pub use replication::{
+    Backlog, Failover, History, Link, LinkState, ReplicaRecord, ReplicaState, Replication,
+};
 pub use roster::{ClientKind, ClientRecord, Place, Roster, TrackingMode};
 pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};

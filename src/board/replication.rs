@@ -35,7 +35,7 @@ pub struct Replication {
     pub partial: AtomicU64,
     pub partial_refused: AtomicU64,
     /// Writer: Primary.
-    pub failover: AtomicU8,
+    failover: AtomicU8,
 }
 
 /// By which histories the data may be named.
@@ -90,6 +90,48 @@ pub struct Link {
     /// Its client, as it stands in the roster.
     pub client: ArcSwapOption<ClientRecord>,
 }
+impl LinkState {
+    /// As ROLE says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LinkState::Waiting => "connect",
+            LinkState::Connecting => "connecting",
+            LinkState::Syncing => "sync",
+            LinkState::Connected => "connected",
+        }
+    }
+}
+impl ReplicaState {
+    /// As INFO says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReplicaState::WaitsForSnapshot => "wait_bgsave",
+            ReplicaState::Syncing => "send_bulk",
+            ReplicaState::Online => "online",
+        }
+    }
+}
+/// How far FAILOVER is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Failover {
+    None = 0,
+    /// Writers pause until the replica has all.
+    WaitsForReplica = 1,
+    /// The replica is asked to become the master.
+    InProgress = 2,
+}
+impl Failover {
+    /// As INFO says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failover::None => "no-failover",
+            Failover::WaitsForReplica => "waiting-for-sync",
+            Failover::InProgress => "failover-in-progress",
+        }
+    }
+}
+
 impl Link {
     pub fn new(host: String, port: u16) -> Link {
         Link { host, port, ..Link::default() }
@@ -178,6 +220,16 @@ impl Replication {
     #[inline]
     pub fn is_replica(&self) -> bool {
         self.follows.load(Relaxed)
+    }
+    pub fn failover(&self) -> Failover {
+        match self.failover.load(Relaxed) {
+            0 => Failover::None,
+            1 => Failover::WaitsForReplica,
+            _ => Failover::InProgress,
+        }
+    }
+    pub fn set_failover(&self, state: Failover) {
+        self.failover.store(state as u8, Relaxed);
     }
     /// Whether our master can be heard.
     pub fn is_linked(&self) -> bool {

@@ -54,6 +54,10 @@ pub struct Stage {
     in_a_row: InARow,
 }
 
+/// What writers are told on a replica.
+pub static READ_ONLY: CommandError =
+    CommandError::fixed("READONLY You can't write against a read only replica.");
+
 /// Commands of one kind that ran one behind the other. They are timed together, by their mean: reading the clock for
 /// each would cost a pipelined GET a twentieth of its time.
 #[derive(Default)]
@@ -133,6 +137,22 @@ impl Stage {
     #[inline]
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+    /// Whether a script may write here and now.
+    ///
+    /// # Errors
+    /// Why not, as its caller is told.
+    pub fn replicas_let_write(&self) -> Result<(), CommandError> {
+        if self.read_only {
+            return Err(READ_ONLY.clone());
+        }
+        let config = self.board.config.load();
+        let (least, lag) = (config.min_replicas_to_write as usize, config.min_replicas_max_lag_seconds);
+        let post = &self.board.replication;
+        if least > 0 && lag > 0 && !self.record.stream.follows && post.good_replicas.load(Relaxed) < least {
+            return Err(CommandError::fixed("NOREPLICAS Not enough good replicas to write."));
+        }
+        Ok(())
     }
     /// The server becomes a replica: what clients wait for may never come here.
     pub fn turn_away_waiting(&mut self) {

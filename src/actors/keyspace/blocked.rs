@@ -8,9 +8,10 @@ use crate::{
         courier::messages::{Batch, End, LineId, Replies, Run},
         expiry::{Alarm, Alarms},
         now_ms,
+        primary::messages::WantAcks,
     },
     commands::{
-        Caller,
+        Awaited, Caller,
         waiting::{Ending, Waiter},
     },
 };
@@ -76,6 +77,7 @@ impl Keyspace {
         rest: Batch,
         line: LineId,
         reply_to: Recipient<Replies>,
+        ctx: &mut Context<Self>,
     ) {
         // A client that is gone already would be waited for in vain: it has said so before.
         let Some(record) = self.stage.board.roster.get(caller.client) else { return };
@@ -87,7 +89,13 @@ impl Keyspace {
             waiter.patience.until_ms.map(|at_ms| Alarm { at_ms: at_ms.max(0) as u64, client: caller.client });
         self.blocked.alarms.set.extend(alarm);
         self.stage.board.block(&record);
+        let awaits_copies = matches!(waiter.patience.awaited, Awaited::Log);
         self.stage.wait(waiter);
+        if awaits_copies && self.stage.record.stream.is_on {
+            // Replicas are sent what they have to acknowledge, and are asked at once.
+            self.commit(ctx);
+            self.primary.do_send(WantAcks);
+        }
         self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
     }
     /// Sends their replies to clients whose wait is over, and lets them go on.

@@ -178,6 +178,9 @@ impl Keyspace {
     ) -> (Progress, bool) {
         let start = reply.position();
         reply.speak(run.protocol);
+        if self.stage.is_read_only() && self.refuse_write(run, caller, reply) {
+            return (Progress::Done, false);
+        }
         let (progress, waits_for_disk) = match &mut run.task {
             Task::Transaction(transaction) => (
                 Progress::Done,
@@ -357,7 +360,7 @@ impl Handler<Execute> for Keyspace {
                         Some(play) => {
                             self.parked = Some(Parked { play, run, caller, line, reply_to, rest });
                         }
-                        None => self.block(run, caller, rest, line, reply_to),
+                        None => self.block(run, caller, rest, line, reply_to, ctx),
                     }
                     settles = false;
                 } else if self.stage.has_news() {

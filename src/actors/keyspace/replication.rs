@@ -2,6 +2,7 @@
 use super::Keyspace;
 use crate::{
     actors::{
+        courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
         primary::messages::{Adopted, Piece, Promoted, Streamed, SyncBegun},
@@ -9,9 +10,12 @@ use crate::{
     },
     board::Activity,
     commands::{
-        Caller, Task,
+        Access, Caller, Task,
+        error::CommandError,
         loading::{self, Fault, Loader},
         registry::Node,
+        stage::{READ_ONLY, count_error},
+        transactions::{Queued, Verdict},
     },
     data::wheel::Item,
     formats::rdb,
@@ -386,6 +390,32 @@ impl Keyspace {
             self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
         }
         self.stage.scripting.clear_libraries(&self.stage.board);
+    }
+    /// A write that was under way when we became a replica: its connection has let it pass. True if it is refused.
+    pub(super) fn refuse_write(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
+        match &mut run.task {
+            Task::Transaction(transaction) => {
+                let writes = |item: &Queued| item.node.entry.access == Access::Write;
+                if matches!(transaction.verdict, Verdict::Execute) && transaction.items.iter().any(writes) {
+                    let because = READ_ONLY.text();
+                    transaction.verdict = Verdict::Refuse(CommandError::text_of(format!(
+                        "EXECABORT Transaction discarded because of: {because}"
+                    )));
+                }
+                // It has watches and a session to give back.
+                false
+            }
+            _ if run.node.entry.access == Access::Write => {
+                if !run.muted {
+                    reply.error(&READ_ONLY);
+                }
+                count_error(&self.stage.board, &READ_ONLY);
+                self.stage.note_rejection(run.node);
+                self.stage.tracking.end_caching(caller.client, Some(run.node));
+                true
+            }
+            _ => false,
+        }
     }
     /// Whether what came by this link is still wanted.
     pub(super) fn is_followed(&self, link: Option<u64>) -> bool {

@@ -236,8 +236,11 @@ impl Play {
         }
         if access == Access::Write {
             // Who has begun to write is not stopped half-way.
-            if !self.wrote && stage.board.archive.is_ailing() {
-                may_write(&stage.board)?;
+            if !self.wrote {
+                stage.replicas_let_write()?;
+                if stage.board.archive.is_ailing() {
+                    may_write(&stage.board)?;
+                }
             }
             self.wrote = true;
         }
@@ -306,6 +309,12 @@ fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), Comma
     if flags.has(Flags::UNSAID) || flags.has(Flags::NO_WRITES) {
         return Ok(());
     }
+    if stage.is_read_only() {
+        return Err(CommandError::fixed(
+            "READONLY You can not run script with write flag on readonly replica.",
+        ));
+    }
+    stage.replicas_let_write()?;
     if stage.board.archive.is_ailing() {
         may_write(&stage.board).map_err(|error| match error.text().strip_prefix("MISCONF Errors writing") {
             Some(rest) => CommandError::text_of(format!(

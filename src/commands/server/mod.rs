@@ -13,6 +13,7 @@ mod lolwut;
 mod memory;
 mod modules;
 mod monitor;
+mod role;
 pub mod saving;
 mod shutdown;
 #[cfg(test)]
@@ -66,7 +67,9 @@ pub static COMMANDS: &[Entry] = &[
     backstage::<saving::BackgroundSave>(),
     backstage::<saving::LastSave>(),
     backstage::<saving::RewriteLog>(),
+    blocking::<wait::Wait>(),
     blocking::<wait::WaitAof>(),
+    backstage::<role::Role>(),
     control::<shutdown::ShutDown>(),
 ];
 

@@ -4,6 +4,7 @@
 //! tools look fields up by their first occurrence as a substring: nothing before `loading:` may contain `loading`,
 //! and `used_memory:` precedes what derives from it.
 mod persistence;
+mod replication;
 mod report;
 mod sections;
 mod statistics;
@@ -41,7 +42,7 @@ static SECTIONS: &[Section] = &[
     section("memory", sections::memory),
     section("persistence", persistence::persistence),
     section("stats", statistics::stats),
-    section("replication", sections::replication),
+    section("replication", replication::replication),
     section("cpu", sections::cpu),
     section("modules", sections::modules),
     on_demand("commandstats", statistics::commands),

@@ -159,19 +159,6 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("lazyfreed_objects", board.vitals.lazyfreed.load(Relaxed));
 }
 
-/// A master without replicas.
-pub fn replication(scene: &Scene, report: &mut Report) {
-    report.section("Replication");
-    report.field("role", "master");
-    report.field("connected_slaves", 0);
-    report.field("master_failover_state", "no-failover");
-    report.field("master_replid", &scene.backstage.board.replication.history.load().id);
-    report.field("master_replid2", "0".repeat(40));
-    report.fields([("master_repl_offset", 0), ("second_repl_offset", -1), ("repl_backlog_active", 0)]);
-    report.field("repl_backlog_size", scene.config.repl_backlog_size);
-    report.fields([("repl_backlog_first_byte_offset", 0), ("repl_backlog_histlen", 0)]);
-}
-
 pub fn cpu(_: &Scene, report: &mut Report) {
     report.section("CPU");
     for (who, suffix) in [

@@ -23,7 +23,12 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
     report.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
     report.field("rejected_connections", read(&vitals.connections_rejected));
-    report.fields(["sync_full", "sync_partial_ok", "sync_partial_err"].map(|name| (name, 0)));
+    let replication = &board.replication;
+    report.fields([
+        ("sync_full", replication.full.load(Relaxed)),
+        ("sync_partial_ok", replication.partial.load(Relaxed)),
+        ("sync_partial_err", replication.partial_refused.load(Relaxed)),
+    ]);
     report.field("expired_subkeys", read(&vitals.expired_fields) + counts.expired_fields);
     report.field("expired_keys", read(&vitals.expired) + counts.expired);
     report.field("callboard_expiry_lag_p99_ms", vitals.expiry_lag.percentile_ms(99.0));
