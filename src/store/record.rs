@@ -181,6 +181,8 @@ pub struct Record {
     pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
     effects: Vec<u8>,
+    /// What only replicas are told (PUBLISH), and where it stands among the effects.
+    asides: Vec<(usize, Vec<u8>)>,
     effects_db: Option<usize>,
     /// Where the effects of the command at hand begin, and how many there are.
     first_effect: usize,
@@ -274,6 +276,14 @@ impl Record {
         self.own_effects += 1;
         encode_command(&mut self.effects, args);
     }
+    /// Writes a command to what replicas are told, and the log is not.
+    pub fn tell_replicas<'a>(&mut self, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if self.stream.is_on && !self.stream.follows {
+            let mut aside = Vec::new();
+            encode_command(&mut aside, args);
+            self.asides.push((self.effects.len(), aside));
+        }
+    }
     /// How far the effects are.
     pub fn mark(&self) -> EffectsMark {
         EffectsMark { bytes: self.effects.len(), first: self.first_effect, own: self.own_effects }
@@ -294,6 +304,29 @@ impl Record {
         // What is taken in the midst of a block (DEBUG LOADAOF in MULTI) stands by itself.
         self.own_effects = 0;
         std::mem::take(&mut self.effects)
+    }
+    /// What replicas are told, if that is more than the effects. To be called before they are taken.
+    pub fn take_told_to_replicas(&mut self) -> Option<Vec<u8>> {
+        if self.asides.is_empty() {
+            return None;
+        }
+        let mut told = Vec::with_capacity(self.untold_bytes());
+        let mut from = 0;
+        for (at, aside) in std::mem::take(&mut self.asides) {
+            let at = at.clamp(from, self.effects.len());
+            told.extend_from_slice(&self.effects[from..at]);
+            told.extend_from_slice(&aside);
+            from = at;
+        }
+        told.extend_from_slice(&self.effects[from..]);
+        Some(told)
+    }
+    fn untold_bytes(&self) -> usize {
+        self.effects.len() + self.asides.iter().map(|(_, aside)| aside.len()).sum::<usize>()
+    }
+    /// Whether there is something that only replicas are to be told.
+    pub fn has_asides(&self) -> bool {
+        !self.asides.is_empty()
     }
     /// The next effects begin a file: their first command selects its database.
     pub fn select_anew(&mut self) {
@@ -354,10 +387,13 @@ impl Record {
         }
         if self.own_effects > 1 {
             self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
+            let first = self.first_effect;
+            let behind = self.asides.iter_mut().rev().take_while(|(at, _)| *at > first);
+            behind.for_each(|(at, _)| *at += MULTI.len());
             self.effects.extend_from_slice(EXEC);
         }
         if self.own_effects > 0 && self.client != 0 {
-            let offset = self.stream.end + self.effects.len() as u64;
+            let offset = self.stream.end + self.untold_bytes() as u64;
             self.writers.note(self.client, self.log.committed + 1, offset);
         }
         self.own_effects = 0;

@@ -153,7 +153,8 @@ impl Keyspace {
     /// Whether effects wait for a commit that does not come by itself.
     pub(super) fn has_effects_to_commit(&self) -> bool {
         let bytes = self.stage.record.effects_bytes();
-        bytes > 0 && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
+        let has_some = bytes > 0 || self.stage.record.has_asides();
+        has_some && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
     }
     /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the threads that
     /// write costs both more than a dozen commands.
@@ -163,7 +164,7 @@ impl Keyspace {
         if !may_wait {
             return self.commit(ctx);
         }
-        if self.stage.record.effects_bytes() > 0 && !std::mem::replace(&mut self.commits.is_coming, true) {
+        if self.has_effects_to_commit() && !std::mem::replace(&mut self.commits.is_coming, true) {
             ctx.run_later(COMMIT_AFTER, |keyspace, ctx| {
                 keyspace.commits.is_coming = false;
                 keyspace.commit(ctx);
@@ -172,8 +173,9 @@ impl Keyspace {
     }
     /// Hands what commands did since the last time to the log, and to the stream: both are given the same bytes.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
+        let told = self.stage.record.take_told_to_replicas().map(Bytes::from);
         let effects = Bytes::from(self.stage.record.next_effects());
-        self.stream(&effects);
+        self.stream(told.as_ref().unwrap_or(&effects));
         self.forget_writers();
         if self.commits.mode != LogMode::Off && !(effects.is_empty() && self.commits.held.is_empty()) {
             self.log(effects, ctx);
@@ -260,8 +262,9 @@ impl Keyspace {
     pub(super) fn set_log_mode(&mut self, mode: LogMode) {
         if self.commits.mode == LogMode::Off {
             // What was done before belongs to no log.
+            let told = self.stage.record.take_told_to_replicas().map(Bytes::from);
             let effects = Bytes::from(self.stage.record.take_effects());
-            self.stream(&effects);
+            self.stream(told.as_ref().unwrap_or(&effects));
         }
         self.commits.mode = mode;
         self.stage.record.log.is_on = mode != LogMode::Off;

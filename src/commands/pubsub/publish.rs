@@ -13,12 +13,17 @@ use crate::{
     store::Announcement,
 };
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::mem::take;
 
 const COMMON: Flags = PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE;
 
-/// Says something, if anybody hears it.
+/// Says something, if anybody hears it. Replicas have listeners of their own.
 fn announce(backstage: &mut Backstage, receivers: usize, announcement: Announcement, reply: &mut Reply) {
+    if backstage.changes.record.stream.is_on {
+        let words: SmallVec<[&[u8]; 3]> = backstage.request.iter().collect();
+        backstage.changes.record.tell_replicas(words.into_iter());
+    }
     if receivers > 0 {
         backstage.changes.record.announcements.push(announcement);
     }

@@ -23,7 +23,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
     report.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
     report.field("rejected_connections", read(&vitals.connections_rejected));
-    let replication = &board.replication;
+    let replication = &scene.backstage.board.replication;
     report.fields([
         ("sync_full", replication.full.load(Relaxed)),
         ("sync_partial_ok", replication.partial.load(Relaxed)),
