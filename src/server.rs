@@ -169,16 +169,16 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let places = if own.is_empty() { vec![data.handle()] } else { own.iter().map(Arbiter::handle).collect() };
     let couriers = places.iter().enumerate().map(|(number, place)| {
         let (board, keyspace) = (board.clone(), keyspace.clone());
-        let (supervisor, pubsub) = (supervisor.clone(), pubsub.clone());
+        let (supervisor, pubsub, primary) = (supervisor.clone(), pubsub.clone(), primary.clone());
         Courier::start_in_arbiter(place, move |ctx| {
-            Courier::new(ctx.address(), number, board, keyspace, supervisor, pubsub)
+            Courier::new(ctx.address(), number, board, keyspace, supervisor, pubsub, primary)
         })
     });
     let ushers = Ushers::new(couriers.collect());
     pubsub.do_send(Cast(ushers.couriers.clone()));
     expiry.do_send(Serve(keyspace.clone()));
-    primary.do_send(primary::Serve(keyspace.clone()));
-    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), ushers, tcp, unix });
+    primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: None });
+    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);
 }

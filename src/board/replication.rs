@@ -153,9 +153,9 @@ impl Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReplicaState {
-    /// Waits until a snapshot begins.
+    /// It has no whole snapshot yet to be sent: it waits for one, or gets it while it is made.
     WaitsForSnapshot = 0,
-    /// Is being sent one.
+    /// Is being sent the file of one.
     Syncing = 1,
     /// Is being sent the stream.
     Online = 2,
@@ -184,6 +184,11 @@ pub struct ReplicaRecord {
     pub version: AtomicU32,
 }
 impl ReplicaRecord {
+    /// One that has said nothing yet.
+    pub fn new(client: u64, ip: String, port: u16, now_ms: i64) -> ReplicaRecord {
+        let (heard_at_ms, synced_offset) = (AtomicI64::new(now_ms), AtomicI64::new(-1));
+        ReplicaRecord { client, ip, port, heard_at_ms, synced_offset, ..ReplicaRecord::default() }
+    }
     pub fn state(&self) -> ReplicaState {
         match self.state.load(Relaxed) {
             0 => ReplicaState::WaitsForSnapshot,

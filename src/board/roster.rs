@@ -28,6 +28,8 @@ impl ClientKind {
     }
 }
 
+type HangUp = Box<dyn Fn() + Send + Sync>;
+
 /// What is known of one client. Writers: its Connection and its Courier, which share a thread.
 pub struct ClientRecord {
     pub id: u64,
@@ -83,10 +85,11 @@ pub struct ClientRecord {
     pub commands: AtomicU64,
     /// Bytes in and out when the Supervisor last looked.
     moved_bytes: AtomicU64,
-    hang_up: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    hang_up: ArcSwapOption<HangUp>,
     push: OnceLock<Box<dyn Fn(Bytes) + Send + Sync>>,
     killed: AtomicBool,
     place: OnceLock<Place>,
+    role: OnceLock<ClientKind>,
     /// PubSub knows the client, and must hear of its end.
     pub known_to_pubsub: AtomicBool,
 }
@@ -146,10 +149,11 @@ impl ClientRecord {
             output_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             moved_bytes: AtomicU64::new(0),
-            hang_up: OnceLock::new(),
+            hang_up: ArcSwapOption::empty(),
             push: OnceLock::new(),
             killed: AtomicBool::new(false),
             place: OnceLock::new(),
+            role: OnceLock::new(),
             known_to_pubsub: AtomicBool::new(false),
         }
     }
@@ -160,9 +164,10 @@ impl ClientRecord {
     pub fn place(&self) -> Option<Place> {
         self.place.get().copied()
     }
-    /// How to end this client's connection; given once, by its Courier.
+    /// How to end this client's connection; given by who has its socket: its Courier, later perhaps its Replica. Who takes
+    /// the socket over looks behind this whether it [is killed](ClientRecord::is_killed) already.
     pub fn on_kill(&self, hang_up: impl Fn() + Send + Sync + 'static) {
-        let _ = self.hang_up.set(Box::new(hang_up));
+        self.hang_up.store(Some(Arc::new(Box::new(hang_up))));
     }
     /// How to send this client what it did not ask for; given once, by its Courier.
     pub fn on_push(&self, send: impl Fn(Bytes) + Send + Sync + 'static) {
@@ -197,7 +202,7 @@ impl ClientRecord {
     /// Asks for the end of the connection. Works from any thread, once.
     pub fn kill(&self) {
         if !self.killed.swap(true, Relaxed)
-            && let Some(hang_up) = self.hang_up.get()
+            && let Some(hang_up) = self.hang_up.load_full()
         {
             hang_up()
         }
@@ -213,7 +218,14 @@ impl ClientRecord {
                 .parse::<std::net::SocketAddr>()
                 .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
+    /// It is our master, or a replica of ours; said once.
+    pub fn is_now(&self, role: ClientKind) {
+        let _ = self.role.set(role);
+    }
     pub fn kind(&self) -> ClientKind {
+        if let Some(role) = self.role.get() {
+            return *role;
+        }
         if self.is_subscribed() { ClientKind::PubSub } else { ClientKind::Normal }
     }
     pub fn is_subscribed(&self) -> bool {

@@ -20,6 +20,9 @@ pub struct Vitals {
     pub monitors: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
+    /// From and to replicas. Writers: the Replicas.
+    pub replication_input_bytes: AtomicU64,
+    pub replication_output_bytes: AtomicU64,
     pub reads: AtomicU64,
     pub writes: AtomicU64,
     pub commands_processed: AtomicU64,
@@ -103,6 +106,8 @@ impl Vitals {
             &self.connections_rejected,
             &self.input_bytes,
             &self.output_bytes,
+            &self.replication_input_bytes,
+            &self.replication_output_bytes,
             &self.reads,
             &self.writes,
             &self.commands_processed,

@@ -31,6 +31,7 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod pubsub;
+pub mod replication;
 mod server;
 mod sets;
 mod sort;

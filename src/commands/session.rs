@@ -2,7 +2,10 @@
 //!
 //! What others may see of it (CLIENT LIST) is written through to the client's record on the board at once, so a
 //! change goes by a method here, never by the bare field.
-use super::transactions::Queue;
+use super::{
+    replication::{Announced, Wish},
+    transactions::Queue,
+};
 use crate::{
     board::{Board, ClientRecord},
     resp::Protocol,
@@ -46,6 +49,10 @@ pub struct Session {
     pub quits: bool,
     /// Something for PubSub to do.
     pub errand: Option<PubSubErrand>,
+    /// What the client has said of itself, should it become a replica.
+    pub announced: Announced,
+    /// It has become one: what it was answered before is sent, and it is a client no more.
+    pub wish: Option<Wish>,
 }
 
 impl Session {
@@ -61,11 +68,20 @@ impl Session {
             transaction: None,
             quits: false,
             errand: None,
+            announced: Announced::default(),
+            wish: None,
         }
     }
     /// Another session of the same client, as this one is now, without a transaction.
     pub fn fellow(&self) -> Session {
-        Session { board: self.board.clone(), record: self.record.clone(), transaction: None, ..*self }
+        Session {
+            board: self.board.clone(),
+            record: self.record.clone(),
+            transaction: None,
+            announced: self.announced.clone(),
+            wish: None,
+            ..*self
+        }
     }
     pub fn select(&mut self, db: usize) {
         self.db = db;

@@ -251,18 +251,18 @@ parameters! {
         integer(0, 65535).alias("slave-announce-port").later(REPLICATION);
     "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no",
         yes_no().later(REPLICATION);
-    "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT).later(REPLICATION);
+    "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT);
     "repl-ping-replica-period" => repl_ping_replica_period_seconds: u32 = "10",
-        integer(1, INT).alias("repl-ping-slave-period").later(REPLICATION);
-    "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = "no", yes_no().later(REPLICATION);
-    "repl-diskless-sync" => repl_diskless_sync: bool = "yes", yes_no().later(REPLICATION);
-    "repl-diskless-sync-delay" => repl_diskless_sync_delay_seconds: u32 = "5", integer(0, INT).later(REPLICATION);
+        integer(1, INT).alias("repl-ping-slave-period");
+    "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = "no", yes_no();
+    "repl-diskless-sync" => repl_diskless_sync: bool = "yes", yes_no();
+    "repl-diskless-sync-delay" => repl_diskless_sync_delay_seconds: u32 = "5", integer(0, INT);
     "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = "0",
-        integer(0, INT).later(REPLICATION);
+        integer(0, INT);
     "repl-diskless-load" => repl_diskless_load: DisklessLoad = "disabled",
         choice().denied_while_loading().later(REPLICATION);
-    "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).settle(repl_backlog_within_reason).later(REPLICATION);
-    "repl-backlog-ttl" => repl_backlog_ttl_seconds: u64 = "3600", integer(0, LONG).later(REPLICATION);
+    "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).settle(repl_backlog_within_reason);
+    "repl-backlog-ttl" => repl_backlog_ttl_seconds: u64 = "3600", integer(0, LONG);
     "min-replicas-to-write" => min_replicas_to_write: u32 = "0",
         integer(0, INT).alias("min-slaves-to-write").later(REPLICATION);
     "min-replicas-max-lag" => min_replicas_max_lag_seconds: u32 = "10",

@@ -3,6 +3,7 @@
 //! It decodes every complete request in its buffer, parses each into a typed command, and hands them to its Courier as
 //! one turn; the next turn follows only after the replies. So order is free, the mailboxes are bounded by the number of
 //! clients, and a fast sender is slowed by TCP. It treats its peer's bytes as hostile.
+mod hand_over;
 mod listening;
 mod pace;
 mod requests;
@@ -107,6 +108,8 @@ pub struct Connection {
     ended: bool,
     /// Nothing more is read: QUIT, a broken protocol, a limit.
     halted: bool,
+    /// The client is a replica now, and somebody else has its socket.
+    is_handed_over: bool,
 }
 
 impl Connection {
@@ -140,6 +143,7 @@ impl Connection {
             last_command: None,
             ended: false,
             halted: false,
+            is_handed_over: false,
         }
     }
 
@@ -150,7 +154,10 @@ impl Connection {
         let mut read_bytes = 0;
         loop {
             self.catch_up();
-            let waits = self.in_flight || self.postponed.is_some();
+            if self.is_handed_over {
+                return Poll::Ready(());
+            }
+            let waits = self.in_flight || self.postponed.is_some() || self.session.wish.is_some();
             // Who is blocked is read on, up to the limit of the query buffer: its end must be noticed, or it would be
             // given what another could have had.
             let is_full =
@@ -195,6 +202,8 @@ impl Connection {
         }
         if self.in_flight && self.has_more() {
             self.ask_to_resume();
+        } else if self.session.wish.is_some() {
+            self.hand_over();
         }
     }
     /// Takes the session as the transaction has left it.
@@ -216,7 +225,8 @@ impl Connection {
         self.is_behind && !self.in_flight
     }
     fn has_more(&self) -> bool {
-        self.deferred.is_some() || self.postponed.is_some() || self.next.is_some() || !self.partial.is_empty()
+        let waits = self.deferred.is_some() || self.postponed.is_some() || self.next.is_some();
+        waits || self.session.wish.is_some() || !self.partial.is_empty()
     }
     fn ask_to_resume(&self) {
         self.desk.with_line(self.line, |line| line.wants_resume = true);
@@ -351,6 +361,9 @@ impl Actor for Connection {
         ctx.spawn(Pump);
     }
     fn stopped(&mut self, _: &mut Self::Context) {
+        if self.is_handed_over {
+            return;
+        }
         self.desk.board.unblock(&self.session.record);
         // In this order: who is off the roster takes no place of `maxclients` any more.
         self.desk.board.vitals.connected.fetch_sub(1, Relaxed);
@@ -373,6 +386,10 @@ impl ActorFuture<Connection> for Pump {
     ) -> Poll<()> {
         if !connection.ended {
             let read = connection.pump(task);
+            if connection.is_handed_over {
+                ctx.stop();
+                return Poll::Ready(());
+            }
             connection.await_pause(ctx);
             connection.watch_spare(ctx);
             ready!(read);
@@ -381,10 +398,17 @@ impl ActorFuture<Connection> for Pump {
         // What was asked before the end is answered before the connection closes. But nobody waits for a pause to end
         // who is gone: what such a client wanted is not done behind its back.
         connection.catch_up();
+        if connection.is_handed_over {
+            ctx.stop();
+            return Poll::Ready(());
+        }
         if connection.has_turn_to_take() {
             return give_way(task);
         }
-        let waits = connection.in_flight || connection.deferred.is_some() || connection.next.is_some();
+        let waits = connection.in_flight
+            || connection.deferred.is_some()
+            || connection.next.is_some()
+            || connection.session.wish.is_some();
         if waits && !connection.session.record.blocked.load(Relaxed) {
             connection.ask_to_resume();
             return Poll::Pending;

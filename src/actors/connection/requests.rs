@@ -52,7 +52,7 @@ struct Rules {
 impl Connection {
     /// Decodes requests off the front of `buffer` and submits them as one turn, unless one is in flight.
     pub(super) fn take_requests(&mut self, buffer: &mut BytesMut, alone: bool) {
-        if self.in_flight || self.halted || self.is_paused() {
+        if self.in_flight || self.halted || self.is_paused() || self.session.wish.is_some() {
             return;
         }
         // The word of the end may still be on its way here: who killed it must not see it do anything more.
@@ -144,7 +144,7 @@ impl Connection {
     /// Nothing behind the last request may be taken now.
     fn is_stopped(&self) -> bool {
         let waits = self.deferred.is_some() || self.postponed.is_some() || self.next.is_some();
-        waits || self.away.is_some() || self.halted
+        waits || self.away.is_some() || self.session.wish.is_some() || self.halted
     }
     /// A command was postponed by CLIENT PAUSE, and must wait still.
     pub(super) fn is_paused(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
         keyspace::{Execute, Gone, Keyspace, Unwatch},
+        primary::Primary,
         pubsub::{self, PubSub},
         supervisor::Supervisor,
     },
@@ -28,9 +29,10 @@ use deliveries::Deliveries;
 use line::{Line, Said, Sent};
 use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Push, Replies, Turn};
 use slab::Slab;
-use socket::Socket;
+use socket::{Accepted, Socket};
 use std::{
     cell::{Cell, RefCell},
+    io,
     rc::Rc,
     sync::{
         Arc,
@@ -56,6 +58,7 @@ pub struct Desk {
     pub tally: Arc<Tally>,
     pub supervisor: Addr<Supervisor>,
     pub pubsub: Addr<PubSub>,
+    pub primary: Addr<Primary>,
     pub courier: Addr<Courier>,
     keyspace: Addr<Keyspace>,
     outbox: RefCell<Batch>,
@@ -174,6 +177,28 @@ impl Desk {
             }
         }
     }
+    /// Lets go of a client that is going to be somebody else's: of its socket, too, without ending the connection. `None`
+    /// if something is still to be written to it.
+    ///
+    /// # Errors
+    /// If no file descriptor is left for the socket.
+    pub fn release(&self, id: LineId) -> Option<io::Result<Accepted>> {
+        let may_leave = |line: &mut Line| line.is_drained() && !line.waits_writable && !line.in_flight;
+        let duplicate = self.with_line(id, |line| may_leave(line).then(|| line.socket.duplicate()))??;
+        let Ok(socket) = duplicate else { return Some(duplicate) };
+        let line = self.lines.borrow_mut().remove(id.slot);
+        if line.record.is_kept_in_mind() {
+            self.forget(id.client);
+        }
+        if line.record.known_to_pubsub.load(SeqCst) {
+            self.pubsub.do_send(pubsub::messages::Gone { client: id.client });
+        }
+        // Nobody else has it: nobody waits for it to take more.
+        if let Some(half) = Rc::into_inner(line.socket) {
+            half.let_go();
+        }
+        Some(Ok(socket))
+    }
     pub fn unwatch(&self, client: u64) {
         self.keyspace.do_send(Unwatch { client });
     }
@@ -209,12 +234,14 @@ impl Courier {
         keyspace: Addr<Keyspace>,
         supervisor: Addr<Supervisor>,
         pubsub: Addr<PubSub>,
+        primary: Addr<Primary>,
     ) -> Courier {
         let desk = Desk {
             tally: board.tallies.join(Registry::get().count()),
             board,
             supervisor,
             pubsub,
+            primary,
             courier: address,
             keyspace,
             outbox: RefCell::default(),

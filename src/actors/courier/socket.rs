@@ -4,7 +4,7 @@ use socket2::SockRef;
 use std::{
     io::{self, IoSlice},
     net::Shutdown,
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -100,6 +100,25 @@ impl WriteHalf {
         match self {
             WriteHalf::Tcp(half) => half.try_write_vectored(slices),
             WriteHalf::Unix(half) => half.try_write_vectored(slices),
+        }
+    }
+    /// The socket once more, to be put on another reactor.
+    ///
+    /// # Errors
+    /// If no file descriptor is left for it.
+    pub fn duplicate(&self) -> io::Result<Accepted> {
+        Ok(match self {
+            WriteHalf::Tcp(half) => Accepted::Tcp(half.as_ref().as_fd().try_clone_to_owned()?.into()),
+            WriteHalf::Unix(half) => {
+                Accepted::Unix(half.as_ref().as_fd().try_clone_to_owned()?.into(), String::new())
+            }
+        })
+    }
+    /// Lets go of the socket without ending the connection: somebody else has it.
+    pub fn let_go(self) {
+        match self {
+            WriteHalf::Tcp(half) => half.forget(),
+            WriteHalf::Unix(half) => half.forget(),
         }
     }
     /// Ends the connection both ways, whoever still holds a part of it.

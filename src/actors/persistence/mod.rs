@@ -11,7 +11,7 @@ mod group;
 mod loading;
 mod log;
 pub mod messages;
-mod snapshots;
+pub mod snapshots;
 
 use crate::{
     actors::{

@@ -2,10 +2,11 @@
 use crate::{
     actors::courier::socket::Accepted,
     board::{ClientRecord, ReplicaRecord},
+    commands::replication::{Announced, Wish},
     store::SnapshotId,
 };
 use actix::Message;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
 /// From the Keyspace: more of the stream.
@@ -25,35 +26,9 @@ pub struct Attach {
     pub client: Arc<ClientRecord>,
     pub wish: Wish,
     pub announced: Announced,
-    /// What the socket did not take yet of earlier replies.
-    pub unsent: Bytes,
-    /// What was read from it and belongs to nobody yet.
-    pub unread: Bytes,
+    /// What was read from it behind its wish.
+    pub unread: BytesMut,
 }
-/// How a replica wants to be brought into step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// SYNC: all data, and no word about it before.
-    Sync,
-    /// PSYNC: from this offset on in this history; `None` (`? -1`): it has none.
-    Resume(Option<(String, u64)>),
-    /// PSYNC replicationid offset FAILOVER: we are to become the master.
-    TakeOver { id: String, offset: u64 },
-}
-/// What a replica said of itself before (REPLCONF).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Announced {
-    pub ip: Option<String>,
-    pub port: u16,
-    pub capa_eof: bool,
-    pub capa_psync2: bool,
-    pub rdb_only: bool,
-    /// `rdb-filter-only`: of the snapshot it wants no data, or no functions.
-    pub without_data: bool,
-    pub without_functions: bool,
-    pub version: u32,
-}
-
 /// From the Keyspace: the snapshot that was asked for has begun, or cannot begin.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -92,6 +67,30 @@ pub struct Heard {
 pub struct Detached {
     pub record: Arc<ReplicaRecord>,
 }
+
+/// From a Replica: there is room for more of the snapshot.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ready {
+    pub client: u64,
+}
+
+/// From the Keyspace: all data were deleted. Snapshots that are on their way tell what is no more: who waits for one asks
+/// again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUpSyncs;
+
+/// From the Supervisor: the server goes down.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Close;
+
+/// To the Supervisor: our master wants one of its replicas, us, to be the master (`PSYNC … FAILOVER`). Primary waits for
+/// [`Promoted`] then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LeadNow;
 
 /// From the Keyspace: it has become a master at this offset. A new history begins.
 #[derive(Message)]

@@ -1,56 +1,226 @@
 //! Primary: what we are to those who follow us. It keeps the backlog and the ids of the history, decides how a replica is
 //! brought into step, and hands each of its Replica actors the stream, the same bytes to all.
+//!
+//! The Keyspace alone knows where the stream is; Primary learns it from the order of what the Keyspace tells: a snapshot
+//! begins, and behind that word comes the stream that follows it.
+//!
+//! * `attaching`: a replica comes, and goes; * `decision`: whether it can go on where it was; * `backlog`: from what;
+//! * `waves`, `framing`: snapshots on their way; * `history`: ids; * `clock`: what is done each second.
+mod attaching;
+mod backlog;
+mod clock;
+mod decision;
+mod framing;
+mod history;
 pub mod messages;
+mod waves;
 
-use crate::{actors::keyspace::Keyspace, board::Board};
+use crate::{
+    actors::{
+        keyspace::{AcksCame, Feed, Keyspace},
+        replica::{
+            Replica,
+            messages::{Farewell, Stream},
+        },
+    },
+    board::{Board, ReplicaRecord},
+    commands::replication::Announced,
+    store::SnapshotId,
+};
 use actix::prelude::*;
-use messages::{Adopted, Piece, Promoted, Streamed, SyncBegun, WantAcks};
-use std::sync::Arc;
+use backlog::Backlog;
+use bytes::Bytes;
+use messages::{Attach, Close, LeadNow, Streamed, WantAcks};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+use waves::{Plan, Wave};
 
 pub struct Primary {
     board: Arc<Board>,
     keyspace: Option<Addr<Keyspace>>,
+    supervisor: Option<Recipient<LeadNow>>,
+    /// `None` while there is no stream.
+    backlog: Option<Backlog>,
+    /// In the order in which they came.
+    followers: Vec<Follower>,
+    /// Snapshots that the Keyspace was asked for, and has not begun.
+    asked: VecDeque<Plan>,
+    waves: Vec<Wave>,
+    /// Who comes when we are to become the master first.
+    heralds: Vec<Attach>,
+    /// Since when nobody follows us.
+    alone_since: Instant,
+    /// Seconds that have passed.
+    seconds: u64,
+    acks: Acks,
+    rng: fastrand::Rng,
 }
+
+/// A replica, as Primary knows it.
+struct Follower {
+    record: Arc<ReplicaRecord>,
+    actor: Addr<Replica>,
+    announced: Announced,
+    /// As the log calls it.
+    name: String,
+    speaks_psync: bool,
+    place: Place,
+}
+/// Where a follower is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    WaitsForSnapshot { since: Instant },
+    OnWave(SnapshotId),
+    InStep,
+}
+impl Follower {
+    fn client(&self) -> u64 {
+        self.record.client
+    }
+    /// It needs the stream from here on.
+    fn is_streamed_to(&self) -> bool {
+        !self.announced.rdb_only && !matches!(self.place, Place::WaitsForSnapshot { .. })
+    }
+}
+
+/// Who asks for acknowledgements (WAIT), and when replicas were asked for them.
+#[derive(Default)]
+struct Acks {
+    /// Somebody has asked once: the Keyspace is told of each that comes.
+    are_wanted: bool,
+    /// The question is on its way into the stream.
+    is_asking: bool,
+    /// Somebody asked meanwhile, perhaps behind it.
+    asks_again: bool,
+}
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+
 impl Primary {
     pub fn new(board: Arc<Board>) -> Primary {
-        Primary { board, keyspace: None }
+        Primary {
+            board,
+            keyspace: None,
+            supervisor: None,
+            backlog: None,
+            followers: Vec::new(),
+            asked: VecDeque::new(),
+            waves: Vec::new(),
+            heralds: Vec::new(),
+            alone_since: Instant::now(),
+            seconds: 0,
+            acks: Acks::default(),
+            rng: fastrand::Rng::new(),
+        }
+    }
+    fn tell_keyspace<M>(&self, message: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Keyspace: Handler<M>,
+    {
+        if let Some(keyspace) = &self.keyspace {
+            keyspace.do_send(message);
+        }
+    }
+    fn follower(&mut self, client: u64) -> Option<&mut Follower> {
+        self.followers.iter_mut().find(|follower| follower.client() == client)
+    }
+    fn post_backlog(&self) {
+        let post = &self.board.replication.backlog;
+        post.is_on.store(self.backlog.is_some(), Relaxed);
+        let (first, bytes) = self.backlog.as_ref().map_or((0, 0), |log| (log.first(), log.len()));
+        post.first.store(first, Relaxed);
+        post.bytes.store(bytes as u64, Relaxed);
+    }
+    fn trim_backlog(&mut self) {
+        if let Some(backlog) = &mut self.backlog {
+            let most = self.board.config.load().repl_backlog_size;
+            backlog.trim(usize::try_from(most).unwrap_or(usize::MAX));
+        }
+        self.post_backlog();
+    }
+    /// Puts something into the stream that is no effect.
+    fn feed(&self, command: &'static [u8]) {
+        self.tell_keyspace(Feed(Bytes::from_static(command)));
+    }
+    fn ask_for_acks(&mut self) {
+        self.acks.asks_again = self.acks.is_asking;
+        if !self.acks.is_asking && !self.followers.is_empty() {
+            self.acks.is_asking = true;
+            self.feed(GETACK);
+        }
     }
 }
 impl Actor for Primary {
     type Context = Context<Self>;
-}
-
-/// From the server: the Keyspace, as it stands now.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Serve(pub Addr<Keyspace>);
-impl Handler<Serve> for Primary {
-    type Result = ();
-    fn handle(&mut self, Serve(keyspace): Serve, _: &mut Self::Context) {
-        self.keyspace = Some(keyspace);
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(clock::SECOND, Primary::tick);
     }
 }
+
+/// From the server: the Keyspace, as it stands now, and who makes us the master.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Serve {
+    pub keyspace: Addr<Keyspace>,
+    pub supervisor: Option<Recipient<LeadNow>>,
+}
+impl Handler<Serve> for Primary {
+    type Result = ();
+    fn handle(&mut self, Serve { keyspace, supervisor }: Serve, _: &mut Self::Context) {
+        self.keyspace = Some(keyspace);
+        self.supervisor = supervisor;
+    }
+}
+
 impl Handler<Streamed> for Primary {
     type Result = ();
-    fn handle(&mut self, _: Streamed, _: &mut Self::Context) {}
+    fn handle(&mut self, Streamed { bytes, end }: Streamed, _: &mut Self::Context) {
+        // It may have been told to end meanwhile.
+        let Some(backlog) = &mut self.backlog else { return };
+        let bytes = backlog.push(bytes);
+        debug_assert_eq!(backlog.end(), end, "the stream has no gaps");
+        for follower in self.followers.iter().filter(|follower| follower.is_streamed_to()) {
+            follower.actor.do_send(Stream(bytes.clone()));
+        }
+        self.trim_backlog();
+        self.acks.is_asking = false;
+        if std::mem::take(&mut self.acks.asks_again) {
+            self.ask_for_acks();
+        }
+    }
 }
-impl Handler<SyncBegun> for Primary {
-    type Result = ();
-    fn handle(&mut self, _: SyncBegun, _: &mut Self::Context) {}
-}
-impl Handler<Piece> for Primary {
-    type Result = ();
-    fn handle(&mut self, _: Piece, _: &mut Self::Context) {}
-}
+
 impl Handler<WantAcks> for Primary {
     type Result = ();
-    fn handle(&mut self, _: WantAcks, _: &mut Self::Context) {}
+    fn handle(&mut self, _: WantAcks, _: &mut Self::Context) {
+        self.acks.are_wanted = true;
+        self.ask_for_acks();
+    }
 }
-impl Handler<Promoted> for Primary {
+
+impl Handler<messages::Heard> for Primary {
     type Result = ();
-    fn handle(&mut self, _: Promoted, _: &mut Self::Context) {}
+    fn handle(&mut self, messages::Heard { record }: messages::Heard, _: &mut Self::Context) {
+        if record.is_online()
+            && let Some(follower) = self.follower(record.client)
+        {
+            follower.place = Place::InStep;
+        }
+        self.count_good();
+        if self.acks.are_wanted {
+            self.tell_keyspace(AcksCame);
+        }
+    }
 }
-impl Handler<Adopted> for Primary {
+
+impl Handler<Close> for Primary {
     type Result = ();
-    fn handle(&mut self, _: Adopted, _: &mut Self::Context) {}
+    fn handle(&mut self, _: Close, _: &mut Self::Context) {
+        self.followers.iter().for_each(|follower| follower.actor.do_send(Farewell));
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
         keyspace::{Keyspace, PutAway},
         listener::{Closer, Listener, Listening, Stop, Ushers},
         persistence::Persistence,
+        primary::{self, Primary},
     },
     allocator,
     board::{Board, Tally},
@@ -56,6 +57,7 @@ pub struct Loaded(pub bool);
 pub struct Open {
     pub keyspace: Addr<Keyspace>,
     pub persistence: Addr<Persistence>,
+    pub primary: Addr<Primary>,
     pub ushers: Arc<Ushers>,
     pub tcp: Vec<Listening>,
     pub unix: Option<Listening>,
@@ -66,6 +68,7 @@ pub struct Supervisor {
     tally: Arc<Tally>,
     keyspace: Option<Addr<Keyspace>>,
     persistence: Option<Addr<Persistence>>,
+    primary: Option<Addr<Primary>>,
     ushers: Option<Arc<Ushers>>,
     tcp: Vec<OpenListener>,
     unix: Option<OpenListener>,
@@ -99,6 +102,7 @@ impl Supervisor {
             board,
             keyspace: None,
             persistence: None,
+            primary: None,
             ushers: None,
             tcp: Vec::new(),
             unix: None,
@@ -131,6 +135,9 @@ impl Supervisor {
         for courier in self.ushers.iter().flat_map(|ushers| &ushers.couriers) {
             courier.do_send(crate::actors::courier::messages::Close);
         }
+        if let Some(primary) = &self.primary {
+            primary.do_send(primary::messages::Close);
+        }
         for (what, path) in [("pid file", &config.pidfile), ("unix socket file", &config.unixsocket)] {
             if let Some(path) = path
                 && std::fs::remove_file(path).is_ok()
@@ -158,6 +165,7 @@ impl Handler<Open> for Supervisor {
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
         self.keyspace = Some(open.keyspace);
         self.persistence = Some(open.persistence);
+        self.primary = Some(open.primary);
         self.ushers = Some(open.ushers);
         self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
         self.unix = open.unix.and_then(|socket| self.listen(socket));

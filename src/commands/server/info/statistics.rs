@@ -18,7 +18,8 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("instantaneous_ops_per_sec", read(&vitals.operations_per_second));
     report.field("total_net_input_bytes", read(&vitals.input_bytes));
     report.field("total_net_output_bytes", read(&vitals.output_bytes));
-    report.fields([("total_net_repl_input_bytes", 0), ("total_net_repl_output_bytes", 0)]);
+    report.field("total_net_repl_input_bytes", read(&vitals.replication_input_bytes));
+    report.field("total_net_repl_output_bytes", read(&vitals.replication_output_bytes));
     report.field("instantaneous_input_kbps", kilobytes(&vitals.input_bytes_per_second));
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
     report.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);

@@ -1,0 +1,75 @@
+//! What is to be written to a replica: pieces of bytes, one behind the other, which others may hold, too.
+use bytes::Bytes;
+use std::{collections::VecDeque, io::IoSlice};
+
+#[derive(Default)]
+pub struct Queue {
+    pieces: VecDeque<Bytes>,
+    bytes: usize,
+}
+impl Queue {
+    pub fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.bytes += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+    /// Fills `slices` from the front; says how many it filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(&self.pieces).map(|(slice, piece)| *slice = IoSlice::new(piece));
+        filled.count()
+    }
+    /// So many bytes were written, from the front.
+    pub fn forget(&mut self, count: usize) {
+        self.bytes -= count;
+        let mut left = count;
+        while left > 0
+            && let Some(first) = self.pieces.front_mut()
+        {
+            if left < first.len() {
+                let _ = first.split_to(left);
+                return;
+            }
+            left -= first.len();
+            self.pieces.pop_front();
+        }
+        if self.pieces.is_empty() {
+            // After a long queue, no room is kept for another.
+            self.pieces.shrink_to(16);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(acts in prop::collection::vec((0..300_usize, 1..9_usize, 0..=255_usize), 0..60)) {
+            let (mut queue, mut model) = (Queue::default(), VecDeque::new());
+            let mut next = 0_u8;
+            for (pushed, slices, part) in acts {
+                let piece: Vec<u8> = (0..pushed).map(|_| { next = next.wrapping_mul(5).wrapping_add(3); next }).collect();
+                model.extend(piece.iter().copied());
+                queue.push(piece.into());
+                let mut room = vec![IoSlice::new(&[]); slices];
+                let count = queue.slices(&mut room);
+                let front: Vec<u8> = room[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+                prop_assert_eq!(front.is_empty(), model.is_empty());
+                let written = front.len() * part / 255;
+                let expected: Vec<u8> = model.drain(..written).collect();
+                prop_assert_eq!(&front[..written], &expected[..]);
+                queue.forget(written);
+                prop_assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
+            }
+        }
+    }
+}
