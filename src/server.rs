@@ -178,7 +178,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     pubsub.do_send(Cast(ushers.couriers.clone()));
     expiry.do_send(Serve(keyspace.clone()));
     primary.do_send(primary::Serve(keyspace.clone()));
-    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), ushers, tcp, unix });
+    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);
 }

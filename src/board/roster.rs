@@ -87,6 +87,7 @@ pub struct ClientRecord {
     push: OnceLock<Box<dyn Fn(Bytes) + Send + Sync>>,
     killed: AtomicBool,
     place: OnceLock<Place>,
+    role: OnceLock<ClientKind>,
     /// PubSub knows the client, and must hear of its end.
     pub known_to_pubsub: AtomicBool,
 }
@@ -150,6 +151,7 @@ impl ClientRecord {
             push: OnceLock::new(),
             killed: AtomicBool::new(false),
             place: OnceLock::new(),
+            role: OnceLock::new(),
             known_to_pubsub: AtomicBool::new(false),
         }
     }
@@ -213,7 +215,14 @@ impl ClientRecord {
                 .parse::<std::net::SocketAddr>()
                 .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
     }
+    /// It is our master, or a replica of ours; said once.
+    pub fn is_now(&self, role: ClientKind) {
+        let _ = self.role.set(role);
+    }
     pub fn kind(&self) -> ClientKind {
+        if let Some(role) = self.role.get() {
+            return *role;
+        }
         if self.is_subscribed() { ClientKind::PubSub } else { ClientKind::Normal }
     }
     pub fn is_subscribed(&self) -> bool {

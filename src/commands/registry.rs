@@ -30,6 +30,7 @@ static FAMILIES: &[&[Entry]] = &[
     super::server::COMMANDS,
     super::transactions::COMMANDS,
     super::scripting::COMMANDS,
+    super::replication::COMMANDS,
 ];
 
 /// A command as it is registered, containers and subcommands alike.

@@ -302,7 +302,7 @@ fn note_save(board: &Board, seconds: i64, failed: bool) {
 }
 
 /// What a delay of so many µs for each of these entries comes to; a negative one is a µs for so many entries.
-pub(super) fn delay_of(entries: u64, each_us: i32) -> Duration {
+pub fn delay_of(entries: u64, each_us: i32) -> Duration {
     let us = match u64::try_from(each_us) {
         Ok(each) => entries.saturating_mul(each),
         Err(_) => entries / u64::from(each_us.unsigned_abs()),

@@ -1,6 +1,6 @@
 //! What the Supervisor does once in a while: rates for INFO, the memory peak, and clients that were idle too long.
 use super::Supervisor;
-use crate::{actors::now_ms, allocator};
+use crate::{actors::now_ms, allocator, board::ClientKind};
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Instant,
@@ -85,7 +85,7 @@ impl Supervisor {
         }
         let now_ms = now_ms();
         for record in self.board.roster.all() {
-            let waits = record.blocked.load(Relaxed) || record.is_subscribed();
+            let waits = record.blocked.load(Relaxed) || record.kind() != ClientKind::Normal;
             if record.idle_ms(now_ms) > timeout_ms && !waits {
                 tracing::debug!("Closing idle client id={}", record.id);
                 record.kill();

@@ -1,5 +1,6 @@
 //! The Supervisor: runs the house. It starts and stops the others in order, changes the configuration, answers the
 //! commands that concern the server as a whole, and looks at clients and rates once in a while.
+mod following;
 mod housekeeping;
 mod office;
 
@@ -9,6 +10,7 @@ use crate::{
         keyspace::{Keyspace, PutAway},
         listener::{Closer, Listener, Listening, Stop, Ushers},
         persistence::Persistence,
+        primary::Primary,
     },
     allocator,
     board::{Board, Tally},
@@ -22,6 +24,7 @@ use crate::{
     resp::{Protocol, Reply},
 };
 use actix::prelude::*;
+use following::Following;
 use housekeeping::Rates;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -56,6 +59,7 @@ pub struct Loaded(pub bool);
 pub struct Open {
     pub keyspace: Addr<Keyspace>,
     pub persistence: Addr<Persistence>,
+    pub primary: Addr<Primary>,
     pub ushers: Arc<Ushers>,
     pub tcp: Vec<Listening>,
     pub unix: Option<Listening>,
@@ -66,7 +70,9 @@ pub struct Supervisor {
     tally: Arc<Tally>,
     keyspace: Option<Addr<Keyspace>>,
     persistence: Option<Addr<Persistence>>,
+    primary: Option<Addr<Primary>>,
     ushers: Option<Arc<Ushers>>,
+    following: Following,
     tcp: Vec<OpenListener>,
     unix: Option<OpenListener>,
     rates: Rates,
@@ -94,19 +100,23 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(100);
 
 impl Supervisor {
     pub fn new(board: Arc<Board>, set_log_level: fn(crate::config::LogLevel)) -> Supervisor {
-        Supervisor {
+        let supervisor = Supervisor {
             tally: board.tallies.join(Registry::get().count()),
             board,
             keyspace: None,
             persistence: None,
+            primary: None,
             ushers: None,
+            following: Following::default(),
             tcp: Vec::new(),
             unix: None,
             rates: Rates::default(),
             set_log_level,
             patient: Vec::new(),
             ending: false,
-        }
+        };
+        supervisor.post_role();
+        supervisor
     }
     fn listen(&self, socket: Listening) -> Option<OpenListener> {
         let ushers = self.ushers.clone()?;
@@ -158,6 +168,7 @@ impl Handler<Open> for Supervisor {
     fn handle(&mut self, open: Open, _: &mut Self::Context) {
         self.keyspace = Some(open.keyspace);
         self.persistence = Some(open.persistence);
+        self.primary = Some(open.primary);
         self.ushers = Some(open.ushers);
         self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
         self.unix = open.unix.and_then(|socket| self.listen(socket));
@@ -181,6 +192,7 @@ impl Handler<Loaded> for Supervisor {
         if let (Some(_), Some(path)) = (&self.unix, &config.unixsocket) {
             tracing::info!("Ready to accept connections unix ({})", path.display());
         }
+        self.follow_as_configured();
     }
 }
 

@@ -101,7 +101,7 @@ impl SessionCommand for List {
 }
 
 /// One client's line, its end included.
-fn line(client: &ClientRecord, now_ms: i64) -> String {
+pub fn line(client: &ClientRecord, now_ms: i64) -> String {
     let mut line = String::with_capacity(400);
     // Writing to a string cannot fail.
     let _ = write_line(client, now_ms, &mut line);
@@ -153,6 +153,8 @@ fn flags(client: &ClientRecord) -> String {
     let tracking = client.tracking.load();
     let flags: String = [
         (is(&client.monitors), 'O'),
+        (client.kind() == ClientKind::Replica, 'S'),
+        (client.kind() == ClientKind::Master, 'M'),
         (client.is_subscribed(), 'P'),
         (client.queued_commands.load(Relaxed) >= 0, 'x'),
         (is(&client.blocked), 'b'),
