@@ -63,6 +63,8 @@ pub struct Archive {
 #[derive(Debug, Default)]
 pub struct Loading {
     pub active: AtomicBool,
+    /// They are loaded beside the old ones, which serve until then (`repl-diskless-load swapdb`).
+    pub beside: AtomicBool,
     /// Seconds since 1970.
     pub began_s: AtomicI64,
     pub bytes_total: AtomicU64,
@@ -150,5 +152,10 @@ impl Archive {
     #[inline]
     pub fn is_loading(&self) -> bool {
         self.loading.active.load(Relaxed)
+    }
+    /// Other data are being loaded, and the old ones serve meanwhile.
+    #[inline]
+    pub fn is_loading_beside(&self) -> bool {
+        self.loading.beside.load(Relaxed)
     }
 }

@@ -26,6 +26,11 @@ pub struct Replication {
     pub backlog: Backlog,
     /// Those attached to us, in the order in which they came. Writer: Primary; what is in them: their Replica actors.
     pub replicas: ArcSwap<Vec<Arc<ReplicaRecord>>>,
+    /// How many replicas must be in step for clients to write (`min-replicas-to-write`); 0: any number will do. Writer:
+    /// the Supervisor.
+    pub wanted_replicas: AtomicUsize,
+    /// The database that the stream has selected at its end, where it is our master's. Writer: the Keyspace.
+    pub stream_db: AtomicUsize,
     /// Replicas that are in step, and said so within `min-replicas-max-lag`. Writer: Primary.
     pub good_replicas: AtomicUsize,
     /// Snapshots for replicas that are under way. Writer: Primary.
@@ -214,6 +219,8 @@ impl Replication {
             synced_offset: AtomicU64::new(0),
             backlog: Backlog::default(),
             replicas: ArcSwap::default(),
+            wanted_replicas: AtomicUsize::new(0),
+            stream_db: AtomicUsize::new(0),
             good_replicas: AtomicUsize::new(0),
             syncs: AtomicUsize::new(0),
             full: AtomicU64::new(0),

@@ -27,6 +27,8 @@ pub struct Vitals {
     pub writes: AtomicU64,
     pub commands_processed: AtomicU64,
     pub error_replies: AtomicU64,
+    /// Commands of our master that could not run here.
+    pub unexpected_errors: AtomicU64,
     /// Attempts to log in with a wrong name or password; CONFIG RESETSTAT leaves it, as in Redis.
     pub denied_logins: AtomicU64,
     pub query_buffer_limit_disconnections: AtomicU64,
@@ -112,6 +114,7 @@ impl Vitals {
             &self.writes,
             &self.commands_processed,
             &self.error_replies,
+            &self.unexpected_errors,
             &self.query_buffer_limit_disconnections,
             &self.output_buffer_limit_disconnections,
             &self.lazyfreed,

@@ -209,9 +209,23 @@ pub trait Office {
     /// # Errors
     /// If none is under way.
     fn abort_shut_down(&mut self) -> Outcome;
+    /// REPLICAOF: follows this master from here on, or nobody.
+    ///
+    /// # Errors
+    /// Why that cannot be now.
+    fn follow(&mut self, master: Option<crate::config::Master>) -> Result<Followed, CommandError>;
     /// CLIENT PAUSE: from now, for `milliseconds`.
     fn pause(&mut self, scope: crate::board::PauseScope, milliseconds: i64);
     fn unpause(&mut self);
+}
+
+/// What came of REPLICAOF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// It is done; and nothing was to be done where a master was told to be one.
+    Anew,
+    /// This master is followed already.
+    AsBefore,
 }
 
 /// Options of SHUTDOWN.

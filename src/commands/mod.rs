@@ -12,6 +12,7 @@ mod outgoing;
 pub mod pushes;
 pub(crate) mod redis_names;
 pub mod registry;
+pub mod replication;
 pub mod scripting;
 pub mod session;
 pub mod shipment;
@@ -31,7 +32,6 @@ mod hyperloglog;
 mod keys;
 mod lists;
 mod pubsub;
-pub mod replication;
 mod server;
 mod sets;
 mod sort;
@@ -45,6 +45,7 @@ pub mod transactions;
 /// Errors stand below commands, because the store and the reply writer speak of them, too.
 pub use crate::error;
 pub use command::*;
+pub use connection::client_line;
 pub use server::{saving::may_write, value_digest};
 
 /// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.

@@ -68,7 +68,7 @@ parameters! {
     "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = "1",
         integer(1, 1000).later(TLS);
     "socket-mark-id" => socket_mark_id: u32 = "0", integer(0, UINT).immutable().later("marked sockets");
-    "bind-source-addr" => bind_source_addr: Option<String> = "", optional().later(REPLICATION);
+    "bind-source-addr" => bind_source_addr: Option<String> = "", optional();
     "proto-max-bulk-len" => proto_max_bulk_len: usize = "536870912", memory(MIB, LONG);
     "client-query-buffer-limit" => client_query_buffer_limit: usize = "1073741824", memory(MIB, LONG);
     "client-output-buffer-limit" => client_output_buffer_limit: OutputBufferLimits
@@ -209,7 +209,7 @@ parameters! {
         text().protected().settle(dbfilename_is_a_name);
     "rdbchecksum" => rdbchecksum: bool = "yes", yes_no().immutable();
     "rdbcompression" => rdbcompression: bool = "yes", yes_no();
-    "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no().later(REPLICATION);
+    "rdb-del-sync-files" => rdb_del_sync_files: bool = "no", yes_no();
     "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = "yes", yes_no();
     "rdb-key-save-delay" => rdb_key_save_delay_us: i32 = "0",
         integer(i32::MIN as i128, INT).hidden();
@@ -233,22 +233,22 @@ parameters! {
     "aof-disable-auto-gc" => aof_disable_auto_gc: bool = "no", yes_no().hidden().apply(Apply::Persistence);
 
     // Replication
-    "replicaof" => replicaof: Option<Master> = "", words().alias("slaveof").immutable().later(REPLICATION);
-    "masterauth" => masterauth: Option<String> = "", optional().sensitive().later(REPLICATION);
-    "masteruser" => masteruser: Option<String> = "", optional().sensitive().later(REPLICATION);
+    "replicaof" => replicaof: Option<Master> = "", words().alias("slaveof").immutable();
+    "masterauth" => masterauth: Option<String> = "", optional().sensitive();
+    "masteruser" => masteruser: Option<String> = "", optional().sensitive();
     "replica-serve-stale-data" => replica_serve_stale_data: bool = "yes",
-        yes_no().alias("slave-serve-stale-data").later(REPLICATION);
-    "replica-read-only" => replica_read_only: bool = "yes", yes_no().alias("slave-read-only").later(REPLICATION);
-    "replica-lazy-flush" => replica_lazy_flush: bool = "no", yes_no().alias("slave-lazy-flush").later(REPLICATION);
+        yes_no().alias("slave-serve-stale-data");
+    "replica-read-only" => replica_read_only: bool = "yes", yes_no().alias("slave-read-only");
+    "replica-lazy-flush" => replica_lazy_flush: bool = "no", yes_no().alias("slave-lazy-flush").no_effect(LAZY);
     "replica-ignore-maxmemory" => replica_ignore_maxmemory: bool = "yes",
         yes_no().alias("slave-ignore-maxmemory").later(REPLICATION);
     "replica-priority" => replica_priority: u32 = "100",
         integer(0, INT).alias("slave-priority").later(REPLICATION);
     "replica-announced" => replica_announced: bool = "yes", yes_no().later(REPLICATION);
     "replica-announce-ip" => replica_announce_ip: Option<String> = "",
-        optional().alias("slave-announce-ip").later(REPLICATION);
+        optional().alias("slave-announce-ip");
     "replica-announce-port" => replica_announce_port: u16 = "0",
-        integer(0, 65535).alias("slave-announce-port").later(REPLICATION);
+        integer(0, 65535).alias("slave-announce-port");
     "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no",
         yes_no().later(REPLICATION);
     "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT);
@@ -260,15 +260,15 @@ parameters! {
     "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = "0",
         integer(0, INT);
     "repl-diskless-load" => repl_diskless_load: DisklessLoad = "disabled",
-        choice().denied_while_loading().later(REPLICATION);
+        choice().denied_while_loading();
     "repl-backlog-size" => repl_backlog_size: u64 = "1048576", memory(1, LONG).settle(repl_backlog_within_reason);
     "repl-backlog-ttl" => repl_backlog_ttl_seconds: u64 = "3600", integer(0, LONG);
     "min-replicas-to-write" => min_replicas_to_write: u32 = "0",
-        integer(0, INT).alias("min-slaves-to-write").later(REPLICATION);
+        integer(0, INT).alias("min-slaves-to-write");
     "min-replicas-max-lag" => min_replicas_max_lag_seconds: u32 = "10",
-        integer(0, INT).alias("min-slaves-max-lag").later(REPLICATION);
+        integer(0, INT).alias("min-slaves-max-lag");
     "propagation-error-behavior" => propagation_error_behavior: PropagationErrorBehavior = "ignore",
-        choice().later(REPLICATION);
+        choice();
 
     // Cluster
     "cluster-enabled" => cluster_enabled: bool = "no", yes_no().immutable().later(CLUSTER);

@@ -12,7 +12,7 @@ mod testing;
 pub use journal::Journal;
 pub use log::{LogFiles, LogFolder};
 pub use output::Output;
-pub use reading::{Sink, Trouble, read_log, read_snapshot};
+pub use reading::{Chunks, Sink, Trouble, next_chunk, read_log, read_snapshot, read_snapshot_from};
 
 use std::{
     fs,

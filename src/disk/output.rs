@@ -38,6 +38,13 @@ impl Output {
         }
         Ok(())
     }
+    /// What was written so far, to be read, whatever name it will have.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn reader(&self) -> io::Result<Box<dyn std::io::Read + Send>> {
+        self.disk.open(&self.temporary).map(|(reader, _)| reader)
+    }
     /// Everything is written: syncs it and gives it its name, in the place of what had it.
     ///
     /// # Errors

@@ -20,6 +20,9 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// Takes pieces in. With them comes how many bytes of the file were read so far.
 pub type Sink<'a> = &'a mut dyn FnMut(Vec<Piece>, u64) -> Result<(), Fault>;
 
+/// Gives the next chunk.
+pub type Chunks<'a> = &'a mut dyn FnMut() -> io::Result<Bytes>;
+
 /// Why a file cannot be loaded.
 #[derive(Debug)]
 pub enum Trouble {
@@ -57,7 +60,15 @@ impl fmt::Display for Trouble {
 /// If it cannot be read as a whole.
 pub fn read_snapshot(disk: &dyn Disk, path: &Path, checks: bool, sink: Sink) -> Result<(), Trouble> {
     let (mut file, _) = disk.open(path)?;
-    snapshot_from(&mut *file, Bytes::new(), checks, sink).map(|_| ())
+    read_snapshot_from(&mut || next_chunk(&mut *file), checks, sink)
+}
+
+/// Loads a snapshot that comes in chunks; an empty one means that there are no more.
+///
+/// # Errors
+/// If it cannot be read as a whole.
+pub fn read_snapshot_from(chunks: Chunks, checks: bool, sink: Sink) -> Result<(), Trouble> {
+    snapshot_from(chunks, Bytes::new(), checks, sink).map(|_| ())
 }
 
 /// Loads a part of a log: a snapshot, commands, or a snapshot with commands behind it.
@@ -68,10 +79,18 @@ pub fn read_log(disk: &dyn Disk, path: &Path, checks: bool, sink: Sink) -> Resul
     let (mut file, _) = disk.open(path)?;
     let head = read_chunk(&mut *file, CHUNK_BYTES)?;
     let (offset, rest) = match begins_with_rdb(&head) {
-        true => snapshot_from(&mut *file, head, checks, sink)?,
+        true => snapshot_from(&mut || next_chunk(&mut *file), head, checks, sink)?,
         false => (0, head),
     };
     commands_from(&mut *file, offset, &rest, sink)
+}
+
+/// The next chunk of a file.
+///
+/// # Errors
+/// Whatever reading says.
+pub fn next_chunk(file: &mut dyn Read) -> io::Result<Bytes> {
+    read_chunk(file, CHUNK_BYTES)
 }
 
 fn read_chunk(file: &mut dyn Read, bytes: usize) -> io::Result<Bytes> {
@@ -90,12 +109,7 @@ fn read_chunk(file: &mut dyn Read, bytes: usize) -> io::Result<Bytes> {
 }
 
 /// Returns where the snapshot ended, and what was read behind it.
-fn snapshot_from(
-    file: &mut dyn Read,
-    head: Bytes,
-    checks: bool,
-    sink: Sink,
-) -> Result<(u64, Bytes), Trouble> {
+fn snapshot_from(next_chunk: Chunks, head: Bytes, checks: bool, sink: Sink) -> Result<(u64, Bytes), Trouble> {
     let fault = |damage: rdb::Damage| Fault { offset: damage.offset, reason: damage.reason.into_owned() };
     let mut scanner = rdb::Scanner::new(checks);
     let mut read = head.len() as u64;
@@ -113,7 +127,7 @@ fn snapshot_from(
         if ended {
             return Ok((scanner.offset(), scanner.take_rest()));
         }
-        let chunk = read_chunk(file, CHUNK_BYTES)?;
+        let chunk = next_chunk()?;
         if chunk.is_empty() {
             let damage = scanner.end_of_input().err();
             let fault =

@@ -17,6 +17,7 @@ use crate::{
         may_write,
         monitors::is_shown,
         registry::{self, Node, Registry},
+        replication::gates::{may_see_data, may_write_here},
         spec,
         stage::count_error,
         tracking::is_about_client,
@@ -415,9 +416,22 @@ impl Connection {
         }
         // What EXEC does is what was queued.
         let queue = self.session.transaction.as_ref().filter(|_| node.full_name == "exec");
+        let writes = node.entry.access == Access::Write || queue.is_some_and(|queue| queue.writes());
+        if writes {
+            may_write_here(board)?;
+        }
+        if node.spec().flags & spec::STALE == 0 || queue.is_some_and(|queue| !queue.may_run_while_stale()) {
+            may_see_data(board)?;
+        }
         if board.archive.is_loading() {
             let queued_may = queue.is_none_or(|queue| queue.may_run_while_loading());
             if node.spec().flags & spec::LOADING == 0 || !queued_may {
+                return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+            }
+        }
+        if board.archive.is_loading_beside() {
+            let queued_may = queue.is_none_or(|queue| queue.may_run_while_loading_beside());
+            if node.spec().flags & spec::NO_ASYNC_LOADING != 0 || !queued_may {
                 return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
             }
         }
@@ -428,7 +442,6 @@ impl Connection {
             }
         }
         if board.archive.is_ailing() {
-            let writes = node.entry.access == Access::Write || queue.is_some_and(|queue| queue.writes());
             if writes || node.full_name == "ping" {
                 may_write(board)?;
             }

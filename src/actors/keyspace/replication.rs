@@ -14,6 +14,7 @@ use crate::{
         error::CommandError,
         loading::{self, Fault, Loader},
         registry::Node,
+        replication::faults::note_fault,
         stage::{READ_ONLY, count_error},
         transactions::{Queued, Verdict},
     },
@@ -31,6 +32,7 @@ use std::{
         mpsc::SyncSender,
     },
 };
+use tokio::sync::oneshot;
 
 /// What of the data a snapshot for replicas tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct AcksCame;
 pub struct Follow {
     /// Number of the link: what is applied must come from this one.
     pub link: u64,
+    /// Is told, by an `Applied`, at which offset we were when we became a replica: clients write until then.
+    pub reply_to: Recipient<Applied>,
 }
 
 /// From the Supervisor: from here on we are a master. What the link still brings is not applied.
@@ -99,6 +103,20 @@ pub struct Apply {
     pub reply_to: Recipient<Applied>,
 }
 
+/// From Upstream: whether there are no data, which decides how those of a full sync are loaded (`repl-diskless-load
+/// on-empty-db`).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct IsEmpty(pub oneshot::Sender<bool>);
+
+impl Handler<IsEmpty> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, IsEmpty(tell): IsEmpty, _: &mut Self::Context) {
+        // Who asked may have given up meanwhile.
+        let _ = tell.send(self.stage.store.databases().iter().all(|database| database.len() == 0));
+    }
+}
+
 /// How the data of a full sync take the place of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replacing {
@@ -123,7 +141,8 @@ pub struct EndReplacing {
     pub link: u64,
     /// The id of their history, and the offset.
     pub of: Option<(String, u64)>,
-    pub done: SyncSender<()>,
+    /// Answered when it is done; false if this link is not the one that is followed by now.
+    pub done: SyncSender<bool>,
 }
 
 /// What the Keyspace knows of its place among servers.
@@ -161,6 +180,11 @@ impl Keyspace {
             self.primary.do_send(Streamed { bytes: bytes.clone(), end });
         }
     }
+    /// The stream that we hand on has selected this database.
+    fn select_in_stream(&mut self, db: usize) {
+        self.place.db = db;
+        self.stage.board.replication.stream_db.store(db, Relaxed);
+    }
     /// The stream begins, if it has not: what is done from here on is told.
     pub(super) fn begin_stream(&mut self) {
         self.stage.record.stream.is_on = true;
@@ -180,7 +204,7 @@ impl Keyspace {
         self.begin_stream();
         if !self.stage.record.stream.follows {
             self.stage.record.select_anew();
-            self.place.db = 0;
+            self.select_in_stream(0);
         }
         let config = self.stage.board.config.load();
         let mut scribe = rdb::FileScribe::new(&config, false).with_history(self.history());
@@ -266,7 +290,7 @@ impl Handler<AcksCame> for Keyspace {
 
 impl Handler<Follow> for Keyspace {
     type Result = ();
-    fn handle(&mut self, Follow { link }: Follow, ctx: &mut Self::Context) {
+    fn handle(&mut self, Follow { link, reply_to }: Follow, ctx: &mut Self::Context) {
         self.stage.begin(now_ms());
         // What was done by ourselves comes first.
         self.commit(ctx);
@@ -277,6 +301,8 @@ impl Handler<Follow> for Keyspace {
         self.stage.turn_away_waiting();
         self.deliver_served(ctx);
         self.stage.heed_board();
+        let offset = self.stage.record.stream.end;
+        reply_to.do_send(Applied { offset, synced_offset: self.synced_offset(), asked: false });
     }
 }
 
@@ -292,7 +318,7 @@ impl Handler<Lead> for Keyspace {
         self.place.own_items = HashSet::new();
         self.stage.record.stream.follows = false;
         self.stage.record.select_anew();
-        self.place.db = 0;
+        self.select_in_stream(0);
         self.begin_stream();
         self.stage.heed_board();
         self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
@@ -321,7 +347,7 @@ impl Handler<Apply> for Keyspace {
             self.stage.serve_waiting();
         }
         self.hand_on(&bytes);
-        self.place.db = db;
+        self.select_in_stream(db);
         if self.stage.record.stream.end != end {
             // A fault of ours. From here on only a full sync can bring us into step again.
             tracing::error!(
@@ -367,12 +393,8 @@ impl Keyspace {
             }
             self.stage.show_of(node, &request, caller);
             if reply.as_bytes().first() == Some(&b'-') {
-                let error = String::from_utf8_lossy(reply.as_bytes()).trim_end().to_string();
-                tracing::warn!(
-                    "== CRITICAL == This replica is sending an error to its master: '{}' after processing the command '{}'",
-                    &error[1..],
-                    node.full_name
-                );
+                let error = String::from_utf8_lossy(&reply.as_bytes()[1..]).trim_end().to_string();
+                note_fault(&self.stage.board, Some(node.full_name), &error);
             }
             if let Some(errand) = self.stage.errand.take()
                 && let Err(error) = self.run_errand(errand, ctx)
@@ -486,19 +508,28 @@ impl Handler<BeginReplacing> for Keyspace {
 impl Handler<EndReplacing> for Keyspace {
     type Result = ();
     fn handle(&mut self, EndReplacing { link, of, done }: EndReplacing, ctx: &mut Self::Context) {
-        if self.place.link == Some(link) {
+        let is_followed = self.place.link == Some(link);
+        if is_followed {
             self.stage.begin(now_ms());
             match of {
                 Some((id, offset)) => self.begin_history(id, offset, ctx),
-                None => self.give_up_replacing(),
+                None if self.place.aside.is_some() => self.give_up_replacing(),
+                None => self.drop_part(ctx),
             }
         }
         // Who asked may be gone.
-        let _ = done.send(());
+        let _ = done.send(is_followed);
     }
 }
 
 impl Keyspace {
+    /// A part of our master's data has come, and no more: nobody is to take that for all.
+    fn drop_part(&mut self, ctx: &mut Context<Self>) {
+        self.clear_all();
+        self.loader = Loader::default();
+        self.end_loading();
+        self.note_news(ctx);
+    }
     /// All data have come from our master.
     fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
         if let Some(aside) = self.place.aside.take() {
@@ -510,7 +541,8 @@ impl Keyspace {
             self.commit(ctx);
         }
         self.loader.tell(&self.stage.board.archive.loading);
-        self.place.db = self.loader.history.as_ref().map_or(0, |history| history.db);
+        let db = self.loader.history.as_ref().map_or(0, |history| history.db);
+        self.select_in_stream(db);
         self.end_loading();
         self.adopt_history(id, offset, false);
         self.note_news(ctx);
@@ -552,7 +584,7 @@ impl Keyspace {
         let Some(history) = self.loader.history.take().filter(|_| !self.loader.keeps_expired) else { return };
         if history.id.len() == 40 {
             let is_past = self.stage.board.config.load().replicaof.is_none();
-            self.place.db = history.db;
+            self.select_in_stream(history.db);
             self.adopt_history(history.id, history.offset, is_past);
         }
     }

@@ -13,6 +13,8 @@ mod log;
 pub mod messages;
 pub mod snapshots;
 
+pub use snapshots::delay_of;
+
 use crate::{
     actors::{
         keyspace::{Begin, Keyspace, LogMode},

@@ -1,5 +1,6 @@
 //! The Supervisor: runs the house. It starts and stops the others in order, changes the configuration, answers the
 //! commands that concern the server as a whole, and looks at clients and rates once in a while.
+mod following;
 mod housekeeping;
 mod office;
 
@@ -23,6 +24,7 @@ use crate::{
     resp::{Protocol, Reply},
 };
 use actix::prelude::*;
+use following::Following;
 use housekeeping::Rates;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -70,6 +72,7 @@ pub struct Supervisor {
     persistence: Option<Addr<Persistence>>,
     primary: Option<Addr<Primary>>,
     ushers: Option<Arc<Ushers>>,
+    following: Following,
     tcp: Vec<OpenListener>,
     unix: Option<OpenListener>,
     rates: Rates,
@@ -97,20 +100,23 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(100);
 
 impl Supervisor {
     pub fn new(board: Arc<Board>, set_log_level: fn(crate::config::LogLevel)) -> Supervisor {
-        Supervisor {
+        let supervisor = Supervisor {
             tally: board.tallies.join(Registry::get().count()),
             board,
             keyspace: None,
             persistence: None,
             primary: None,
             ushers: None,
+            following: Following::default(),
             tcp: Vec::new(),
             unix: None,
             rates: Rates::default(),
             set_log_level,
             patient: Vec::new(),
             ending: false,
-        }
+        };
+        supervisor.post_role();
+        supervisor
     }
     fn listen(&self, socket: Listening) -> Option<OpenListener> {
         let ushers = self.ushers.clone()?;
@@ -189,6 +195,7 @@ impl Handler<Loaded> for Supervisor {
         if let (Some(_), Some(path)) = (&self.unix, &config.unixsocket) {
             tracing::info!("Ready to accept connections unix ({})", path.display());
         }
+        self.follow_as_configured();
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
         persistence::messages::Reconsider,
     },
     board::{Activity, PauseScope},
-    commands::{Office, Outcome, Save, Shutdown, error::CommandError},
-    config::{Apply, Circumstances, Config, Rewriting, SetError},
+    commands::{Followed, Office, Outcome, Save, Shutdown, error::CommandError},
+    config::{Apply, Circumstances, Config, Master, Rewriting, SetError},
 };
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::sync_channel},
@@ -37,7 +37,9 @@ impl Office for AtDesk<'_> {
         let pairs: Vec<(&str, &[u8])> =
             pairs.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
         let old = self.supervisor.board.config.load_full();
-        let now = Circumstances { client_is_local, loading: self.supervisor.board.archive.is_loading() };
+        let archive = &self.supervisor.board.archive;
+        let loading = archive.is_loading() || archive.is_loading_beside();
+        let now = Circumstances { client_is_local, loading };
         let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
         self.supervisor.apply(&duties(&changed), new).map_err(|(name, reason)| {
             let argument = pairs.iter().map(|(given, _)| *given).find(|given| name.contains(given));
@@ -80,6 +82,9 @@ impl Office for AtDesk<'_> {
         // Nothing that takes time (waiting for replicas) belongs to a shutdown yet, so none is ever under way here.
         Err(CommandError::fixed("ERR No shutdown in progress."))
     }
+    fn follow(&mut self, master: Option<Master>) -> Result<Followed, CommandError> {
+        self.supervisor.obey(master, self.client)
+    }
     fn pause(&mut self, scope: PauseScope, milliseconds: i64) {
         let now_ms = now_ms();
         self.supervisor.board.pause.set(scope, now_ms.saturating_add(milliseconds), now_ms);
@@ -115,6 +120,7 @@ impl Supervisor {
         }
         let logging_begins = new.appendonly && !self.board.config.load().appendonly;
         self.board.config.store(Arc::new(new));
+        self.post_wanted_replicas();
         if duties.contains(&Apply::Persistence)
             && let Some(persistence) = &self.persistence
         {

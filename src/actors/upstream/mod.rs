@@ -1,2 +1,107 @@
 //! Upstream: the link to our master, while we are a replica.
+//!
+//! One actor for each master that we are told to follow. What it does is one task that reads like a session: connect,
+//! greet ([`handshake`]), take all data if need be ([`receiving`], [`loading`]), then hand the stream on to the Keyspace as
+//! it comes ([`stream`], [`session`]); and from the beginning whenever that ends. The actor only passes on to it what it is
+//! told.
+mod framing;
+mod handshake;
+mod loading;
 pub mod messages;
+mod receiving;
+mod session;
+mod stream;
+mod wire;
+
+use crate::{
+    actors::{keyspace::Keyspace, primary::Primary},
+    board::{Board, Link},
+};
+use actix::prelude::*;
+use messages::{Applied, Unfollow};
+use session::Session;
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What all links have in common, one after the other.
+#[derive(Default)]
+pub struct Ground {
+    /// Held by whoever replaces the data: a link that is given up may still be at it when the next one begins.
+    turn: Mutex<()>,
+    /// The data are those of our history at our offset; not, when they were to be replaced and that came to nothing.
+    whole: AtomicBool,
+}
+impl Ground {
+    pub fn set_whole(&self, whole: bool) {
+        self.whole.store(whole, Relaxed);
+    }
+    fn is_whole(&self) -> bool {
+        self.whole.load(Relaxed)
+    }
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        // There is nothing in it that a panic could have left half done.
+        self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Whom a link has to do with.
+#[derive(Clone)]
+struct Peers {
+    board: Arc<Board>,
+    link: Arc<Link>,
+    /// Of the link.
+    number: u64,
+    keyspace: Addr<Keyspace>,
+    primary: Addr<Primary>,
+    ground: Arc<Ground>,
+}
+
+pub struct Upstream {
+    peers: Peers,
+    applied: UnboundedSender<Applied>,
+    /// Until the session takes it.
+    hears: Option<UnboundedReceiver<Applied>>,
+}
+
+impl Upstream {
+    pub fn new(
+        board: Arc<Board>,
+        link: Arc<Link>,
+        number: u64,
+        keyspace: Addr<Keyspace>,
+        primary: Addr<Primary>,
+        ground: Arc<Ground>,
+    ) -> Upstream {
+        let (applied, hears) = unbounded_channel();
+        let peers = Peers { board, link, number, keyspace, primary, ground };
+        Upstream { peers, applied, hears: Some(hears) }
+    }
+}
+
+impl Actor for Upstream {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some(hears) = self.hears.take() else { return };
+        let session = Session::new(self.peers.clone(), hears, ctx.address().recipient());
+        ctx.spawn(session.live().into_actor(self));
+    }
+}
+
+impl Handler<Unfollow> for Upstream {
+    type Result = ();
+    /// With the actor goes its task, and with that the socket.
+    fn handle(&mut self, _: Unfollow, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Applied> for Upstream {
+    type Result = ();
+    fn handle(&mut self, applied: Applied, _: &mut Self::Context) {
+        // Nobody listens any more only when all of it is over.
+        let _ = self.applied.send(applied);
+    }
+}

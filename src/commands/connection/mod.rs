@@ -9,6 +9,8 @@ mod greeting;
 #[cfg(test)]
 mod tests;
 
+pub use client::client_line;
+
 use super::{
     Entry, container, session,
     spec::{Arity, Flags, *},

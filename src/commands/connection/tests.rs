@@ -2,14 +2,14 @@
 use crate::{
     board::{Board, ClientRecord, PauseScope},
     commands::{
-        Caller, Office, Outcome, Shutdown, Task,
+        Caller, Followed, Office, Outcome, Shutdown, Task,
         args::Context,
         error::CommandError,
         registry::{self, Registry},
         session::Session,
         stage::Stage,
     },
-    config::Config,
+    config::{Config, Master},
     data::quoting::split_args,
     resp::{Protocol, Reply, Request},
     store::Wants,
@@ -87,6 +87,9 @@ impl Office for Prompt {
     }
     fn abort_shut_down(&mut self) -> Outcome {
         unreachable!("no command here ends the server")
+    }
+    fn follow(&mut self, _: Option<Master>) -> Result<Followed, CommandError> {
+        unreachable!("no command here is about replication")
     }
     fn pause(&mut self, scope: PauseScope, milliseconds: i64) {
         self.pauses.push((scope, milliseconds))

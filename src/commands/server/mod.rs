@@ -17,7 +17,7 @@ mod role;
 pub mod saving;
 mod shutdown;
 #[cfg(test)]
-pub(super) mod testing;
+pub mod testing;
 mod time;
 mod wait;
 

@@ -2,14 +2,14 @@
 use crate::{
     board::{Board, ClientRecord, PauseScope},
     commands::{
-        Caller, Office, Outcome, Shutdown, Task,
+        Caller, Followed, Office, Outcome, Shutdown, Task,
         args::Context,
         error::CommandError,
         registry::{self, Registry},
         session::Session,
         stage::Stage,
     },
-    config::{Config, Permission},
+    config::{Config, Master, Permission},
     data::quoting,
     resp::{Protocol, Reply, Request},
     store::{EventsWanted, Wants},
@@ -51,6 +51,13 @@ impl Office for Clerk {
     }
     fn abort_shut_down(&mut self) -> Outcome {
         Err(CommandError::fixed("ERR No shutdown in progress."))
+    }
+    fn follow(&mut self, master: Option<Master>) -> Result<Followed, CommandError> {
+        let mut config = (**self.board.config.load()).clone();
+        let known = config.replicaof.is_some() && config.replicaof == master;
+        config.replicaof = master;
+        self.board.config.store(Arc::new(config));
+        Ok(if known { Followed::AsBefore } else { Followed::Anew })
     }
     fn pause(&mut self, _: PauseScope, _: i64) {}
     fn unpause(&mut self) {}

@@ -7,7 +7,7 @@ use crate::{
         key_positions::keys_asked_for,
         registry::{self, Node},
         session::Session,
-        spec::{ALLOW_BUSY, Flags, LOADING, MAY_REPLICATE},
+        spec::{ALLOW_BUSY, Flags, LOADING, MAY_REPLICATE, NO_ASYNC_LOADING, STALE},
     },
     data::number::parse_integer,
     resp::Request,
@@ -60,6 +60,14 @@ impl Queue {
     /// None of the commands minds that data are being loaded.
     pub fn may_run_while_loading(&self) -> bool {
         self.lacking & LOADING == 0
+    }
+    /// Nor that other data are being loaded beside those at hand.
+    pub fn may_run_while_loading_beside(&self) -> bool {
+        self.flags & NO_ASYNC_LOADING == 0
+    }
+    /// None of the commands minds that data may be old.
+    pub fn may_run_while_stale(&self) -> bool {
+        self.lacking & STALE == 0
     }
     pub fn may_run_while_busy(&self) -> bool {
         self.lacking & ALLOW_BUSY == 0

@@ -8,6 +8,7 @@ mod tracking;
 mod waiting;
 
 pub use identity::validate_name;
+pub use listing::line as client_line;
 
 use super::spec;
 use crate::{

@@ -8,7 +8,7 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     let now_s = scene.backstage.changes.now_ms() / 1000;
     report.section("Persistence");
     report.field("loading", archive.is_loading() as u8);
-    report.field("async_loading", 0);
+    report.field("async_loading", archive.is_loading_beside() as u8);
     report.fields([("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
     report.field("current_fork_perc", told_percent(archive));
     report.field("current_save_keys_processed", archive.keys_told.load(Relaxed));
@@ -19,7 +19,7 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     if scene.config.appendonly {
         log_size(scene, archive, report);
     }
-    if archive.is_loading() {
+    if archive.is_loading() || archive.is_loading_beside() {
         loading(archive, now_s, report);
     }
 }

@@ -68,7 +68,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("tracking_total_items", items);
     report.field("tracking_total_prefixes", scene.backstage.tracking.prefixes());
     // From a master, or from the append-only file: there is neither.
-    report.field("unexpected_error_replies", 0);
+    report.field("unexpected_error_replies", vitals.unexpected_errors.load(Relaxed));
     report.field("migrate_cached_sockets", read(&vitals.migration_connections));
     // Nothing forks. Who waits for a fork waits for what it would be for.
     report.field("total_forks", read(&scene.backstage.board.archive.snapshots));

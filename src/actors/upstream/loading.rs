@@ -1,0 +1,277 @@
+//! A full sync on the side of the data: a thread of its own takes the snapshot as it comes, keeps it in a file first if so
+//! configured, and has the Keyspace take it in.
+//!
+//! It is the thread that begins and ends the replacing of the data, so that this is one thing whatever becomes of the link
+//! in between.
+use super::{Peers, handshake::Place};
+use crate::{
+    actors::{
+        keyspace::{BeginReplacing, EndReplacing, Load, Replacing},
+        now_ms,
+        persistence::delay_of,
+        primary::messages::Forget,
+    },
+    commands::loading::{Fault, Piece},
+    data::number::parse_integer,
+    disk::{self, Chunks, Output, Trouble},
+    formats::rdb,
+};
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many batches may be on their way to the Keyspace.
+const BATCHES_AHEAD: usize = 2;
+/// How long it may take to notice that all is given up.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A part of the snapshot as it comes.
+pub enum Chunk {
+    Bytes(Bytes),
+    /// All of it has come. Without this it is broken off.
+    End,
+}
+
+/// Where the snapshot is loaded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It is written to a file first.
+    File,
+    /// As it comes; the old data may serve clients beside it.
+    Socket { how: Replacing, beside: bool },
+}
+
+/// Tells a thread that nobody wants what it does any more.
+#[derive(Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+pub struct Stops(Arc<AtomicBool>);
+impl Stop {
+    /// What says so when it is dropped.
+    pub fn when_dropped(&self) -> Stops {
+        Stops(self.0.clone())
+    }
+    fn is_said(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+pub struct Job {
+    pub(super) peers: Peers,
+    pub source: Source,
+    /// Whose data they are.
+    pub of: Place,
+    /// How long the snapshot is, if that is known; else 0.
+    pub bytes: u64,
+    pub stop: Stop,
+}
+
+impl Job {
+    /// Does it on a thread of its own. It tells which database the stream has selected behind the snapshot, or why there is
+    /// none.
+    ///
+    /// # Errors
+    /// If there can be no thread.
+    pub fn start(
+        mut self,
+        mut taken: mpsc::Receiver<Chunk>,
+        done: oneshot::Sender<Result<usize, String>>,
+    ) -> io::Result<()> {
+        let run = move || {
+            let result = self.run(&mut taken);
+            // Who asked may have given up meanwhile.
+            let _ = done.send(result);
+        };
+        thread::Builder::new().name("sync".into()).spawn(run).map(drop)
+    }
+    fn run(&mut self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
+        match self.source {
+            Source::File => {
+                let mut file = self.receive_file(taken)?;
+                let result =
+                    self.replace(Replacing::First, false, &mut || disk::next_chunk(&mut *file), "from disk");
+                self.remove_file();
+                result
+            }
+            Source::Socket { how, beside } => {
+                self.replace(how, beside, &mut || next_chunk(taken), "from socket")
+            }
+        }
+    }
+    /// Writes what comes to a file, which takes the place of the last snapshot. It is read by what is open of it, so that
+    /// nothing that is saved there meanwhile is taken for it.
+    fn receive_file(
+        &mut self,
+        taken: &mut mpsc::Receiver<Chunk>,
+    ) -> Result<Box<dyn io::Read + Send>, String> {
+        let config = self.peers.board.config.load_full();
+        let temporary = PathBuf::from(format!("temp-{}.{}.rdb", now_ms(), std::process::id()));
+        let mut output = Output::create(Arc::new(disk::Real), temporary, true).map_err(|error| {
+            format!("Opening the temp file needed for MASTER <-> REPLICA synchronization: {error}")
+        })?;
+        loop {
+            let chunk = next_chunk(taken).map_err(|error| error.to_string())?;
+            if chunk.is_empty() {
+                break;
+            }
+            output.write(&chunk).map_err(|error| {
+                format!(
+                    "Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA \
+                     synchronization: {error}"
+                )
+            })?;
+        }
+        self.bytes = output.bytes;
+        let place = || -> io::Result<Box<dyn io::Read + Send>> {
+            let reader = output.reader()?;
+            output.finish(Path::new(&config.dbfilename))?;
+            Ok(reader)
+        };
+        place().map_err(|error| {
+            let name = &config.dbfilename;
+            format!(
+                "Failed trying to rename the temp DB into {name} in MASTER <-> REPLICA synchronization: {error}"
+            )
+        })
+    }
+    /// `rdb-del-sync-files`: who keeps nothing on disk does not want the master's data there either.
+    fn remove_file(&self) {
+        let config = self.peers.board.config.load();
+        if config.rdb_del_sync_files && !config.appendonly && config.save.0.is_empty() {
+            tracing::info!(
+                "Removing the RDB file obtained from the master. This replica has persistence disabled"
+            );
+            if let Err(error) = std::fs::remove_file(&config.dbfilename) {
+                tracing::warn!("Removing {}: {error}", config.dbfilename);
+            }
+        }
+    }
+    fn replace(&self, how: Replacing, beside: bool, chunks: Chunks, whence: &str) -> Result<usize, String> {
+        let Peers { board, keyspace, primary, ground, number: link, .. } = &self.peers;
+        let _turn = ground.take_turn();
+        if self.stop.is_said() {
+            return Err("Nobody wants the master's data any more".into());
+        }
+        self.begin_loading(beside);
+        if how == Replacing::First {
+            ground.set_whole(false);
+            primary.do_send(Forget);
+            tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
+        }
+        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
+        keyspace.do_send(BeginReplacing { link: *link, how });
+        let fed = self.feed(chunks);
+        if fed.is_ok() && how == Replacing::AtTheEnd {
+            primary.do_send(Forget);
+            tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
+        }
+        let (done, answer) = sync_channel(1);
+        let of = fed.is_ok().then(|| self.of.clone());
+        keyspace.do_send(EndReplacing { link: *link, of, done });
+        let was_wanted = answer.recv().unwrap_or(false);
+        if fed.is_ok() && was_wanted {
+            ground.set_whole(true);
+        }
+        board.archive.loading.active.store(false, Relaxed);
+        board.archive.loading.beside.store(false, Relaxed);
+        match fed {
+            Ok(_) if !was_wanted => Err("The master's data came too late".into()),
+            Ok(db) => Ok(db),
+            Err(trouble) => {
+                tracing::warn!("Internal error in RDB: {trouble}");
+                Err(format!(
+                    "Failed trying to load the MASTER synchronization DB {whence}, check server logs."
+                ))
+            }
+        }
+    }
+    fn begin_loading(&self, beside: bool) {
+        let loading = &self.peers.board.archive.loading;
+        loading.began_s.store(now_ms() / 1000, Relaxed);
+        loading.bytes_loaded.store(0, Relaxed);
+        loading.writer_bytes.store(0, Relaxed);
+        loading.bytes_total.store(self.bytes, Relaxed);
+        if beside { &loading.beside } else { &loading.active }.store(true, Relaxed);
+    }
+    /// Has the Keyspace take in what comes. While it is at one batch the next is read.
+    fn feed(&self, chunks: Chunks) -> Result<usize, Trouble> {
+        let Peers { board, keyspace, .. } = &self.peers;
+        let mut underway: VecDeque<Receiver<Result<(), Fault>>> = VecDeque::new();
+        let wait = |answer: Receiver<Result<(), Fault>>| answer.recv().unwrap_or_else(|_| Err(given_up()));
+        let checks = board.config.load().rdbchecksum;
+        let mut stream_db = 0;
+        let result = disk::read_snapshot_from(chunks, checks, &mut |pieces: Vec<Piece>, bytes_read| {
+            board.archive.loading.bytes_loaded.store(bytes_read, Relaxed);
+            if let Some(db) = pieces.iter().find_map(stream_db_of) {
+                stream_db = db;
+            }
+            if underway.len() >= BATCHES_AHEAD
+                && let Some(first) = underway.pop_front()
+            {
+                wait(first)?;
+            }
+            self.delay(pieces.iter().filter(|piece| piece.is_key()).count() as u64);
+            if self.stop.is_said() {
+                return Err(given_up());
+            }
+            let (done, answer) = sync_channel(1);
+            keyspace.do_send(Load { link: Some(self.peers.number), pieces, done });
+            underway.push_back(answer);
+            Ok(())
+        });
+        // What was taken in wrongly is told before what could not be read behind it.
+        underway.into_iter().try_for_each(wait)?;
+        result.map(|()| stream_db)
+    }
+    /// `key-load-delay`, which may change meanwhile.
+    fn delay(&self, keys: u64) {
+        let began = Instant::now();
+        let left = || {
+            let delay = delay_of(keys, self.peers.board.config.load().key_load_delay_us);
+            delay.checked_sub(began.elapsed()).filter(|left| !left.is_zero() && !self.stop.is_said())
+        };
+        while let Some(left) = left() {
+            thread::sleep(left.min(TICK));
+        }
+    }
+}
+
+fn given_up() -> Fault {
+    Fault { offset: 0, reason: "nobody takes the data in".into() }
+}
+
+/// What a replica's snapshot says about the stream behind it: it hands that on as it comes, so it cannot select anew.
+fn stream_db_of(piece: &Piece) -> Option<usize> {
+    match piece {
+        Piece::Snapshot(rdb::Item::Aux { name, value }) if &name[..] == b"repl-stream-db" => {
+            usize::try_from(parse_integer(value)?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// An empty one at the end.
+fn next_chunk(taken: &mut mpsc::Receiver<Chunk>) -> io::Result<Bytes> {
+    match taken.blocking_recv() {
+        Some(Chunk::Bytes(bytes)) => Ok(bytes),
+        Some(Chunk::End) => Ok(Bytes::new()),
+        None => {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "Unexpected EOF: the master has broken off"))
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What goes on between us and our master, from connecting to the end of the link; and again.
+use super::{
+    Peers,
+    handshake::{Handshake, Introduction, Next, Place, request},
+    messages::Applied,
+    stream::Stream,
+    wire::{Wire, take_line},
+};
+use crate::{
+    actors::{keyspace::Apply, now_ms, primary::messages::Continued},
+    board::{ClientKind, ClientRecord, LinkState},
+    config::Config,
+};
+use actix::prelude::*;
+use bytes::BytesMut;
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::AsRawFd,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Notify, mpsc::UnboundedReceiver},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+/// Parts of the stream on their way to the Keyspace.
+const PARTS_AHEAD: usize = 2;
+/// Between two attempts, as Redis has it; an end of what went well before is followed by one at once.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// How an attempt ended. Why is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// There was no link yet.
+    Early,
+    /// A full sync came to nothing.
+    Sync,
+    /// The link was good, and is lost.
+    Link,
+}
+
+pub struct Session {
+    pub(super) peers: Peers,
+    hears: UnboundedReceiver<Applied>,
+    reply_to: Recipient<Applied>,
+    /// Of our history, as far as it is known here: its id, and what was applied.
+    pub(super) place: Option<Place>,
+    /// The database that the stream has selected there.
+    pub(super) db: usize,
+    /// What is on our medium of it, if we know.
+    synced_offset: Option<u64>,
+    /// Where the parts end that are on their way to the Keyspace.
+    underway: VecDeque<u64>,
+    /// The master knows offsets: it came by PSYNC.
+    knows_offsets: bool,
+    /// Full syncs in a row that came to nothing, and those in a row that were needed at all.
+    failed_syncs: u32,
+    full_syncs: u32,
+}
+
+impl Session {
+    pub fn new(peers: Peers, hears: UnboundedReceiver<Applied>, reply_to: Recipient<Applied>) -> Session {
+        Session {
+            peers,
+            hears,
+            reply_to,
+            place: None,
+            db: 0,
+            synced_offset: None,
+            underway: VecDeque::new(),
+            knows_offsets: true,
+            failed_syncs: 0,
+            full_syncs: 0,
+        }
+    }
+    /// Follows the master until it is dropped.
+    pub async fn live(mut self) {
+        let Some(began) = self.hears.recv().await else { return };
+        let replication = self.peers.board.replication.history.load();
+        if self.peers.ground.is_whole() {
+            self.place = Some((replication.id.clone(), began.offset));
+            self.db = self.peers.board.replication.stream_db.load(Relaxed);
+        }
+        drop(replication);
+        let link = self.peers.link.clone();
+        tracing::info!("Connecting to MASTER {}:{}", link.host, link.port);
+        loop {
+            self.settle().await;
+            link.set_state(LinkState::Connecting);
+            let end = self.attempt().await;
+            let _ = link.down_since_ms.compare_exchange(0, now_ms(), Relaxed, Relaxed);
+            link.set_state(LinkState::Waiting);
+            self.rest(end).await;
+        }
+    }
+    /// Waits before the next attempt.
+    async fn rest(&mut self, end: End) {
+        let link = &self.peers.link;
+        match end {
+            End::Early => {
+                sleep(RETRY_AFTER).await;
+                tracing::info!("Connecting to MASTER {}:{}", link.host, link.port);
+            }
+            // The backlog of the master may not hold for long what we are missing.
+            End::Link => tracing::info!("Reconnecting to MASTER {}:{}", link.host, link.port),
+            End::Sync => {
+                // Whatever it is, it may come to nothing again, and it costs the master much.
+                sleep((RETRY_AFTER / 10 * self.failed_syncs).min(RETRY_AFTER)).await;
+                self.failed_syncs += 1;
+                tracing::info!("Reconnecting to MASTER {}:{} after failure", link.host, link.port);
+            }
+        }
+    }
+    /// Waits until the Keyspace has done with what it was sent: only then we know where we are.
+    async fn settle(&mut self) {
+        while !self.underway.is_empty()
+            && let Some(applied) = self.hears.recv().await
+        {
+            self.hear(&applied);
+        }
+    }
+    fn hear(&mut self, applied: &Applied) {
+        while self.underway.front().is_some_and(|end| *end <= applied.offset) {
+            self.underway.pop_front();
+        }
+        if let Some((_, offset)) = &mut self.place {
+            *offset = applied.offset.max(*offset);
+        }
+        self.synced_offset = applied.synced_offset;
+    }
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.peers.board.config.load_full()
+    }
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(self.peers.board.config.load().repl_timeout_seconds.into())
+    }
+    pub(super) fn note_heard(&self) {
+        self.peers.link.heard_at_ms.store(now_ms(), Relaxed);
+    }
+
+    async fn attempt(&mut self) -> End {
+        let (link, patience) = (self.peers.link.clone(), self.patience());
+        tracing::info!("MASTER <-> REPLICA sync started");
+        let config = self.config();
+        let mut wire = match timeout(patience, Wire::connect(&link.host, link.port, &config)).await {
+            Ok(Ok(wire)) => wire,
+            Ok(Err(error)) => {
+                tracing::warn!("Error condition on socket for SYNC: {error}");
+                return End::Early;
+            }
+            Err(_) => {
+                tracing::warn!("Timeout connecting to the MASTER...");
+                return End::Early;
+            }
+        };
+        drop(config);
+        self.note_heard();
+        let mut input = BytesMut::new();
+        match self.greet(&mut wire, &mut input).await {
+            Ok(Next::Resume(id)) => {
+                self.resume(id);
+                self.full_syncs = 0;
+            }
+            Ok(Next::Full(place)) => {
+                self.tell_of_full_sync(&place);
+                link.set_state(LinkState::Syncing);
+                if let Err(reason) = self.take_all(&mut wire, &mut input, place).await {
+                    tracing::warn!("{reason}");
+                    return End::Sync;
+                }
+                self.failed_syncs = 0;
+                tracing::info!("MASTER <-> REPLICA sync: Finished with success");
+            }
+            Ok(Next::Later(reason)) => {
+                tracing::info!("{reason}");
+                return End::Early;
+            }
+            Ok(other) => {
+                let Next::Fail(reason) = other else { return End::Early };
+                tracing::warn!("{reason}");
+                return End::Early;
+            }
+            Err(reason) => {
+                tracing::warn!("{reason}");
+                return End::Early;
+            }
+        }
+        let reason = self.follow(&mut wire, input).await;
+        tracing::info!("Connection with master lost.");
+        if let Some(reason) = reason {
+            tracing::warn!("{reason}");
+        }
+        End::Link
+    }
+    /// Says who we are, and asks for the stream.
+    async fn greet(&mut self, wire: &mut Wire, input: &mut BytesMut) -> Result<Next, String> {
+        let introduction = Introduction::of(&self.peers.board.config.load());
+        let (mut handshake, first) = Handshake::begin(introduction, self.place.clone());
+        wire.say(&first);
+        loop {
+            while let Some(line) = take_line(input)? {
+                match handshake.hear(&line) {
+                    Next::Say(bytes) => wire.say(&bytes),
+                    Next::Wait => {}
+                    next => {
+                        if next == Next::Full(None) {
+                            wire.say(b"SYNC\r\n");
+                        }
+                        return Ok(next);
+                    }
+                }
+            }
+            match timeout(self.patience(), wire.read(input)).await {
+                Ok(Ok(_)) => self.note_heard(),
+                Ok(Err(error)) => {
+                    return Err(format!("Master did not respond to command during SYNC handshake: {error}"));
+                }
+                Err(_) => return Err("Timeout connecting to the MASTER...".into()),
+            }
+        }
+    }
+    /// The stream goes on where it was, maybe under another name.
+    fn resume(&mut self, id: Option<String>) {
+        tracing::info!("Successful partial resynchronization with master.");
+        self.knows_offsets = true;
+        if let (Some(id), Some((known, _))) = (id, &mut self.place)
+            && id != *known
+        {
+            tracing::info!("Master replication ID changed to {id}");
+            *known = id.clone();
+            self.peers.primary.do_send(Continued { id });
+        }
+        tracing::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
+    }
+    /// A full sync now and then is nothing special; one after the other is, and the operator must see why.
+    fn tell_of_full_sync(&mut self, place: &Option<Place>) {
+        self.knows_offsets = place.is_some();
+        self.full_syncs += 1;
+        if let Some((id, offset)) = place {
+            tracing::info!("Full resync from master: {id}:{offset}");
+        }
+        if self.full_syncs < 2 {
+            return;
+        }
+        let why = match (&self.place, place) {
+            (None, _) => "there are no whole data here to go on from".to_string(),
+            (_, None) => "the master does not know PSYNC".to_string(),
+            (Some((known, _)), Some((id, _))) if known != id => {
+                format!("the master has another history ({id}, ours is {known})")
+            }
+            (Some((_, ours)), Some((_, offset))) => format!(
+                "the master no longer has what comes behind our offset {ours} (it is at {offset}): its \
+                 repl-backlog-size may be too small"
+            ),
+        };
+        tracing::warn!("This is full resynchronization number {} in a row: {why}", self.full_syncs);
+    }
+
+    /// Hands the stream on until the link is lost. Says why, if not by the other side's will.
+    async fn follow(&mut self, wire: &mut Wire, input: BytesMut) -> Option<String> {
+        let client = Client::enter(&self.peers, wire);
+        let link = self.peers.link.clone();
+        let mut stream = Stream::new(self.peers.board.clone(), self.db, input);
+        let start = self.place.as_ref().map_or(0, |(_, offset)| *offset);
+        let mut read_offset = start;
+        link.read_offset.store(start + stream.input.len() as u64, Relaxed);
+        link.down_since_ms.store(0, Relaxed);
+        link.set_state(LinkState::Connected);
+        self.acknowledge(wire);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        let reason = loop {
+            if let Err(reason) = self.hand_on(&mut stream, &mut read_offset) {
+                // What we are at is not the place that we thought it was.
+                self.place = None;
+                break Some(reason);
+            }
+            let reads = self.underway.len() < PARTS_AHEAD;
+            tokio::select! {
+                biased;
+                () = client.killed.notified() => break None,
+                Some(applied) = self.hears.recv() => {
+                    self.hear(&applied);
+                    if applied.asked {
+                        self.acknowledge(wire);
+                    }
+                }
+                _ = ticks.tick() => {
+                    self.acknowledge_in_time(wire);
+                    if !reads {
+                        // It is we who do not listen.
+                        heard = Instant::now();
+                    } else if heard.elapsed() > self.patience() {
+                        break Some("MASTER timeout: no data nor PING received...".into());
+                    }
+                }
+                read = wire.exchange(&mut stream.input, reads) => match read {
+                    Ok(0) => break None,
+                    Ok(count) => {
+                        stream.note_read(count);
+                        heard = Instant::now();
+                        client.note_read(count, &link, &self.peers);
+                    }
+                    Err(error) => break lost(error),
+                }
+            }
+        };
+        self.db = stream.db();
+        reason
+    }
+    /// Sends the Keyspace what is ready, as far as it keeps up.
+    fn hand_on(&mut self, stream: &mut Stream, read_offset: &mut u64) -> Result<(), String> {
+        while self.underway.len() < PARTS_AHEAD {
+            let part = stream
+                .next_part(now_ms())
+                .map_err(|error| format!("Protocol error ({}) from master", error.0))?;
+            let Some(part) = part else { break };
+            *read_offset += part.bytes.len() as u64;
+            self.underway.push_back(*read_offset);
+            self.peers.keyspace.do_send(Apply {
+                link: self.peers.number,
+                units: part.units,
+                bytes: part.bytes,
+                end: *read_offset,
+                db: part.db,
+                asks: part.asks,
+                reply_to: self.reply_to.clone(),
+            });
+        }
+        Ok(())
+    }
+    /// Once in a while; not, while the last time still waits to be written.
+    fn acknowledge_in_time(&self, wire: &mut Wire) {
+        if wire.is_drained() {
+            self.acknowledge(wire);
+        }
+    }
+    fn acknowledge(&self, wire: &mut Wire) {
+        let Some((_, offset)) = self.place.as_ref().filter(|_| self.knows_offsets) else { return };
+        let offset = offset.to_string();
+        match self.synced_offset.map(|synced| synced.to_string()) {
+            Some(synced) => wire.say(&request(&["REPLCONF", "ACK", &offset, "FACK", &synced])),
+            None => wire.say(&request(&["REPLCONF", "ACK", &offset])),
+        }
+    }
+}
+
+fn lost(error: io::Error) -> Option<String> {
+    Some(format!("Reading from master: {error}"))
+}
+
+/// The link as the roster shows it, while it is good.
+struct Client {
+    record: Arc<ClientRecord>,
+    killed: Arc<Notify>,
+    peers: Peers,
+}
+impl Client {
+    fn enter(peers: &Peers, wire: &Wire) -> Client {
+        let roster = &peers.board.roster;
+        let stream = wire.stream();
+        let text = |address: io::Result<std::net::SocketAddr>| {
+            address.map_or_else(|_| String::new(), |address| address.to_string())
+        };
+        let (address, local_address) = (text(stream.peer_addr()), text(stream.local_addr()));
+        let record =
+            ClientRecord::new(roster.next_id(), address, local_address, stream.as_raw_fd(), false, now_ms());
+        record.is_now(ClientKind::Master);
+        record.user.store(Arc::new("(superuser)".into()));
+        let killed = Arc::new(Notify::new());
+        let notify = killed.clone();
+        record.on_kill(move || notify.notify_one());
+        let record = Arc::new(record);
+        peers.board.vitals.connected.fetch_add(1, Relaxed);
+        roster.enter(record.clone());
+        peers.link.client.store(Some(record.clone()));
+        Client { record, killed, peers: peers.clone() }
+    }
+    fn note_read(&self, count: usize, link: &crate::board::Link, peers: &Peers) {
+        let (now_ms, count) = (now_ms(), count as u64);
+        link.heard_at_ms.store(now_ms, Relaxed);
+        link.read_offset.fetch_add(count, Relaxed);
+        self.record.active_at_ms.store(now_ms, Relaxed);
+        self.record.input_bytes.fetch_add(count, Relaxed);
+        peers.board.vitals.input_bytes.fetch_add(count, Relaxed);
+    }
+}
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.peers.board.roster.leave(self.record.id);
+        self.peers.board.vitals.connected.fetch_sub(1, Relaxed);
+        self.peers.link.client.store(None);
+    }
+}
