@@ -346,6 +346,15 @@ impl Stage {
         self.untrack(client);
         self.unmonitor(client);
     }
+    /// The client is told when one of these keys has changed. Who is gone has said so before, and would be remembered for
+    /// ever.
+    pub fn watch(&mut self, client: u64, db: usize, keys: &[Bytes]) {
+        let Some(record) = self.board.roster.get(client) else { return };
+        for key in keys {
+            self.watches.watch(client, db, key, &self.store, &mut self.record.interests);
+        }
+        record.watched_keys.store(self.watches.count_of(client), Relaxed);
+    }
     pub fn unwatch(&mut self, client: u64) {
         self.watches.unwatch(client, &mut self.record.interests);
     }

@@ -50,6 +50,8 @@ pub(super) struct Shared {
     /// The script chose it, by `redis.set_repl`.
     pub replicate: Cell<Replicate>,
     pub killed: Cell<bool>,
+    /// Where it was then.
+    pub killed_at: RefCell<Option<(String, i64)>>,
     /// A library is being loaded.
     pub registering: RefCell<Option<Registering>>,
     pub builder: RefCell<RequestBuilder>,
@@ -142,6 +144,7 @@ impl Engine {
         self.shared.protocol.set(Protocol::Resp2);
         self.shared.replicate.set(Replicate::ALL);
         self.shared.killed.set(false);
+        self.shared.killed_at.take();
         let start = Start {
             entry,
             function: self.lua.registry_value(function)?,

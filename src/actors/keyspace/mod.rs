@@ -53,7 +53,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 use telling::Telling;
-pub use transaction::Unwatch;
+pub use transaction::{Unwatch, Watch};
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
