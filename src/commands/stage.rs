@@ -187,16 +187,18 @@ impl Stage {
         self.tally.called(node.index, 0, true);
         count_error(&self.board, error);
     }
-    /// What comes is timed by itself, from now on.
+    /// What comes is timed by itself, from the end of what ran last.
     pub fn mark_time(&mut self) -> Instant {
         self.settle_times();
-        self.last = Instant::now();
         self.last
     }
     /// Counts a command that began then and has ended now.
     pub fn note_time(&mut self, node: &Node, started: Instant, failed: bool) {
-        let ended = self.mark_time();
-        self.tally.called(node.index, (ended - started).as_nanos() as u64, failed);
+        // One reading ends what ran in a row before and this.
+        if !self.settle_times() {
+            self.last = Instant::now();
+        }
+        self.tally.called(node.index, (self.last - started).as_nanos() as u64, failed);
     }
     /// Counts a command that may not run.
     pub fn note_rejection(&self, node: &Node) {
@@ -212,7 +214,7 @@ impl Stage {
         reply: &mut Reply,
     ) {
         let started = self.mark_time();
-        let mut play = match Play::begin(self, invocation, request, caller) {
+        let mut play = match Play::begin(self, invocation, request, caller, started) {
             Ok(play) => play,
             Err(error) => {
                 reply.error(&error);
@@ -225,7 +227,7 @@ impl Stage {
                 Advance::Done(outcome) => break outcome,
                 Advance::Paused => {}
                 Advance::Called(mut called) => {
-                    if let (Progress::Waits, Task::Blocking(task)) = (called.progress, &called.task) {
+                    if let (Progress::Waits, Task::Blocking(task)) = (called.deed.progress, &called.task) {
                         task.it_declines(&mut called.reply);
                     }
                     play.finish_call(self, called)
@@ -444,8 +446,8 @@ impl Stage {
             self.record.log(caller.db, words.into_iter());
         }
     }
-    /// Counts the time of the commands that ran in a row. To be called when a batch ends, too.
-    pub fn settle_times(&mut self) {
+    /// Counts the time of the commands that ran in a row; false if there were none. To be called when a batch ends, too.
+    pub fn settle_times(&mut self) -> bool {
         let InARow { command, calls, failed } = std::mem::take(&mut self.in_a_row);
         if calls > 0 {
             let now = Instant::now();
@@ -453,6 +455,7 @@ impl Stage {
             self.last = now;
             self.tally.called_in_a_row(command, calls, nanoseconds, failed);
         }
+        calls > 0
     }
     /// Those whose wait is over, with their replies. What they asked counts as a call from now on, whether it was served
     /// or not.

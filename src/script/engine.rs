@@ -11,7 +11,7 @@ use crate::{
 };
 use bstr::BStr;
 use corosensei::stack::DefaultStack;
-use mlua::{Function, Lua, RegistryKey, Table};
+use mlua::{Either, Function, Lua, RegistryKey, Table};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -157,7 +157,12 @@ impl Engine {
         Ok(Run::new(stack, self.lua.clone(), self.shared.clone(), start))
     }
     fn words<'a>(&self, words: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Table> {
-        self.lua.create_sequence_from(words.map(BStr::new))
+        // A text is pushed as it is, other bytes go by way of a value.
+        let word = |word| match std::str::from_utf8(word) {
+            Ok(text) => Either::Left(text),
+            Err(_) => Either::Right(BStr::new(word)),
+        };
+        self.lua.create_sequence_from(words.map(word))
     }
     /// Takes back what a script that has ended ran on.
     pub fn end(&mut self, run: Run) {

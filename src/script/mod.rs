@@ -26,7 +26,7 @@ mod to_reply;
 pub use engine::{Engine, Kind};
 pub use flags::Flags;
 pub use functions::{Libraries, Library, Policy};
-pub use run::{Answer, Call, Outcome, Replicate, Run, Step, Wish};
+pub use run::{Answer, Call, Host, Outcome, Replicate, Run, Step, Wish};
 pub use scripts::{Keep, Script, Scripts, Sha};
 
 /// The version of Redis that scripts are told.

@@ -60,6 +60,7 @@ impl Prompt {
         loop {
             reply = match run.resume(reply) {
                 Step::Done(outcome) => return outcome,
+                Step::Wish(Wish::FinishCall) => unreachable!("there is no host that begins a command"),
                 Step::Wish(Wish::Pause) => {
                     self.pauses += 1;
                     if self.pauses > self.patience {
