@@ -104,6 +104,7 @@ impl Keyspace {
         ctx: &mut Context<Self>,
     ) -> bool {
         let Transaction { items, session, .. } = transaction;
+        self.prefetch(items.iter().map(|item| Some((item.node, &item.request, caller.db))));
         let mut session = session.as_mut().map(|(session, _)| session);
         reply.array(items.len());
         self.stage.record.begin_block();
