@@ -236,9 +236,12 @@ fn check_arity<'a>(node: &'a Node, request: &Request) -> Result<&'a Node, Comman
 pub fn parse(node: &Node, request: &Request, context: Context) -> Result<Task, CommandError> {
     let Some(parse) = node.entry.parse else { return Err(CommandError::Arity(node.full_name.to_string())) };
     let mut args = Args::new(request, node.words, context);
-    let task = parse(&mut args)?;
-    args.end()?;
-    Ok(task)
+    // A task is large: it stays where it was made.
+    let task = parse(&mut args);
+    if task.is_ok() {
+        args.end()?;
+    }
+    task
 }
 
 fn unknown(request: &Request) -> CommandError {

@@ -132,6 +132,7 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
     builder.clear();
     for argument in arguments {
         match argument {
+            Value::String(name) if builder.is_empty() => shared.names.read(name, |name| builder.push(name)),
             Value::String(text) => builder.push(&text.as_bytes()),
             // Whole numbers up to here are written plain.
             Value::Integer(integer) if integer.unsigned_abs() < 1 << 52 => {

@@ -1,6 +1,7 @@
 //! One interpreter, and what its scripts share with the host.
 use super::{
     functions::register::Registering,
+    names::Names,
     random::Random,
     run::{Outcome, Replicate, Run, Start},
     sandbox::{self, Entries},
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub registering: RefCell<Option<Registering>>,
     pub builder: RefCell<RequestBuilder>,
     pub buffer: Cell<Vec<u8>>,
+    pub names: Names,
     pub random: Random,
 }
 impl Default for Replicate {

@@ -15,6 +15,7 @@ pub mod flags;
 mod from_reply;
 pub mod functions;
 mod libraries;
+mod names;
 mod random;
 mod run;
 mod sandbox;

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     board::{BusyWith, Slow},
     commands::{
-        Access, Caller, Progress, Task,
+        Access, Caller, Progress, RunSession, Task,
         args::Context,
         error::CommandError,
         may_write,
@@ -85,22 +85,38 @@ struct Part {
     unfinished: Option<Box<Called>>,
 }
 
-/// Performs the commands of a script that need nobody but the stage.
+/// Performs the commands of a script.
 struct Performer<'a> {
     stage: &'a mut Stage,
     part: &'a mut Part,
+    /// Even those that need nobody but the stage are left to be finished by the driver.
+    is_watched: bool,
 }
 impl Host for Performer<'_> {
     fn call(&mut self, call: &Call, reply: &mut Reply) -> bool {
-        let Performer { stage, part } = self;
-        let Some((node, mut task)) = part.take_on(stage, call, reply) else { return true };
-        let deed = part.perform(stage, node, &mut task, call, reply);
-        if deed.progress == Progress::Done && stage.errand.is_none() {
-            part.conclude(stage, node, &call.request, deed);
+        let Performer { stage, part, is_watched } = self;
+        let request = &call.request;
+        let Some(node) = part.admit(stage, request, reply) else { return true };
+        let mut parsed = registry::parse(node, request, part.context(stage));
+        let task = match &mut parsed {
+            Ok(Task::Session(task)) => {
+                part.perform_session(stage, node, &mut **task, call, reply);
+                return true;
+            }
+            Ok(task) => task,
+            Err(error) => {
+                stage.refuse(node, error);
+                reply.error(error);
+                return true;
+            }
+        };
+        let deed = part.perform(stage, node, task, call, reply);
+        if deed.progress == Progress::Done && stage.errand.is_none() && !*is_watched {
+            part.conclude(stage, node, request, deed);
             return true;
         }
-        let (request, reply) = (call.request.clone(), std::mem::take(reply));
-        part.unfinished = Some(Box::new(Called { node, request, task, reply, deed }));
+        let (request, reply) = (request.clone(), std::mem::take(reply));
+        part.unfinished = parsed.ok().map(|task| Box::new(Called { node, request, task, reply, deed }));
         false
     }
 }
@@ -169,12 +185,9 @@ impl Play {
     pub fn advance(&mut self, stage: &mut Stage) -> Advance {
         loop {
             let answer = std::mem::replace(&mut self.answer, Answer::Go);
-            let step = if self.is_watched {
-                self.run.resume(answer)
-            } else {
-                self.run.resume_with(&mut Performer { stage, part: &mut self.part }, answer)
-            };
-            match step {
+            let Play { run, part, is_watched, .. } = self;
+            let mut performer = Performer { stage, part, is_watched: *is_watched };
+            match run.resume_with(&mut performer, answer) {
                 Step::Done(outcome) => return Advance::Done(outcome),
                 Step::Wish(Wish::Pause) => return Advance::Paused,
                 Step::Wish(Wish::MayRun(request)) => {
@@ -182,20 +195,16 @@ impl Play {
                     self.answer = Answer::May(Registry::get().named_by(&request).map(|_| true));
                 }
                 Step::Wish(Wish::Call(call)) => {
-                    let mut reply = Reply::with_buffer(self.run.take_buffer());
+                    let mut reply = Reply::with_buffer(run.take_buffer());
                     reply.speak(call.protocol);
-                    let Some((node, mut task)) = self.part.take_on(stage, &call, &mut reply) else {
+                    if performer.call(&call, &mut reply) {
                         self.answer(reply);
-                        continue;
-                    };
-                    let deed = self.part.perform(stage, node, &mut task, &call, &mut reply);
-                    return Advance::Called(Called { node, request: call.request, task, reply, deed });
-                }
-                Step::Wish(Wish::FinishCall) => {
-                    if let Some(called) = self.part.unfinished.take() {
-                        return Advance::Called(*called);
                     }
                 }
+                Step::Wish(Wish::FinishCall) => {}
+            }
+            if let Some(called) = self.part.unfinished.take() {
+                return Advance::Called(*called);
             }
         }
     }
@@ -270,34 +279,24 @@ impl Part {
         };
         Part { caller, context, read_only, wrote: false, unfinished: None }
     }
-    /// A command that may run, parsed. None: it is answered already.
-    fn take_on(
+    fn context(&self, stage: &Stage) -> Context {
+        Context { db: self.caller.db, now_ms: stage.store.now_ms(), ..self.context }
+    }
+    /// Runs a command about a session: that of the script, which ends with it.
+    fn perform_session(
         &mut self,
         stage: &mut Stage,
+        node: &'static Node,
+        task: &mut dyn RunSession,
         call: &Call,
         reply: &mut Reply,
-    ) -> Option<(&'static Node, Task)> {
-        let request = &call.request;
-        let admitted = self.admit(stage, request).and_then(|node| {
-            let context = Context { db: self.caller.db, now_ms: stage.store.now_ms(), ..self.context };
-            let task = registry::parse(node, request, context).inspect_err(|error| stage.refuse(node, error));
-            Ok((node, task?))
-        });
-        let (node, mut task) = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                reply.error(&error);
-                return None;
-            }
-        };
-        let Task::Session(task) = &mut task else { return Some((node, task)) };
+    ) {
         let board = stage.board.clone();
         let mut session = stage.scripting.session(&board).fellow();
         (session.db, session.protocol, session.authenticated) = (self.caller.db, call.protocol, true);
-        stage.perform_session(node, &mut **task, &mut session, reply);
-        stage.show(node, request, self.caller.db, Origin::Script);
+        stage.perform_session(node, task, &mut session, reply);
+        stage.show(node, &call.request, self.caller.db, Origin::Script);
         self.caller.db = session.db;
-        None
     }
     /// Runs a command, if it is the stage's.
     fn perform(
@@ -325,8 +324,12 @@ impl Part {
         }
         stage.show(node, request, self.caller.db, Origin::Script);
     }
+    /// A command that may run. None: it is answered already.
+    fn admit(&mut self, stage: &Stage, request: &Request, reply: &mut Reply) -> Option<&'static Node> {
+        self.pass_gates(stage, request).inspect_err(|error| reply.error(error)).ok()
+    }
     /// The gates that a script's command meets.
-    fn admit(&mut self, stage: &Stage, request: &Request) -> Result<&'static Node, CommandError> {
+    fn pass_gates(&mut self, stage: &Stage, request: &Request) -> Result<&'static Node, CommandError> {
         let node = Registry::get().resolve(request).map_err(|error| {
             let error = CommandError::fixed(match error {
                 CommandError::Arity(_) => "ERR Wrong number of args calling Redis command from script",
