@@ -1,9 +1,10 @@
 //! Lua scripts and libraries of functions.
 //!
 //! An [`Engine`] is one Lua 5.1 interpreter in a sandbox ([`sandbox`], `prelude.lua`). It knows neither commands nor
-//! actors: a script runs on a stack of its own, and when it wants a command it *suspends* with a [`Wish`]; whoever drives
-//! the [`Run`] performs it and resumes the script with the reply, as it would go over the wire. So a script that takes
-//! long can be left lying, and the thread serve others meanwhile. No unsafe code, no threads.
+//! actors: a script runs on a stack of its own, and what it calls is performed there by the [`Host`] that it was resumed
+//! with, or is a [`Wish`] for which it *suspends*; whoever drives the [`Run`] sees to it and resumes the script with the
+//! reply, as it would go over the wire. So a script that takes long can be left lying, and the thread serve others
+//! meanwhile. No unsafe code, no threads.
 //!
 //! * [`Scripts`]: what EVAL and SCRIPT LOAD keep. [`Libraries`]: what FUNCTION LOAD keeps.
 //! * [`flags`]: what a script says about itself in its first line.
