@@ -1,6 +1,7 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry, PubSub, Primary with its Replicas, Upstream. They must answer while data is busy.
+//! * control: Supervisor, Listeners, Expiry, PubSub, Primary with its Replicas, Upstream, and a Courier for those who come
+//!   while a script is slow. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections and their Courier run beside it, so that a request costs
 //!   no wake of another thread; with more, each I/O arbiter has its own.
@@ -167,21 +168,28 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     name_thread(&files, "files".into());
     own.iter().enumerate().for_each(|(n, arbiter)| name_thread(arbiter, format!("io-{n}")));
     let places = if own.is_empty() { vec![data.handle()] } else { own.iter().map(Arbiter::handle).collect() };
+    let hire = |number: usize, ctx: &mut Context<Courier>, peers: CourierPeers| {
+        let (board, keyspace, supervisor, pubsub, primary) = peers;
+        Courier::new(ctx.address(), number, board, keyspace, supervisor, pubsub, primary)
+    };
+    let peers = || (board.clone(), keyspace.clone(), supervisor.clone(), pubsub.clone(), primary.clone());
     let couriers = places.iter().enumerate().map(|(number, place)| {
-        let (board, keyspace) = (board.clone(), keyspace.clone());
-        let (supervisor, pubsub, primary) = (supervisor.clone(), pubsub.clone(), primary.clone());
-        Courier::start_in_arbiter(place, move |ctx| {
-            Courier::new(ctx.address(), number, board, keyspace, supervisor, pubsub, primary)
-        })
+        let peers = peers();
+        Courier::start_in_arbiter(place, move |ctx| hire(number, ctx, peers))
     });
-    let ushers = Ushers::new(couriers.collect());
-    pubsub.do_send(Cast(ushers.couriers.clone()));
+    let couriers = couriers.collect();
+    let attendant = Courier::create(|ctx| hire(places.len(), ctx, peers()));
+    let ushers = Ushers::new(couriers, attendant, board.clone());
+    pubsub.do_send(Cast(ushers.all().cloned().collect()));
     expiry.do_send(Serve(keyspace.clone()));
     primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: None });
     supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);
 }
+
+/// Whom a Courier has to do with.
+type CourierPeers = (Arc<Board>, Addr<Keyspace>, Addr<Supervisor>, Addr<PubSub>, Addr<Primary>);
 
 /// Gives an arbiter's thread the name that `top -H` and profilers show.
 fn name_thread(arbiter: &Arbiter, name: String) {

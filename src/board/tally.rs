@@ -109,7 +109,8 @@ impl Tally {
         Self::add(&row.calls, calls);
         Self::add(&row.nanoseconds, nanoseconds);
         let buckets = row.buckets.get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::new(0)).collect());
-        Self::add(&buckets[bucket(nanoseconds / calls)], calls);
+        let mean = if calls == 1 { nanoseconds } else { nanoseconds / calls };
+        Self::add(&buckets[bucket(mean)], calls);
         if failed > 0 {
             Self::add(&row.failed, failed)
         }

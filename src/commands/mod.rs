@@ -8,6 +8,7 @@ pub mod help;
 pub mod key_positions;
 pub mod loading;
 pub mod monitors;
+mod name_index;
 mod outgoing;
 pub mod pushes;
 pub(crate) mod redis_names;

@@ -6,11 +6,12 @@ use super::{
     args::{Args, Context},
     command::{Entry, Task},
     error::{CommandError, SHOWN_BYTES_MAX, shown_in_part, text_of_bytes, until_nul},
+    name_index::NameIndex,
     redis_names::redis_names,
     spec::{self, Categories, Spec, category},
 };
 use crate::resp::Request;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use std::sync::OnceLock;
 
 static FAMILIES: &[&[Entry]] = &[
@@ -55,7 +56,9 @@ impl Node {
 }
 
 pub struct Registry {
-    by_name: HashMap<&'static [u8], Node, ahash::RandomState>,
+    /// The top-level commands, and the names that they go by, in upper case.
+    nodes: Vec<(&'static [u8], Node)>,
+    index: NameIndex,
     names: Vec<&'static str>,
     /// Names of commands that Redis has and that are not here yet.
     absent: HashSet<String>,
@@ -95,35 +98,51 @@ impl Registry {
     }
     fn rename(&mut self, name: &str, new_name: &str) -> Result<Renamed, &'static str> {
         let (name, new_name) = (name.to_ascii_uppercase(), new_name.to_ascii_uppercase());
-        let node = self.by_name.remove(name.as_bytes());
-        if node.is_none() && !self.absent.remove(&name) {
+        let nth = self.place_of(name.as_bytes());
+        if nth.is_none() && !self.absent.remove(&name) {
             return Err("No such command in rename-command");
         }
         if new_name.len() > NAME_BYTES_MAX {
             return Err("Target command name is longer than 64 bytes");
         }
-        if self.by_name.contains_key(new_name.as_bytes()) || self.absent.contains(&new_name) {
+        let is_taken = self.place_of(new_name.as_bytes()).is_some_and(|other| nth != Some(other));
+        if is_taken || self.absent.contains(&new_name) {
             return Err("Target command name already exists");
         }
-        let renamed = if node.is_some() { Renamed::InEffect } else { Renamed::Waiting };
-        match node {
-            _ if new_name.is_empty() => {}
+        let renamed = if nth.is_some() { Renamed::InEffect } else { Renamed::Waiting };
+        match nth {
+            Some(nth) if new_name.is_empty() => drop(self.nodes.swap_remove(nth)),
             // Lives as long as the program, as the registry does.
-            Some(node) => drop(self.by_name.insert(new_name.leak().as_bytes(), node)),
+            Some(nth) => self.nodes[nth].0 = new_name.leak().as_bytes(),
+            None if new_name.is_empty() => {}
             None => drop(self.absent.insert(new_name)),
         }
+        self.index_names();
         Ok(renamed)
     }
     fn build() -> Registry {
-        let mut registry =
-            Registry { by_name: HashMap::default(), names: Vec::new(), absent: HashSet::new() };
+        let mut registry = Registry {
+            nodes: Vec::new(),
+            index: NameIndex::of(std::iter::empty()),
+            names: Vec::new(),
+            absent: HashSet::new(),
+        };
         for entry in FAMILIES.iter().copied().flatten() {
             let node = registry.node(entry, None);
-            registry.by_name.insert(entry.spec.name.as_bytes(), node);
+            registry.nodes.push((entry.spec.name.as_bytes(), node));
         }
-        let is_absent = |name: &&str| !registry.by_name.contains_key(name.as_bytes());
+        registry.index_names();
+        let is_absent = |name: &&str| registry.place_of(name.as_bytes()).is_none();
         registry.absent = redis_names().filter(is_absent).map(str::to_string).collect();
         registry
+    }
+    /// To be called when names have changed.
+    fn index_names(&mut self) {
+        self.index = NameIndex::of(self.nodes.iter().map(|(name, _)| *name));
+    }
+    #[inline]
+    fn place_of(&self, name: &[u8]) -> Option<usize> {
+        self.index.find(name, |nth| self.nodes[nth].0)
     }
     fn node(&mut self, entry: &'static Entry, container: Option<&str>) -> Node {
         let name = entry.spec.name.to_ascii_lowercase();
@@ -150,7 +169,7 @@ impl Registry {
     }
     /// The top-level commands.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.by_name.values()
+        self.nodes.iter().map(|(_, node)| node)
     }
     /// Commands and subcommands.
     pub fn all(&self) -> impl Iterator<Item = &Node> {
@@ -159,11 +178,7 @@ impl Registry {
     /// The top-level command of this name, whatever its case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Node> {
-        let mut upper = [0u8; NAME_BYTES_MAX];
-        let upper = upper.get_mut(..name.len())?;
-        upper.copy_from_slice(name);
-        upper.make_ascii_uppercase();
-        self.by_name.get(&*upper)
+        self.place_of(name).map(|nth| &self.nodes[nth].1)
     }
     /// The command or subcommand that a full name (`config|get`) names.
     pub fn find_full(&self, full_name: &[u8]) -> Option<&Node> {
@@ -222,9 +237,12 @@ fn check_arity<'a>(node: &'a Node, request: &Request) -> Result<&'a Node, Comman
 pub fn parse(node: &Node, request: &Request, context: Context) -> Result<Task, CommandError> {
     let Some(parse) = node.entry.parse else { return Err(CommandError::Arity(node.full_name.to_string())) };
     let mut args = Args::new(request, node.words, context);
-    let task = parse(&mut args)?;
-    args.end()?;
-    Ok(task)
+    // A task is large: it stays where it was made.
+    let task = parse(&mut args);
+    if task.is_ok() {
+        args.end()?;
+    }
+    task
 }
 
 fn unknown(request: &Request) -> CommandError {

@@ -8,6 +8,7 @@ use super::{
     monitors::Monitors,
     pushes::{Mail, Pushes},
     registry::{Node, Registry},
+    replication::gates::may_write_here,
     scripting::{Advance, Invocation, Play, Scripting},
     session::Session,
     shipment::Delivery,
@@ -146,13 +147,7 @@ impl Stage {
         if self.read_only {
             return Err(READ_ONLY.clone());
         }
-        let config = self.board.config.load();
-        let (least, lag) = (config.min_replicas_to_write as usize, config.min_replicas_max_lag_seconds);
-        let post = &self.board.replication;
-        if least > 0 && lag > 0 && !self.record.stream.follows && post.good_replicas.load(Relaxed) < least {
-            return Err(CommandError::fixed("NOREPLICAS Not enough good replicas to write."));
-        }
-        Ok(())
+        if self.record.stream.follows { Ok(()) } else { may_write_here(&self.board) }
     }
     /// The server becomes a replica: what clients wait for may never come here.
     pub fn turn_away_waiting(&mut self) {
@@ -231,16 +226,18 @@ impl Stage {
         self.tally.called(node.index, 0, true);
         count_error(&self.board, error);
     }
-    /// What comes is timed by itself, from now on.
+    /// What comes is timed by itself, from the end of what ran last.
     pub fn mark_time(&mut self) -> Instant {
         self.settle_times();
-        self.last = Instant::now();
         self.last
     }
     /// Counts a command that began then and has ended now.
     pub fn note_time(&mut self, node: &Node, started: Instant, failed: bool) {
-        let ended = self.mark_time();
-        self.tally.called(node.index, (ended - started).as_nanos() as u64, failed);
+        // One reading ends what ran in a row before and this.
+        if !self.settle_times() {
+            self.last = Instant::now();
+        }
+        self.tally.called(node.index, (self.last - started).as_nanos() as u64, failed);
     }
     /// Counts a command that may not run.
     pub fn note_rejection(&self, node: &Node) {
@@ -256,7 +253,7 @@ impl Stage {
         reply: &mut Reply,
     ) {
         let started = self.mark_time();
-        let mut play = match Play::begin(self, invocation, request, caller) {
+        let mut play = match Play::begin(self, invocation, request, caller, started) {
             Ok(play) => play,
             Err(error) => {
                 reply.error(&error);
@@ -269,7 +266,7 @@ impl Stage {
                 Advance::Done(outcome) => break outcome,
                 Advance::Paused => {}
                 Advance::Called(mut called) => {
-                    if let (Progress::Waits, Task::Blocking(task)) = (called.progress, &called.task) {
+                    if let (Progress::Waits, Task::Blocking(task)) = (called.deed.progress, &called.task) {
                         task.it_declines(&mut called.reply);
                     }
                     play.finish_call(self, called)
@@ -390,6 +387,15 @@ impl Stage {
         self.untrack(client);
         self.unmonitor(client);
     }
+    /// The client is told when one of these keys has changed. Who is gone has said so before, and would be remembered for
+    /// ever.
+    pub fn watch(&mut self, client: u64, db: usize, keys: &[Bytes]) {
+        let Some(record) = self.board.roster.get(client) else { return };
+        for key in keys {
+            self.watches.watch(client, db, key, &self.store, &mut self.record.interests);
+        }
+        record.watched_keys.store(self.watches.count_of(client), Relaxed);
+    }
     pub fn unwatch(&mut self, client: u64) {
         self.watches.unwatch(client, &mut self.record.interests);
     }
@@ -479,8 +485,8 @@ impl Stage {
             self.record.log(caller.db, words.into_iter());
         }
     }
-    /// Counts the time of the commands that ran in a row. To be called when a batch ends, too.
-    pub fn settle_times(&mut self) {
+    /// Counts the time of the commands that ran in a row; false if there were none. To be called when a batch ends, too.
+    pub fn settle_times(&mut self) -> bool {
         let InARow { command, calls, failed } = std::mem::take(&mut self.in_a_row);
         if calls > 0 {
             let now = Instant::now();
@@ -488,6 +494,7 @@ impl Stage {
             self.last = now;
             self.tally.called_in_a_row(command, calls, nanoseconds, failed);
         }
+        calls > 0
     }
     /// Those whose wait is over, with their replies. What they asked counts as a call from now on, whether it was served
     /// or not.

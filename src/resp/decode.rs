@@ -156,6 +156,10 @@ impl Decoder {
         start: usize,
     ) -> Result<Option<Option<i64>>, ProtocolError> {
         let rest = &buffer[start..];
+        if let Some((number, length)) = short_header(rest) {
+            self.position = start + length;
+            return Ok(Some(Some(number)));
+        }
         let Some(end) = memchr(b'\r', &rest[..rest.len().min(LINE_BYTES_MAX + 2)]) else {
             return if rest.len() > LINE_BYTES_MAX {
                 broken(format!("Protocol error: too big {what}"))
@@ -205,6 +209,18 @@ fn printable(byte: u8) -> char {
         b'\r' | b'\n' => ' ',
         b' '..=b'~' => char::from(byte),
         _ => '?',
+    }
+}
+
+/// The number of a header of one or two digits, and the header's length: nearly all are short, and to look for their end
+/// costs more than to read them.
+#[inline]
+fn short_header(bytes: &[u8]) -> Option<(i64, usize)> {
+    let digit = |byte: u8| i64::from(byte - b'0');
+    match *bytes {
+        [_, one @ b'0'..=b'9', b'\r', _, ..] => Some((digit(one), 4)),
+        [_, ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] => Some((10 * digit(ten) + digit(one), 5)),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     errors::{self, raised},
     from_reply,
     functions::register,
-    run::{Answer, Call, Replicate, Wish, suspend},
+    run::{self, Answer, Call, Replicate, Wish, suspend},
 };
 use crate::{
     data::number::format_double,
@@ -114,7 +114,7 @@ fn perform(lua: &Lua, shared: &Shared, arguments: MultiValue, raises: bool) -> R
         Err(text) => return returned(lua, text),
     };
     let call = Call { request, protocol: shared.protocol.get(), replicate: shared.replicate.get() };
-    let Some(Answer::Reply(mut reply)) = suspend(Wish::Call(call)) else {
+    let Some(mut reply) = run::call(call, &shared.buffer) else {
         return raised("Commands can be called only while a script runs");
     };
     let value = match reply.first() {
@@ -132,6 +132,7 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
     builder.clear();
     for argument in arguments {
         match argument {
+            Value::String(name) if builder.is_empty() => shared.names.read(name, |name| builder.push(name)),
             Value::String(text) => builder.push(&text.as_bytes()),
             // Whole numbers up to here are written plain.
             Value::Integer(integer) if integer.unsigned_abs() < 1 << 52 => {

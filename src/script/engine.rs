@@ -1,6 +1,7 @@
 //! One interpreter, and what its scripts share with the host.
 use super::{
     functions::register::Registering,
+    names::Names,
     random::Random,
     run::{Outcome, Replicate, Run, Start},
     sandbox::{self, Entries},
@@ -11,7 +12,7 @@ use crate::{
 };
 use bstr::BStr;
 use corosensei::stack::DefaultStack;
-use mlua::{Function, Lua, RegistryKey, Table};
+use mlua::{Either, Function, Lua, RegistryKey, Table};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -50,10 +51,13 @@ pub(super) struct Shared {
     /// The script chose it, by `redis.set_repl`.
     pub replicate: Cell<Replicate>,
     pub killed: Cell<bool>,
+    /// Where it was then.
+    pub killed_at: RefCell<Option<(String, i64)>>,
     /// A library is being loaded.
     pub registering: RefCell<Option<Registering>>,
     pub builder: RefCell<RequestBuilder>,
     pub buffer: Cell<Vec<u8>>,
+    pub names: Names,
     pub random: Random,
 }
 impl Default for Replicate {
@@ -142,6 +146,7 @@ impl Engine {
         self.shared.protocol.set(Protocol::Resp2);
         self.shared.replicate.set(Replicate::ALL);
         self.shared.killed.set(false);
+        self.shared.killed_at.take();
         let start = Start {
             entry,
             function: self.lua.registry_value(function)?,
@@ -154,7 +159,12 @@ impl Engine {
         Ok(Run::new(stack, self.lua.clone(), self.shared.clone(), start))
     }
     fn words<'a>(&self, words: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Table> {
-        self.lua.create_sequence_from(words.map(BStr::new))
+        // A text is pushed as it is, other bytes go by way of a value.
+        let word = |word| match std::str::from_utf8(word) {
+            Ok(text) => Either::Left(text),
+            Err(_) => Either::Right(BStr::new(word)),
+        };
+        self.lua.create_sequence_from(words.map(word))
     }
     /// Takes back what a script that has ended ran on.
     pub fn end(&mut self, run: Run) {

@@ -116,17 +116,20 @@ pub fn text_of_failure(error: &mlua::Error) -> Vec<u8> {
 /// What a script ends in when not even the handler of its errors could end.
 pub fn failure_of_host(name: &str, shared: &Shared, error: &mlua::Error) -> Failure {
     let text = match shared.killed.get() {
-        true => format!("ERR {KILLED} script: {name}"),
+        true => match &*shared.killed_at.borrow() {
+            Some((source, line)) => format!("ERR {KILLED} script: {name}, on {source}:{line}."),
+            None => format!("ERR {KILLED} script: {name}"),
+        },
         false => format!("ERR Error running script {name}, {}", text_of_bytes(&text_of_failure(error))),
     };
     Failure { error: CommandError::text_of(text), is_counted: false }
 }
 
 /// The source and line at which an author's code raised what is being handled: the innermost that is neither C nor the
-/// sandbox's own.
-pub fn place(lua: &Lua) -> Option<(String, i64)> {
+/// sandbox's own. `first`: the level that may be the author's (0 in a hook, 1 in a function of ours that he called).
+pub fn place(lua: &Lua, first: usize) -> Option<(String, i64)> {
     const LEVELS_MAX: usize = 8;
-    for level in 1..LEVELS_MAX {
+    for level in first..LEVELS_MAX {
         let place = lua.inspect_stack(level, |frame| {
             let source = frame.source();
             let name = source.source.as_deref().unwrap_or_default().to_string();

@@ -1,4 +1,8 @@
 //! One script at work, on a stack of its own.
+//!
+//! Most commands can be performed where the script stands, by the [`Host`] that it was resumed with: two changes of the
+//! stack, and all that is handed over by them, would cost a small command as much again. The script is suspended for what
+//! a host cannot do, and where there is none.
 use super::{engine::Shared, errors, to_reply};
 use crate::{
     error::CommandError,
@@ -7,13 +11,15 @@ use crate::{
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use mlua::{Function, Lua, Table, Value};
 use scoped_tls_hkt::scoped_thread_local;
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 /// What a script suspends for.
 #[derive(Debug)]
 pub enum Wish {
     /// A command, to be answered by [`Answer::Reply`].
     Call(Call),
+    /// The rest of a command that its host has begun, to be answered by [`Answer::Reply`].
+    FinishCall,
     /// Whether its user may run this, to be answered by [`Answer::May`].
     MayRun(Request),
     /// Its slice is over, to be answered by [`Answer::Go`].
@@ -72,12 +78,37 @@ pub struct Failure {
     pub is_counted: bool,
 }
 
+/// Performs commands for the script that is resumed with it.
+pub trait Host {
+    /// Performs a command and writes its reply. False if its driver must finish it: the script is suspended until then.
+    fn call(&mut self, call: &Call, reply: &mut Reply) -> bool;
+}
+
 pub(super) type Talk = Yielder<Answer, Wish>;
 scoped_thread_local!(static TALK: for<'a> &'a Talk);
+scoped_thread_local!(static mut HOST: for<'a> &'a mut (dyn Host + 'a));
 
 /// Suspends the script that runs on this thread. None if none does: a finalizer, or code that is being compiled.
 pub(super) fn suspend(wish: Wish) -> Option<Answer> {
     TALK.is_set().then(|| TALK.with(|talk| talk.suspend(wish)))
+}
+/// Has a command performed: its reply, as it would go over the wire. None if no script runs on this thread.
+pub(super) fn call(call: Call, buffer: &Cell<Vec<u8>>) -> Option<Vec<u8>> {
+    let mut wish = Wish::Call(call);
+    if let Wish::Call(call) = &wish
+        && HOST.is_set()
+    {
+        let mut reply = Reply::with_buffer(buffer.take());
+        reply.speak(call.protocol);
+        if HOST.with(|host| host.call(call, &mut reply)) {
+            return Some(reply.into_whole());
+        }
+        wish = Wish::FinishCall;
+    }
+    match suspend(wish) {
+        Some(Answer::Reply(reply)) => Some(reply),
+        _ => None,
+    }
 }
 
 /// What is to be run.
@@ -119,6 +150,13 @@ impl Run {
             CoroutineResult::Yield(wish) => Step::Wish(wish),
             CoroutineResult::Return(outcome) => Step::Done(outcome),
         }
+    }
+    /// The same, with somebody who performs commands at once.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resume_with(&mut self, host: &mut dyn Host, answer: Answer) -> Step {
+        HOST.set(host, || self.resume(answer))
     }
     /// It will end in an error when it is resumed, whatever it tries to catch that.
     pub fn kill(&self) {

@@ -60,6 +60,12 @@ fn pause(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<VmState> {
     if !shared.killed.get() {
         return Ok(VmState::Continue);
     }
+    // Of several stops the first is the place where it was.
+    let mut killed_at = shared.killed_at.borrow_mut();
+    if killed_at.is_none() {
+        *killed_at = errors::place(lua, 0);
+    }
+    drop(killed_at);
     // A script that catches this error is stopped again at its next instruction.
     let shared = shared.clone();
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, _| pause(lua, &shared))?;
@@ -92,7 +98,7 @@ fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()>
     host.raw_set("plain", lua.create_function(errors::plain)?)?;
     let killed = shared.clone();
     host.raw_set("is_killed", lua.create_function(move |_, ()| Ok(killed.killed.get()))?)?;
-    host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua).unzip()))?)
+    host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua, 1).unzip()))?)
 }
 
 /// `string.rep`: Lua's own appends one by one for as long as it takes, and cannot be stopped.

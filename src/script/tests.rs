@@ -60,6 +60,7 @@ impl Prompt {
         loop {
             reply = match run.resume(reply) {
                 Step::Done(outcome) => return outcome,
+                Step::Wish(Wish::FinishCall) => unreachable!("there is no host that begins a command"),
                 Step::Wish(Wish::Pause) => {
                     self.pauses += 1;
                     if self.pauses > self.patience {
@@ -465,7 +466,10 @@ fn a_killed_script_cannot_catch_that() {
     ] {
         let mut prompt = Prompt { patience: 3, ..Prompt::default() };
         let found = prompt.eval(body);
-        assert!(found.contains("Script killed by user with SCRIPT KILL... script: SHA"), "{body}: {found}");
+        assert!(
+            found.contains("Script killed by user with SCRIPT KILL... script: SHA, on @user_script:1."),
+            "{body}: {found}"
+        );
         assert!(prompt.pauses < 20, "{body}: {}", prompt.pauses);
         let before = std::mem::replace(&mut prompt.pauses, 0);
         prompt.patience = usize::MAX;

@@ -834,3 +834,19 @@ fn a_log_is_replayed_and_no_field_expires_meanwhile() {
     assert!((50..=100).contains(&left), "{left}");
     assert_eq!(client.call(&["HGETALL", "relative"]).items().len(), 2);
 }
+
+/// Who asked first has said how: a signal behind it changes nothing.
+#[test]
+fn a_shutdown_that_saves_nothing_is_not_made_to_save() {
+    for _ in 0..3 {
+        let mut server = Server::start(&ours(), &["--save", "900 1"]);
+        let mut client = server.connect();
+        client.call(&["SET", "k", "v"]);
+        client.send(&["SHUTDOWN", "NOSAVE"]);
+        // Its end is the reply.
+        let _ = client.read_to_end();
+        server.signal(libc::SIGTERM);
+        assert!(server.wait().success());
+        assert!(!server.dir().join("dump.rdb").exists(), "{}", server.output());
+    }
+}

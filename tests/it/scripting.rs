@@ -203,6 +203,70 @@ fn a_script_that_takes_long_is_killed() {
     }
 }
 
+/// Waits until the server's log has this.
+fn until_logged(server: &Server, text: &str) {
+    for _ in 0..1000 {
+        if server.output().contains(text) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("nobody logged {text}: {}", server.output());
+}
+
+/// There nothing can give way; but who comes is served by another thread.
+#[test]
+fn a_script_in_a_transaction_is_ended() {
+    for threads in ["1", "2"] {
+        let options = ["--busy-reply-threshold", "20", "--io-threads", threads];
+        let mut server = Server::start(&ours(), &options);
+        let mut slow = server.connect();
+        let begin = |slow: &mut Client| {
+            slow.call(&["MULTI"]);
+            slow.call(&["SET", "k", "v"]);
+            slow.call(&["EVAL", "while true do end", "0"]);
+            slow.send(&["EXEC"]);
+        };
+        begin(&mut slow);
+        until_logged(&server, "Slow script detected");
+        let mut operator = server.connect();
+        assert!(busy(&mut operator, &["GET", "k"]).starts_with("BUSY "));
+        assert_eq!(busy(&mut operator, &["SCRIPT", "KILL"]), "OK");
+        let replies = slow.receive().items();
+        assert!(replies[0].text() == "OK" && replies[1].is_error(), "{replies:?}");
+        // Whoever was placed elsewhere is served as all others.
+        assert_eq!(operator.call(&["GET", "k"]).text(), "v");
+        operator.call(&["SUBSCRIBE", "c"]);
+        assert_eq!(slow.call(&["PUBLISH", "c", "m"]).integer(), 1);
+        assert_eq!(operator.receive().items()[2].text(), "m");
+        begin(&mut slow);
+        for _ in 0..1000 {
+            if server.output().matches("Slow script detected").count() == 2 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server.connect().send(&["SHUTDOWN", "NOSAVE"]);
+        assert!(server.wait().success());
+        assert!(!server.dir().join("dump.rdb").exists());
+    }
+}
+
+/// Who insists is heeded, whatever a script does.
+#[test]
+fn a_second_interrupt_ends_the_server() {
+    let mut server = Server::start(&ours(), &[]);
+    let mut slow = server.connect();
+    slow.call(&["MULTI"]);
+    slow.call(&["EVAL", "while true do end", "0"]);
+    slow.send(&["EXEC"]);
+    server.signal(libc::SIGINT);
+    until_logged(&server, "Received SIGINT scheduling");
+    assert_eq!(server.exit_status(), None);
+    server.signal(libc::SIGINT);
+    assert_eq!(server.wait().code(), Some(1));
+}
+
 /// Who has a transaction open is told at once that it cannot run, and may end the script then.
 #[test]
 fn transactions_end_while_a_script_is_slow() {
@@ -219,9 +283,15 @@ fn transactions_end_while_a_script_is_slow() {
         let text = busy(&mut client, &["EXEC"]);
         assert!(text.starts_with("EXECABORT Transaction discarded because of: BUSY "), "{text}");
         assert_eq!(busy(&mut other, &["DISCARD"]), "OK");
+        // What changes behind that is noticed all the same.
+        assert_eq!(busy(&mut client, &["UNWATCH"]), "OK");
+        assert_eq!(busy(&mut client, &["WATCH", "w"]), "OK");
         assert_eq!(busy(&mut client, &["SCRIPT", "KILL"]), "OK");
         assert!(slow.receive().is_error());
         assert!(client.call(&["GET", "k"]).is_null());
+        other.call(&["SET", "w", "1"]);
+        client.call(&["MULTI"]);
+        assert!(client.call(&["EXEC"]).is_null());
         // Neither watches any more.
         client.call(&["SET", "k", "2"]);
         for open in [&mut client, &mut other] {

@@ -25,7 +25,7 @@ use crate::{
     },
     resp::{Limits, Request, decode::Decoded},
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
 /// Something for another actor, waiting.
@@ -209,6 +209,9 @@ impl Connection {
         if self.session.transaction.is_some() && !runs_at_once(node) {
             return self.queue(node, request, batch);
         }
+        if self.desk.board.busy.with().is_some() && self.watches_while_busy(node, &request, batch) {
+            return self.note(node, request, batch, rules);
+        }
         let waits =
             |batch: &Batch| batch.steps[self.turn_start..].iter().any(|step| matches!(step, Step::Run(_)));
         if node.spec().acts_on_others && waits(batch) {
@@ -273,7 +276,9 @@ impl Connection {
                 self.deferred = Some(Deferred::Broker(Wish::Run { node, task, muted }));
             }
             Ok(task) => {
-                self.publishes = node.spec().flags & spec::PUBSUB != 0 && self.session.record.is_subscribed();
+                // A script may publish, too.
+                let may_publish = node.spec().flags & (spec::PUBSUB | spec::MAY_REPLICATE) != 0;
+                self.publishes = may_publish && self.session.record.is_subscribed();
                 self.push_run(node, task, request, batch)
             }
         }
@@ -347,7 +352,8 @@ impl Connection {
             return self.say_from(start, batch, muted);
         }
         self.away = transaction.take(queue, &self.session, rules.context);
-        self.publishes = transaction.items.iter().any(|item| item.node.spec().flags & spec::PUBSUB != 0);
+        let may_publish = |node: &Node| node.spec().flags & (spec::PUBSUB | spec::MAY_REPLICATE) != 0;
+        self.publishes = transaction.items.iter().any(|item| may_publish(item.node));
         self.push_run(node, Task::Transaction(transaction), request, batch);
     }
     /// EXEC may not run: its transaction is over.
@@ -364,6 +370,27 @@ impl Connection {
         }
         let transaction = Transaction::of(Verdict::Refuse(reason));
         self.push_run(node, Task::Transaction(transaction), request, batch);
+    }
+    /// WATCH and UNWATCH are answered at once while a script keeps the Keyspace busy, which hears of them when it is free: no
+    /// write of another client can come between. True if it is one of them.
+    fn watches_while_busy(&mut self, node: &'static Node, request: &Request, batch: &mut Batch) -> bool {
+        match node.full_name {
+            "watch" if self.session.transaction.is_none() => {
+                let keys: Vec<Bytes> = request.iter().skip(1).map(Bytes::copy_from_slice).collect();
+                // It is known to watch something before the Keyspace says how much: its end must be heard of.
+                self.session.record.watched_keys.fetch_add(keys.len(), Relaxed);
+                self.desk.watch(self.line.client, self.session.db, keys);
+            }
+            "unwatch" if self.session.transaction.is_none() => self.forget_watches(),
+            _ => return false,
+        }
+        self.desk.tally.called(node.index, 0, false);
+        let start = batch.says.position();
+        batch.says.ok();
+        let muted = self.session.mutes_reply();
+        self.say_from(start, batch, muted);
+        self.last_command = Some(node);
+        true
     }
     /// While a script keeps the Keyspace busy, a transaction ends without it: who waited for it could not end the script.
     fn forget_watches(&self) {

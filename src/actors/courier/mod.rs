@@ -14,7 +14,7 @@ pub mod socket;
 use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
-        keyspace::{Execute, Gone, Keyspace, Unwatch},
+        keyspace::{Execute, Gone, Keyspace, Unwatch, Watch},
         primary::Primary,
         pubsub::{self, PubSub},
         supervisor::Supervisor,
@@ -201,6 +201,9 @@ impl Desk {
     }
     pub fn unwatch(&self, client: u64) {
         self.keyspace.do_send(Unwatch { client });
+    }
+    pub fn watch(&self, client: u64, db: usize, keys: Vec<Bytes>) {
+        self.keyspace.do_send(Watch { client, db, keys });
     }
     /// The Keyspace need remember nothing of this client any more.
     pub fn forget(&self, client: u64) {

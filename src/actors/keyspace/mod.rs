@@ -30,12 +30,13 @@ use crate::{
     commands::{
         Access, Caller, Progress, Task,
         loading::Loader,
+        registry::Node,
         scripting::Play,
         spec::{self, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
     data::wheel::Item,
-    resp::Reply,
+    resp::{Reply, Request},
     store::{DueKey, SurveyPlace, Wants, WheelEntry},
 };
 use actix::prelude::*;
@@ -60,7 +61,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 use telling::Telling;
-pub use transaction::Unwatch;
+pub use transaction::{Unwatch, Watch};
 
 /// From a Courier: what its clients asked in one turn.
 #[derive(Message)]
@@ -137,8 +138,8 @@ pub struct Keyspace {
     hashes: Vec<(usize, u64)>,
 }
 
-/// Below this a batch has too few keys for prefetching to pay.
-const PREFETCH_STEPS_MIN: usize = 4;
+/// Below this a batch or a transaction has too few keys for prefetching to pay.
+const PREFETCH_COMMANDS_MIN: usize = 4;
 
 impl Keyspace {
     pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, peers: Peers) -> Keyspace {
@@ -209,20 +210,22 @@ impl Keyspace {
     }
     /// Asks the processor for the table lines of all first keys, then for their entries: what would be one wait on
     /// memory after the other becomes one wait for all.
-    fn prefetch(&mut self, steps: &[Step]) {
-        if steps.len() < PREFETCH_STEPS_MIN {
+    fn prefetch<'a>(
+        &mut self,
+        commands: impl ExactSizeIterator<Item = Option<(&'a Node, &'a Request, usize)>>,
+    ) {
+        if commands.len() < PREFETCH_COMMANDS_MIN {
             return;
         }
         self.hashes.clear();
-        for step in steps {
-            let Step::Run(run) = step else { continue };
-            if let Some(KeySpec { begin: spec::Begin::Index(index), .. }) = run.node.spec().keys.first()
-                && let Some(key) = run.request.get(*index as usize)
+        for (node, request, db) in commands.flatten() {
+            if let Some(KeySpec { begin: spec::Begin::Index(index), .. }) = node.spec().keys.first()
+                && let Some(key) = request.get(*index as usize)
             {
-                let database = self.stage.store.database(run.db);
+                let database = self.stage.store.database(db);
                 let hash = database.hash(key);
                 database.prefetch_slots(hash);
-                self.hashes.push((run.db, hash));
+                self.hashes.push((db, hash));
             }
         }
         for &(db, hash) in &self.hashes {
@@ -303,7 +306,10 @@ impl Handler<Execute> for Keyspace {
             let held = self.hold(&mut batch, &reply_to, until_ms);
             ends.extend(held.into_iter().map(|line| End { line, at: 0, settles: false }));
         }
-        self.prefetch(&batch.steps);
+        self.prefetch(batch.steps.iter().map(|step| match step {
+            Step::Run(run) => Some((run.node, &run.request, run.db)),
+            _ => None,
+        }));
         let mut reply = Reply::with_buffer(spent_bytes.unwrap_or_default());
         let mut steps = batch.steps.iter_mut();
         let mut done = 0;

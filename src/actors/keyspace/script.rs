@@ -1,7 +1,7 @@
 //! Scripts and functions. One that takes longer than `busy-reply-threshold` is *parked*: the Keyspace takes no messages
 //! until it is done, but leaves the thread to others after each slice of it, so that Connections can say BUSY, and
 //! somebody can kill it.
-use super::{Execute, Keyspace};
+use super::{Execute, Keyspace, LogMode};
 use crate::{
     actors::courier::messages::{Batch, End, LineId, Replies, Run},
     commands::{
@@ -40,7 +40,7 @@ impl Keyspace {
         let Task::Script(invocation) = &run.task else { return (Progress::Done, false) };
         let started = self.stage.mark_time();
         self.stage.show_script(run.node, &run.request, caller);
-        let mut play = match Play::begin(&mut self.stage, invocation, &run.request, caller) {
+        let mut play = match Play::begin(&mut self.stage, invocation, &run.request, caller, started) {
             Ok(play) => play,
             Err(error) => {
                 self.refuse_script(run.node, &error, started, reply);
@@ -68,7 +68,7 @@ impl Keyspace {
     ) -> bool {
         let started = self.stage.mark_time();
         self.stage.show_script(node, request, caller);
-        match Play::begin(&mut self.stage, invocation, request, caller) {
+        match Play::begin(&mut self.stage, invocation, request, caller, started) {
             Ok(mut play) => match self.play_on(&mut play, request, false, ctx) {
                 Some(outcome) => self.end_script(play, outcome, node, reply),
                 None => false,
@@ -98,6 +98,8 @@ impl Keyspace {
         may_park: bool,
         ctx: &mut Context<Self>,
     ) -> Option<Outcome> {
+        // Of each command it must be known whether its reply waits for the disk.
+        play.is_watched = self.commits.mode == LogMode::Synced;
         loop {
             match play.advance(&mut self.stage) {
                 Advance::Done(outcome) => return Some(outcome),
@@ -117,12 +119,12 @@ impl Keyspace {
     }
     /// What a command that a script called asks for beside.
     fn see_to(&mut self, play: &mut Play, mut called: Called, ctx: &mut Context<Self>) {
-        let Called { node, ref request, ref mut task, progress, effects, ref mut reply, .. } = called;
-        if progress == Progress::Waits {
+        let Called { node, ref request, ref mut task, ref mut reply, ref deed } = called;
+        if deed.progress == Progress::Waits {
             match task {
-                Task::Control(_) => self.ask_supervisor(node, task, play.caller, reply),
-                Task::Broker(_) => self.ask_pubsub(node, task, play.caller, reply),
-                _ => self.end_wait(node, task, request, play.caller, reply),
+                Task::Control(_) => self.ask_supervisor(node, task, play.caller(), reply),
+                Task::Broker(_) => self.ask_pubsub(node, task, play.caller(), reply),
+                _ => self.end_wait(node, task, request, play.caller(), reply),
             }
         }
         if let Some(errand) = self.stage.errand.take()
@@ -130,7 +132,7 @@ impl Keyspace {
         {
             self.stage.replace_reply(reply, 0, &error);
         }
-        play.waits_for_disk |= self.waits_for_disk(node, request, effects);
+        play.waits_for_disk |= self.waits_for_disk(node, request, deed.effects);
         play.finish_call(&mut self.stage, called);
     }
 

@@ -16,6 +16,7 @@ use crate::{
     resp::{Reply, Request},
 };
 use actix::prelude::*;
+use bytes::Bytes;
 use std::sync::{
     atomic::Ordering::Relaxed,
     mpsc::{Receiver, sync_channel},
@@ -26,6 +27,20 @@ use std::sync::{
 #[rtype(result = "()")]
 pub struct Unwatch {
     pub client: u64,
+}
+/// From a Courier: a client has said WATCH while a script was slow, and was answered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Watch {
+    pub client: u64,
+    pub db: usize,
+    pub keys: Vec<Bytes>,
+}
+impl Handler<Watch> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Watch { client, db, keys }: Watch, _: &mut Self::Context) {
+        self.stage.watch(client, db, &keys);
+    }
 }
 impl Handler<Unwatch> for Keyspace {
     type Result = ();
@@ -89,6 +104,7 @@ impl Keyspace {
         ctx: &mut Context<Self>,
     ) -> bool {
         let Transaction { items, session, .. } = transaction;
+        self.prefetch(items.iter().map(|item| Some((item.node, &item.request, caller.db))));
         let mut session = session.as_mut().map(|(session, _)| session);
         reply.array(items.len());
         self.stage.record.begin_block();

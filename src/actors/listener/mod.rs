@@ -155,14 +155,26 @@ fn is_missing_address(error: &io::Error) -> bool {
 
 /// Hands new clients to the Couriers in turn. All Listeners share one.
 pub struct Ushers {
-    pub couriers: Vec<Addr<Courier>>,
+    couriers: Vec<Addr<Courier>>,
+    /// Its thread is free whatever the Keyspace does.
+    attendant: Addr<Courier>,
+    board: Arc<Board>,
     next: AtomicUsize,
 }
 impl Ushers {
-    pub fn new(couriers: Vec<Addr<Courier>>) -> Arc<Ushers> {
-        Arc::new(Ushers { couriers, next: AtomicUsize::new(0) })
+    pub fn new(couriers: Vec<Addr<Courier>>, attendant: Addr<Courier>, board: Arc<Board>) -> Arc<Ushers> {
+        Arc::new(Ushers { couriers, attendant, board, next: AtomicUsize::new(0) })
     }
+    /// All Couriers, in the order of their numbers.
+    pub fn all(&self) -> impl Iterator<Item = &Addr<Courier>> {
+        self.couriers.iter().chain([&self.attendant])
+    }
+    /// Who comes while a script is slow may come to end it: that must not wait for the thread which the script has, if that
+    /// is the clients' thread, too, and it does not give way (in a transaction).
     fn seat(&self, accepted: Accepted) {
+        if self.couriers.len() == 1 && self.board.busy.with().is_some() {
+            return self.attendant.do_send(Adopt(accepted));
+        }
         let turn = self.next.fetch_add(1, Relaxed) % self.couriers.len();
         self.couriers[turn].do_send(Adopt(accepted));
     }

@@ -56,6 +56,9 @@ impl Supervisor {
         input.sample(&vitals.input_bytes, seconds, &vitals.input_bytes_per_second);
         output.sample(&vitals.output_bytes, seconds, &vitals.output_bytes_per_second);
         vitals.note_memory(allocator::used_bytes());
+        if self.give_up_at.is_some_and(|at| at <= now) {
+            self.end();
+        }
         self.rates.rounds += 1;
         if self.rates.rounds.is_multiple_of(10) {
             self.close_idle();

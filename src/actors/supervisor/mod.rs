@@ -79,6 +79,10 @@ pub struct Supervisor {
     set_log_level: fn(crate::config::LogLevel),
     /// Clients that asked for the end, while data are put away.
     patient: Vec<(Protocol, Answer)>,
+    /// Data are being put away, to end then.
+    leaving: bool,
+    /// When the end comes without the Keyspace.
+    give_up_at: Option<Instant>,
     ending: bool,
 }
 
@@ -113,6 +117,8 @@ impl Supervisor {
             rates: Rates::default(),
             set_log_level,
             patient: Vec::new(),
+            leaving: false,
+            give_up_at: None,
             ending: false,
         };
         supervisor.post_role();
@@ -126,6 +132,8 @@ impl Supervisor {
     /// Has data brought to disk; what is to be done then comes as [`PutAwayDone`]. False if nobody is there to do it.
     fn put_away(&mut self, how: Shutdown) -> bool {
         match &self.keyspace {
+            // Whoever asked first has said how.
+            _ if std::mem::replace(&mut self.leaving, true) => {}
             Some(keyspace) => keyspace.do_send(PutAway { save: how.save, force: how.force }),
             None => self.end(),
         }
@@ -138,7 +146,7 @@ impl Supervisor {
         }
         let config = self.board.config.load_full();
         self.tcp.drain(..).chain(self.unix.take()).for_each(OpenListener::close);
-        for courier in self.ushers.iter().flat_map(|ushers| &ushers.couriers) {
+        for courier in self.ushers.iter().flat_map(|ushers| ushers.all()) {
             courier.do_send(crate::actors::courier::messages::Close);
         }
         if let Some(primary) = &self.primary {
@@ -230,6 +238,10 @@ impl Handler<Ask> for Supervisor {
 impl Handler<Signalled> for Supervisor {
     type Result = ();
     fn handle(&mut self, Signalled(name): Signalled, _: &mut Self::Context) {
+        if name == "SIGINT" && self.leaving {
+            tracing::warn!("Received SIGINT again: exiting now, whatever is under way");
+            std::process::exit(1);
+        }
         tracing::warn!("Received {name} scheduling shutdown...");
         let config = self.board.config.load_full();
         let options = if name == "SIGINT" { &config.shutdown_on_sigint } else { &config.shutdown_on_sigterm };
@@ -251,6 +263,7 @@ impl Handler<PutAwayDone> for Supervisor {
     type Result = ();
     fn handle(&mut self, PutAwayDone(result): PutAwayDone, _: &mut Self::Context) {
         let Err(reason) = result else { return self.end() };
+        self.leaving = false;
         tracing::warn!("Error trying to save the DB, can't exit: {reason}");
         let error = CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
         for (protocol, answer) in self.patient.drain(..) {

@@ -13,9 +13,11 @@ use crate::{
 };
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::sync_channel},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+/// A script that is told to end for the sake of a shutdown has so long to heed it.
+const DEAF_AFTER: Duration = Duration::from_secs(1);
 /// So long CONFIG SET waits for the files to follow it.
 const RECONSIDER_MAX: Duration = Duration::from_secs(1);
 
@@ -71,8 +73,9 @@ impl Office for AtDesk<'_> {
             if how.save != Save::No {
                 return Err(with.refusal());
             }
-            // What it has changed by halves is not kept.
+            // What it has changed by halves is not kept. It may be deaf, too (in a call that does not come back).
             self.supervisor.board.busy.kill();
+            self.supervisor.give_up_at = Some(Instant::now() + DEAF_AFTER);
         }
         tracing::warn!("User requested shutdown...");
         self.waits = self.supervisor.put_away(how);

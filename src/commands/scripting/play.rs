@@ -6,17 +6,18 @@ use super::{
 use crate::{
     board::{BusyWith, Slow},
     commands::{
-        Access, Caller, Progress, Task,
+        Access, Caller, Progress, RunSession, Task,
         args::Context,
         error::CommandError,
         may_write,
         monitors::Origin,
         registry::{self, Node, Registry},
-        spec::{MAY_REPLICATE, NO_SCRIPT},
+        replication::gates::may_see_data,
+        spec::{MAY_REPLICATE, NO_SCRIPT, STALE},
         stage::{Stage, count_error},
     },
     resp::{Reply, Request},
-    script::{Answer, Call, Flags, Keep, Outcome, Replicate, Run, Step, Wish},
+    script::{Answer, Call, Flags, Host, Keep, Outcome, Replicate, Run, Step, Wish},
     store::EffectsMark,
 };
 use bytes::Bytes;
@@ -25,17 +26,14 @@ use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
 const NO_SCRIPT_FOUND: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 
 /// How far a script came.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are calls: a box would cost each an allocation"
-)]
+#[expect(clippy::large_enum_variant, reason = "it is looked at where it was made, and moved no further")]
 pub enum Advance {
     /// It is done.
     Done(Outcome),
     /// A slice of its time is over.
     Paused,
-    /// It called a command, which was performed; `task` waits, or is another actor's. What is to be seen to is seen to
-    /// by [`Play::finish_call`].
+    /// It called a command, which was performed or waits, or is another actor's. What is to be seen to is seen to before
+    /// [`Play::finish_call`].
     Called(Called),
 }
 
@@ -44,31 +42,81 @@ pub struct Called {
     pub node: &'static Node,
     pub request: Request,
     pub task: Task,
+    pub reply: Reply,
+    pub deed: Deed,
+}
+/// What became of it.
+pub struct Deed {
     pub progress: Progress,
     /// Bytes of effects before it.
     pub effects: usize,
-    pub reply: Reply,
     /// What the effects were, if they are not to be told.
     silenced: Option<EffectsMark>,
 }
 
 pub struct Play {
     run: Run,
-    pub caller: Caller,
+    part: Part,
     is_function: bool,
     name: Rc<str>,
-    /// Nothing that writes may be called.
-    read_only: bool,
     pub started: Instant,
-    /// It has called a command that writes.
-    pub wrote: bool,
     answer: Answer,
+    /// Whoever drives it wants to see each command that it calls.
+    pub is_watched: bool,
     /// The reply must wait for the disk.
     pub waits_for_disk: bool,
     /// The block of effects is its own: it does not run in a transaction.
     owns_block: bool,
     /// Everybody knows that it takes long.
     pub is_slow: bool,
+}
+
+/// What a script's commands are judged by.
+struct Part {
+    caller: Caller,
+    context: Context,
+    /// Nothing that writes may be called.
+    read_only: bool,
+    /// It has called a command that writes.
+    wrote: bool,
+    /// A command that its driver must finish.
+    unfinished: Option<Box<Called>>,
+}
+
+/// Performs the commands of a script.
+struct Performer<'a> {
+    stage: &'a mut Stage,
+    part: &'a mut Part,
+    /// Even those that need nobody but the stage are left to be finished by the driver.
+    is_watched: bool,
+}
+impl Host for Performer<'_> {
+    fn call(&mut self, call: &Call, reply: &mut Reply) -> bool {
+        let Performer { stage, part, is_watched } = self;
+        let request = &call.request;
+        let Some(node) = part.admit(stage, request, reply) else { return true };
+        let mut parsed = registry::parse(node, request, part.context(stage));
+        let task = match &mut parsed {
+            Ok(Task::Session(task)) => {
+                part.perform_session(stage, node, &mut **task, call, reply);
+                return true;
+            }
+            Ok(task) => task,
+            Err(error) => {
+                stage.refuse(node, error);
+                reply.error(error);
+                return true;
+            }
+        };
+        let deed = part.perform(stage, node, task, call, reply);
+        if deed.progress == Progress::Done && stage.errand.is_none() && !*is_watched {
+            part.conclude(stage, node, request, deed);
+            return true;
+        }
+        let (request, reply) = (request.clone(), std::mem::take(reply));
+        part.unfinished = parsed.ok().map(|task| Box::new(Called { node, request, task, reply, deed }));
+        false
+    }
 }
 
 impl Play {
@@ -81,6 +129,7 @@ impl Play {
         invocation: &Invocation,
         request: &Request,
         caller: Caller,
+        started: Instant,
     ) -> Result<Play, CommandError> {
         let word = request.get(WORD).unwrap_or_default();
         let Invocation { what, read_only, .. } = *invocation;
@@ -116,25 +165,27 @@ impl Play {
         if owns_block {
             stage.record.begin_block();
         }
+        let read_only = read_only || flags.has(Flags::NO_WRITES);
         Ok(Play {
             run,
-            caller,
+            part: Part::new(stage, caller, read_only),
             is_function,
             name,
-            read_only: read_only || flags.has(Flags::NO_WRITES),
-            started: Instant::now(),
-            wrote: false,
+            started,
             answer: Answer::Go,
+            is_watched: false,
             waits_for_disk: false,
             owns_block,
             is_slow: false,
         })
     }
-    /// Lets it go on until it calls a command, pauses, or is done.
+    /// Lets it go on until it pauses, is done, or calls a command that is to be seen to.
     pub fn advance(&mut self, stage: &mut Stage) -> Advance {
         loop {
             let answer = std::mem::replace(&mut self.answer, Answer::Go);
-            match self.run.resume(answer) {
+            let Play { run, part, is_watched, .. } = self;
+            let mut performer = Performer { stage, part, is_watched: *is_watched };
+            match run.resume_with(&mut performer, answer) {
                 Step::Done(outcome) => return Advance::Done(outcome),
                 Step::Wish(Wish::Pause) => return Advance::Paused,
                 Step::Wish(Wish::MayRun(request)) => {
@@ -142,114 +193,35 @@ impl Play {
                     self.answer = Answer::May(Registry::get().named_by(&request).map(|_| true));
                 }
                 Step::Wish(Wish::Call(call)) => {
-                    let mut reply = Reply::with_buffer(self.run.take_buffer());
+                    let mut reply = Reply::with_buffer(run.take_buffer());
                     reply.speak(call.protocol);
-                    if let Some(called) = self.call(stage, call, reply) {
-                        return Advance::Called(called);
+                    if performer.call(&call, &mut reply) {
+                        self.answer(reply);
                     }
                 }
+                Step::Wish(Wish::FinishCall) => {}
+            }
+            if let Some(called) = self.part.unfinished.take() {
+                return Advance::Called(*called);
             }
         }
-    }
-    /// Runs a command. None: it is answered already.
-    fn call(&mut self, stage: &mut Stage, call: Call, mut reply: Reply) -> Option<Called> {
-        let Call { request, protocol, replicate } = call;
-        let admitted = self.admit(stage, &request).and_then(|node| {
-            let context = self.context(stage);
-            let task =
-                registry::parse(node, &request, context).inspect_err(|error| stage.refuse(node, error));
-            Ok((node, task?))
-        });
-        let (node, mut task) = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                reply.error(&error);
-                self.answer(reply);
-                return None;
-            }
-        };
-        let caller = Caller { protocol, ..self.caller };
-        if let Task::Session(task) = &mut task {
-            let board = stage.board.clone();
-            let mut session = stage.scripting.session(&board).fellow();
-            (session.db, session.protocol, session.authenticated) = (caller.db, protocol, true);
-            stage.perform_session(node, &mut **task, &mut session, &mut reply);
-            stage.show(node, &request, self.caller.db, Origin::Script);
-            self.caller.db = session.db;
-            self.answer(reply);
-            return None;
-        }
-        let effects = stage.record.effects_bytes();
-        let silenced = (replicate != Replicate::ALL && !replicate.to_log).then(|| stage.record.mark());
-        let progress = match task {
-            Task::Control(_) | Task::Broker(_) => Progress::Waits,
-            _ => stage.perform(node, &mut task, &request, caller, &mut reply),
-        };
-        Some(Called { node, request, task, progress, effects, reply, silenced })
     }
     /// The command that was called is done.
     pub fn finish_call(&mut self, stage: &mut Stage, called: Called) {
-        if let Some(mark) = called.silenced {
-            stage.record.roll_back(mark);
-        }
-        stage.show(called.node, &called.request, self.caller.db, Origin::Script);
+        self.part.conclude(stage, called.node, &called.request, called.deed);
         self.answer(called.reply);
     }
     fn answer(&mut self, reply: Reply) {
         self.answer = Answer::Reply(reply.into_whole());
     }
-    fn context(&self, stage: &Stage) -> Context {
-        let config = stage.board.config.load();
-        Context {
-            databases: config.databases,
-            db: self.caller.db,
-            string_bytes_max: config.proto_max_bulk_len,
-            now_ms: stage.store.now_ms(),
-        }
-    }
-    /// The gates that a script's command meets.
-    fn admit(&mut self, stage: &Stage, request: &Request) -> Result<&'static Node, CommandError> {
-        let node = Registry::get().resolve(request).map_err(|error| {
-            let error = CommandError::fixed(match error {
-                CommandError::Arity(_) => "ERR Wrong number of args calling Redis command from script",
-                _ => "ERR Unknown Redis command called from script",
-            });
-            count_error(&stage.board, &error);
-            if let Some(node) = Registry::get().named_by(request) {
-                stage.note_rejection(node);
-            }
-            error
-        })?;
-        self.may_call(stage, node).inspect_err(|error| {
-            count_error(&stage.board, error);
-            stage.note_rejection(node);
-        })?;
-        Ok(node)
-    }
-    fn may_call(&mut self, stage: &Stage, node: &Node) -> Result<(), CommandError> {
-        let (flags, access) = (node.spec().flags, node.entry.access);
-        if flags & NO_SCRIPT != 0 && !stage.scripting.allows_all {
-            return Err(CommandError::fixed("ERR This Redis command is not allowed from script"));
-        }
-        if self.read_only && (access == Access::Write || flags & MAY_REPLICATE != 0) {
-            return Err(CommandError::fixed("ERR Write commands are not allowed from read-only scripts."));
-        }
-        if access == Access::Write {
-            // Who has begun to write is not stopped half-way.
-            if !self.wrote {
-                stage.replicas_let_write()?;
-                if stage.board.archive.is_ailing() {
-                    may_write(&stage.board)?;
-                }
-            }
-            self.wrote = true;
-        }
-        Ok(())
+    /// The client whose script it is, in the database that the script has selected.
+    pub fn caller(&self) -> Caller {
+        self.part.caller
     }
     /// Tells everybody that it takes long.
     pub fn post(&mut self, stage: &Stage, request: &Request) {
         let busy = &stage.board.busy;
-        busy.wrote.store(self.wrote, Relaxed);
+        busy.wrote.store(self.part.wrote, Relaxed);
         let how = if self.is_function { "FUNCTION" } else { "SCRIPT" };
         if !self.is_slow {
             self.is_slow = true;
@@ -294,6 +266,110 @@ impl Play {
     }
 }
 
+impl Part {
+    fn new(stage: &Stage, caller: Caller, read_only: bool) -> Part {
+        let config = stage.board.config.load();
+        let context = Context {
+            databases: config.databases,
+            db: caller.db,
+            string_bytes_max: config.proto_max_bulk_len,
+            now_ms: stage.store.now_ms(),
+        };
+        Part { caller, context, read_only, wrote: false, unfinished: None }
+    }
+    fn context(&self, stage: &Stage) -> Context {
+        Context { db: self.caller.db, now_ms: stage.store.now_ms(), ..self.context }
+    }
+    /// Runs a command about a session: that of the script, which ends with it.
+    fn perform_session(
+        &mut self,
+        stage: &mut Stage,
+        node: &'static Node,
+        task: &mut dyn RunSession,
+        call: &Call,
+        reply: &mut Reply,
+    ) {
+        let board = stage.board.clone();
+        let mut session = stage.scripting.session(&board).fellow();
+        (session.db, session.protocol, session.authenticated) = (self.caller.db, call.protocol, true);
+        stage.perform_session(node, task, &mut session, reply);
+        stage.show(node, &call.request, self.caller.db, Origin::Script);
+        self.caller.db = session.db;
+    }
+    /// Runs a command, if it is the stage's.
+    fn perform(
+        &self,
+        stage: &mut Stage,
+        node: &'static Node,
+        task: &mut Task,
+        call: &Call,
+        reply: &mut Reply,
+    ) -> Deed {
+        let Call { request, protocol, replicate } = call;
+        let caller = Caller { protocol: *protocol, ..self.caller };
+        let effects = stage.record.effects_bytes();
+        let silenced = (*replicate != Replicate::ALL && !replicate.to_log).then(|| stage.record.mark());
+        let progress = match task {
+            Task::Control(_) | Task::Broker(_) => Progress::Waits,
+            _ => stage.perform(node, task, request, caller, reply),
+        };
+        Deed { progress, effects, silenced }
+    }
+    /// A command is done.
+    fn conclude(&self, stage: &mut Stage, node: &Node, request: &Request, deed: Deed) {
+        if let Some(mark) = deed.silenced {
+            stage.record.roll_back(mark);
+        }
+        stage.show(node, request, self.caller.db, Origin::Script);
+    }
+    /// A command that may run. None: it is answered already.
+    fn admit(&mut self, stage: &Stage, request: &Request, reply: &mut Reply) -> Option<&'static Node> {
+        self.pass_gates(stage, request).inspect_err(|error| reply.error(error)).ok()
+    }
+    /// The gates that a script's command meets.
+    fn pass_gates(&mut self, stage: &Stage, request: &Request) -> Result<&'static Node, CommandError> {
+        let node = Registry::get().resolve(request).map_err(|error| {
+            let error = CommandError::fixed(match error {
+                CommandError::Arity(_) => "ERR Wrong number of args calling Redis command from script",
+                _ => "ERR Unknown Redis command called from script",
+            });
+            count_error(&stage.board, &error);
+            if let Some(node) = Registry::get().named_by(request) {
+                stage.note_rejection(node);
+            }
+            error
+        })?;
+        self.may_call(stage, node).inspect_err(|error| {
+            count_error(&stage.board, error);
+            stage.note_rejection(node);
+        })?;
+        Ok(node)
+    }
+    fn may_call(&mut self, stage: &Stage, node: &Node) -> Result<(), CommandError> {
+        let (flags, access) = (node.spec().flags, node.entry.access);
+        if flags & NO_SCRIPT != 0 && !stage.scripting.allows_all {
+            return Err(CommandError::fixed("ERR This Redis command is not allowed from script"));
+        }
+        if self.read_only && (access == Access::Write || flags & MAY_REPLICATE != 0) {
+            return Err(CommandError::fixed("ERR Write commands are not allowed from read-only scripts."));
+        }
+        if flags & STALE == 0 {
+            may_see_data(&stage.board)?;
+        }
+        if access == Access::Write {
+            // Who has begun to write is not stopped half-way.
+            if !self.wrote {
+                stage.replicas_let_write()?;
+                if stage.board.archive.is_ailing() {
+                    may_write(&stage.board)?;
+                }
+            }
+            self.wrote = true;
+        }
+        Ok(())
+    }
+}
+
 /// Keys and arguments.
 fn words<'a>(
     request: &'a Request,
@@ -306,7 +382,13 @@ fn words<'a>(
 
 /// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls.
 fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), CommandError> {
-    if flags.has(Flags::UNSAID) || flags.has(Flags::NO_WRITES) {
+    if flags.has(Flags::UNSAID) {
+        return Ok(());
+    }
+    if !flags.has(Flags::ALLOW_STALE) {
+        may_see_data(&stage.board)?;
+    }
+    if flags.has(Flags::NO_WRITES) {
         return Ok(());
     }
     if stage.is_read_only() {

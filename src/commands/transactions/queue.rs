@@ -17,6 +17,9 @@ use std::sync::{
     mpsc::{Receiver, Sender, channel},
 };
 
+/// Room is made for so many requests at once.
+const ROOM: usize = 16;
+
 /// The requests of an open transaction, admitted and not parsed: what they mean (EXPIRE's deadline) is settled when they
 /// are run.
 #[derive(Default)]
@@ -44,6 +47,9 @@ impl Queue {
         self.writes |= node.entry.access == Access::Write;
         self.flags |= node.spec().flags;
         self.lacking |= !node.spec().flags;
+        if self.requests.is_empty() {
+            self.requests.reserve(ROOM);
+        }
         self.requests.push((node, request));
     }
     /// Lets go of the buffer that the requests were read into: it is unknown how long they will wait.
