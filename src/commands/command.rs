@@ -160,6 +160,8 @@ pub enum Errand {
     LoadLog,
     /// All data were deleted: the files must not bring them back.
     Emptied,
+    /// DEBUG CHANGE-REPL-ID
+    ChangeHistory,
 }
 
 /// Who asks.

@@ -135,6 +135,7 @@ impl Keyspace {
             Errand::Reload { save, flush, merge } => self.reload(save, flush, merge)?,
             Errand::LoadLog => self.load_log(ctx)?,
             Errand::Emptied => self.save_emptiness(),
+            Errand::ChangeHistory => self.change_history(),
         }
         Ok(())
     }

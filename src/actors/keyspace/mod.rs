@@ -431,6 +431,7 @@ impl Handler<Due> for Keyspace {
             });
             return;
         }
+        self.forget_own(&items);
         let mut due = std::mem::take(&mut self.due);
         let before = self.stage.store.take_deadlines();
         for &item in &items {
@@ -445,6 +446,7 @@ impl Handler<Due> for Keyspace {
         self.deliver_served(ctx);
         let mut again: Vec<WheelEntry> = self.stage.store.take_deadlines();
         again.extend(before);
+        self.note_own_again(&again);
         self.expiry.do_send(Done { again, spent: items, unchecked: false });
         self.post();
         self.post_pushes(ctx);

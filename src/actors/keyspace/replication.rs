@@ -5,7 +5,7 @@ use crate::{
         courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
-        primary::messages::{Adopted, Piece, Promoted, Streamed, SyncBegun},
+        primary::messages::{Adopted, ChangeId, Piece, Promoted, Streamed, SyncBegun},
         upstream::messages::Applied,
     },
     board::Activity,
@@ -21,7 +21,7 @@ use crate::{
     data::wheel::Item,
     formats::rdb,
     resp::{Reply, Request},
-    store::{self, Database, SnapshotId},
+    store::{self, Database, SnapshotId, WheelEntry},
 };
 use actix::prelude::*;
 use bytes::Bytes;
@@ -157,7 +157,11 @@ pub struct Place {
     /// The data that are to take the place of ours, while they come.
     aside: Option<Aside>,
     /// Deadlines that clients of a writable replica have set: their end is told by no master.
-    own_items: HashSet<Item>,
+    own_places: HashSet<(u16, u64)>,
+}
+/// Database and position of a key.
+fn place_of(item: &Item) -> (u16, u64) {
+    (item.database(), item.position())
 }
 struct Aside {
     databases: Vec<Database>,
@@ -235,7 +239,22 @@ impl Keyspace {
     /// To be called behind a batch of clients' commands: on a writable replica, the deadlines that they set are ours to keep.
     pub(super) fn note_own_deadlines(&mut self) {
         if self.place.link.is_some() && !self.stage.is_read_only() {
-            self.place.own_items.extend(self.stage.store.deadlines().iter().map(|(_, item)| *item));
+            let places = self.stage.store.deadlines().iter().map(|(_, item)| place_of(item));
+            self.place.own_places.extend(places);
+        }
+    }
+    /// These have been expired, or will be heard of again as new ones.
+    pub(super) fn forget_own(&mut self, items: &[Item]) {
+        if !self.place.own_places.is_empty() {
+            for item in items {
+                self.place.own_places.remove(&place_of(item));
+            }
+        }
+    }
+    /// What is not due yet stays ours.
+    pub(super) fn note_own_again(&mut self, again: &[WheelEntry]) {
+        if self.place.link.is_some() {
+            self.place.own_places.extend(again.iter().map(|(_, item)| place_of(item)));
         }
     }
     /// What of these items is ours to expire. Of a replica's, only what its own clients have set: all else its master deletes,
@@ -244,7 +263,7 @@ impl Keyspace {
         if self.place.link.is_none() {
             return items;
         }
-        items.into_iter().filter(|item| self.place.own_items.remove(item)).collect()
+        items.into_iter().filter(|item| self.place.own_places.contains(&place_of(item))).collect()
     }
 }
 
@@ -268,6 +287,13 @@ impl Handler<Feed> for Keyspace {
             self.commit(ctx);
             self.hand_on(&bytes);
         }
+    }
+}
+
+impl Keyspace {
+    /// DEBUG CHANGE-REPL-ID
+    pub(super) fn change_history(&mut self) {
+        self.primary.do_send(ChangeId);
     }
 }
 
@@ -315,7 +341,7 @@ impl Handler<Lead> for Keyspace {
         self.stage.begin(now_ms());
         self.commit(ctx);
         self.give_up_replacing();
-        self.place.own_items = HashSet::new();
+        self.place.own_places = HashSet::new();
         self.stage.record.stream.follows = false;
         self.stage.record.select_anew();
         self.select_in_stream(0);

@@ -2,7 +2,7 @@
 use super::{
     Primary,
     backlog::Backlog,
-    messages::{Adopted, Continued, Forget, Promoted},
+    messages::{Adopted, ChangeId, Continued, Forget, Promoted},
 };
 use crate::{actors::replica::messages::HangUp, board::History};
 use actix::prelude::*;
@@ -65,6 +65,13 @@ impl Handler<Promoted> for Primary {
         self.part();
         self.alone_since = Instant::now();
         self.receive_heralds(ctx);
+    }
+}
+
+impl Handler<ChangeId> for Primary {
+    type Result = ();
+    fn handle(&mut self, _: ChangeId, _: &mut Self::Context) {
+        self.begin_history();
     }
 }
 

@@ -121,3 +121,8 @@ pub struct Adopted {
     /// We are a master that had this history before it was restarted: it becomes the second.
     pub is_past: bool,
 }
+
+/// From the Keyspace (DEBUG CHANGE-REPL-ID): the history gets another name, so that nobody can go on from what he has.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ChangeId;

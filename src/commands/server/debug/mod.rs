@@ -54,6 +54,8 @@ enum Action {
     RewriteConfiguration,
     /// Something that concerns files.
     Errand(Errand),
+    /// A command as it is, whatever it is.
+    TellReplicas(Vec<Bytes>),
     Digest,
     DigestValues(Vec<Bytes>),
     /// The pattern against that many letters `a`.
@@ -91,10 +93,8 @@ impl Action {
         let wrong = || unknown(name);
         Ok(match (&lower[..], args.remaining()) {
             (b"help", 0) => Action::Help,
-            (b"change-repl-id", 0) => {
-                tracing::info!("DEBUG CHANGE-REPL-ID: there is no replication yet, so no id to change");
-                Action::Accept
-            }
+            (b"change-repl-id", 0) => Action::Errand(Errand::ChangeHistory),
+            (b"replicate", 1..) => Action::TellReplicas(args.rest()),
             (b"set-disable-deny-scripts", 1) => Action::AllowInScripts(args.word()? != b"0"),
             (b"pause-cron" | b"dict-resizing", 1) => {
                 args.word()?;
@@ -223,6 +223,10 @@ impl Action {
                 reply.ok();
             }
             Action::Digest => reply.status(&Digest::of_store(backstage.changes.store).to_hex()),
+            Action::TellReplicas(words) => {
+                backstage.changes.record.tell_replicas(words.iter().map(|word| &word[..]));
+                reply.ok();
+            }
             Action::DigestValues(keys) => {
                 reply.array(keys.len());
                 for key in keys {
@@ -317,7 +321,7 @@ const HELP: &[&str] = &[
     "ASSERT | PANIC | SEGFAULT",
     "    End the process at once, as a crash would.",
     "CHANGE-REPL-ID",
-    "    Accepted; there is no replication yet.",
+    "    Give the history of the data another id, so that no replica can go on from what it has.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Write every parameter to the configuration file, also those that have their defaults.",
     "DICT-RESIZING <0|1>, PAUSE-CRON <0|1>, SET-DISABLE-DENY-SCRIPTS <0|1>",
