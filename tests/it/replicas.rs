@@ -85,7 +85,7 @@ fn a_replica_is_sent_all_data_and_then_what_happens() {
         replica.send(&["REPLCONF", "ACK", "0"]);
         assert_eq!(told(&mut replica)[1..], ["behind", "2"]);
         let listed = client.call(&["CLIENT", "LIST", "TYPE", "replica"]).text();
-        assert!(listed.contains(" flags=S ") && listed.contains(" cmd=psync "), "{listed}");
+        assert!(listed.contains(" flags=S ") && listed.contains(" cmd=replconf "), "{listed}");
         client.call(&["CLIENT", "KILL", "TYPE", "replica"]);
         assert!(replica.is_closed());
         wait_for(&mut client, "replication", "connected_slaves", "0");
