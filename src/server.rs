@@ -182,7 +182,8 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let ushers = Ushers::new(couriers, attendant, board.clone());
     pubsub.do_send(Cast(ushers.all().cloned().collect()));
     expiry.do_send(Serve(keyspace.clone()));
-    primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: None });
+    let lead = Some(supervisor.clone().recipient());
+    primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: lead });
     supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);

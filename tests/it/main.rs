@@ -29,6 +29,7 @@ mod pipelines;
 mod protocol;
 mod pubsub;
 mod rdb_files;
+mod replicas;
 mod scan;
 mod scripting;
 mod server;

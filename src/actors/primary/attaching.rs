@@ -28,13 +28,7 @@ impl Handler<Attach> for Primary {
             return dismiss(&self.board, &attach.client);
         }
         match &attach.wish {
-            Wish::TakeOver { .. } => match &self.supervisor {
-                Some(supervisor) => {
-                    supervisor.do_send(LeadNow);
-                    self.heralds.push(attach);
-                }
-                None => dismiss(&self.board, &attach.client),
-            },
+            Wish::TakeOver { id, first } => self.take_over(id.clone(), *first, attach, ctx),
             Wish::Sync => self.sync_fully(attach, ctx),
             Wish::Resume { id, first } => {
                 let history = self.board.replication.history.load();
@@ -51,6 +45,20 @@ impl Handler<Attach> for Primary {
 }
 
 impl Primary {
+    /// We are to be the master, unless we have become it just now, and our history has another id therefore.
+    fn take_over(&mut self, id: String, first: i64, mut attach: Attach, ctx: &mut Context<Self>) {
+        let is_master = !self.board.replication.history.load().id.eq_ignore_ascii_case(&id);
+        match &self.supervisor {
+            Some(supervisor) if !is_master => {
+                supervisor.do_send(LeadNow { client: attach.client.id });
+                self.heralds.push(attach);
+            }
+            _ => {
+                attach.wish = Wish::Resume { id, first };
+                ctx.notify(attach);
+            }
+        }
+    }
     /// We are the master now: those who wanted that go on with it.
     pub(super) fn receive_heralds(&mut self, ctx: &mut Context<Self>) {
         for mut herald in std::mem::take(&mut self.heralds) {

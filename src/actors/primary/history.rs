@@ -46,7 +46,7 @@ impl Primary {
         }
     }
     /// Whoever follows us has to ask again.
-    fn part(&mut self) {
+    pub(super) fn part(&mut self) {
         self.give_up_waves();
         self.followers.iter().for_each(|follower| follower.actor.do_send(HangUp));
     }

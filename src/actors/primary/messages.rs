@@ -90,7 +90,10 @@ pub struct Close;
 /// [`Promoted`] then.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct LeadNow;
+pub struct LeadNow {
+    /// Its client here.
+    pub client: u64,
+}
 
 /// From the Keyspace: it has become a master at this offset. A new history begins.
 #[derive(Message)]

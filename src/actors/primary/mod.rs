@@ -182,8 +182,18 @@ impl Handler<Streamed> for Primary {
     fn handle(&mut self, Streamed { bytes, end }: Streamed, _: &mut Self::Context) {
         // It may have been told to end meanwhile.
         let Some(backlog) = &mut self.backlog else { return };
+        let begin = end.saturating_sub(bytes.len() as u64);
+        if backlog.end() != begin {
+            // It was not known where the stream would begin. (Amid it, a gap is a fault of ours, and is not handed on.)
+            let is_gap = backlog.len() > 0;
+            *backlog = Backlog::at(begin);
+            if is_gap {
+                tracing::error!("The stream has a gap at offset {begin}: replicas have to ask again");
+                self.part();
+            }
+        }
+        let Some(backlog) = &mut self.backlog else { return };
         let bytes = backlog.push(bytes);
-        debug_assert_eq!(backlog.end(), end, "the stream has no gaps");
         for follower in self.followers.iter().filter(|follower| follower.is_streamed_to()) {
             follower.actor.do_send(Stream(bytes.clone()));
         }

@@ -99,6 +99,9 @@ impl Replica {
         let word = |index: usize| request.get(index).unwrap_or_default();
         let is = |index: usize, name: &str| word(index).eq_ignore_ascii_case(name.as_bytes());
         let node = Registry::get().named_by(request);
+        if let Some(node) = node {
+            self.client.last_command.store(node.index + 1, Relaxed);
+        }
         let is_replconf = node.map_or(is(0, "replconf"), |node| node.full_name == "replconf");
         if is_replconf && request.len() % 2 == 1 {
             if is(1, "ack") {

@@ -7,6 +7,7 @@ use crate::{
     actors::{
         keyspace::{Follow, Lead},
         now_ms,
+        primary::messages::LeadNow,
         upstream::{Ground, Upstream, messages::Unfollow},
     },
     board::{Failover, Link},
@@ -138,6 +139,18 @@ impl Supervisor {
         let mut config = Config::clone(&self.board.config.load());
         config.replicaof = master;
         self.board.config.store(Arc::new(config));
+    }
+}
+
+impl Handler<LeadNow> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, LeadNow { client }: LeadNow, _: &mut Self::Context) {
+        if self.board.replication.is_replica() {
+            self.lead();
+            let record = self.board.roster.get(client);
+            let who = record.map(|record| client_line(&record, now_ms())).unwrap_or_default();
+            tracing::info!("MASTER MODE enabled (failover request from '{}')", who.trim_end());
+        }
     }
 }
 

@@ -43,7 +43,8 @@ fn saving(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
     let board = scene.backstage.board;
     let changes = board.vitals.changes.load(Relaxed) + scene.backstage.changes.record.changes;
     report.field("rdb_changes_since_last_save", changes);
-    report.field("rdb_bgsave_in_progress", (archive.activity() == Activity::Save) as u8);
+    let saves = archive.activity() == Activity::Save || board.replication.syncs.load(Relaxed) > 0;
+    report.field("rdb_bgsave_in_progress", saves as u8);
     report.field("rdb_last_save_time", archive.last_save_s.load(Relaxed));
     report.field("rdb_last_bgsave_status", status(archive.last_save_failed.load(Relaxed)));
     report.field("rdb_last_bgsave_time_sec", archive.last_background_save_seconds.load(Relaxed));

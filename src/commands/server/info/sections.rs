@@ -3,6 +3,7 @@ use super::{Report, Scene};
 use crate::script::{Libraries, Scripts};
 use crate::{
     allocator,
+    board::ClientKind,
     commands::REDIS_VERSION,
     commands::server::{
         host::{self, human_bytes},
@@ -68,7 +69,8 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     let input = all.iter().map(|client| client.query_buffer_peak_bytes.load(Relaxed)).max();
     let output = all.iter().map(|client| client.output_buffer_bytes.load(Relaxed)).max();
     report.section("Clients");
-    report.field("connected_clients", all.len());
+    let replicas = all.iter().filter(|client| client.kind() == ClientKind::Replica).count();
+    report.field("connected_clients", all.len() - replicas);
     report.field("cluster_connections", 0);
     report.field("maxclients", scene.config.maxclients);
     report.field("client_recent_max_input_buffer", input.unwrap_or(0));
