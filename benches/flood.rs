@@ -11,6 +11,7 @@ use callboard::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
+        primary::Primary,
         pubsub::PubSub,
         supervisor::Supervisor,
     },
@@ -126,6 +127,7 @@ fn start() -> Receiver<Addr<Flooder>> {
             let supervisor = Supervisor::new(board.clone(), |_| {}).start();
             let migration = Migration::new(board.clone()).start();
             let pubsub = PubSub::new(board.clone()).start();
+            let primary = Primary::new(board.clone()).start();
             let (data, files) = (Arbiter::new(), Arbiter::new());
             let (introduce, introduced) = channel();
             let persistence = {
@@ -136,7 +138,7 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
-                let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
+                let peers = Peers { expiry, persistence, supervisor, migration, pubsub, primary };
                 Keyspace::new(ctx.address(), board, 1, peers)
             });
             introduce.send(keyspace.clone()).expect("it waits for it");

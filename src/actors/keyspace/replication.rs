@@ -587,6 +587,8 @@ impl Keyspace {
         stream.end = offset;
         self.stage.record.writers.forget_offsets();
         self.stage.board.replication.offset.store(offset, Release);
+        // What is on the medium is of another history.
+        self.stage.board.replication.synced_offset.store(0, Release);
         self.begin_stream();
         self.primary.do_send(Adopted { id, offset, is_past });
     }

@@ -99,6 +99,7 @@ impl Supervisor {
                 "Before turning into a replica, using my own master parameters to synthesize a cached master: I may be \
                  able to synchronize with the new master with just a partial transfer."
             );
+            self.following.ground.set_whole(true);
         }
         self.note_master(Some(master.clone()));
         self.begin_to_follow(master);

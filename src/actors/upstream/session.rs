@@ -172,6 +172,7 @@ impl Session {
                     return End::Sync;
                 }
                 self.failed_syncs = 0;
+                self.synced_offset = None;
                 tracing::info!("MASTER <-> REPLICA sync: Finished with success");
             }
             Ok(Next::Later(reason)) => {
@@ -341,8 +342,11 @@ impl Session {
     }
     fn acknowledge(&self, wire: &mut Wire) {
         let Some((_, offset)) = self.place.as_ref().filter(|_| self.knows_offsets) else { return };
+        // More of it may be on the medium than was when it was applied.
+        let synced = &self.peers.board.replication.synced_offset;
+        let synced = self.synced_offset.map(|known| known.max(synced.load(Relaxed)).min(*offset));
         let offset = offset.to_string();
-        match self.synced_offset.map(|synced| synced.to_string()) {
+        match synced.map(|synced| synced.to_string()) {
             Some(synced) => wire.say(&request(&["REPLCONF", "ACK", &offset, "FACK", &synced])),
             None => wire.say(&request(&["REPLCONF", "ACK", &offset])),
         }
