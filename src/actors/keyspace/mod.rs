@@ -21,7 +21,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
-        pubsub::PubSub,
+        pubsub,
         supervisor::Supervisor,
     },
     board::{Board, PauseScope},
@@ -100,7 +100,7 @@ pub struct Peers {
     pub persistence: Addr<Persistence>,
     pub supervisor: Addr<Supervisor>,
     pub migration: Addr<Migration>,
-    pub pubsub: Addr<PubSub>,
+    pub pubsub: pubsub::Reach,
 }
 
 pub struct Keyspace {
@@ -108,7 +108,7 @@ pub struct Keyspace {
     expiry: Addr<Expiry>,
     persistence: Addr<Persistence>,
     supervisor: Addr<Supervisor>,
-    pubsub: Addr<PubSub>,
+    pubsub: pubsub::Reach,
     telling: Telling,
     commits: Commits,
     /// How far loading has come.

@@ -192,7 +192,7 @@ impl Keyspace {
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
         self.stage.board.subscriptions.begin_change();
-        self.pubsub.do_send(pubsub::messages::Ask {
+        self.pubsub.ask(pubsub::messages::Ask {
             client: caller.client,
             protocol: caller.protocol,
             // All lists that there are go there from here.
