@@ -1,6 +1,6 @@
 //! The lists of those who listen, and the fan-out: all that PubSub does, as plain calls.
 //!
-//! PubSub hands it the messages that come. Where the Keyspace shares its thread, it calls here itself: see [`Reach`].
+//! PubSub hands it the messages that come. Where the Keyspace shares its thread, it calls here itself: see [`Reach`](super::Reach).
 use super::{
     messages::{Announce, Ask, Burden, Deliver, Wish},
     outbox::Outbox,
