@@ -466,6 +466,24 @@ fn who_is_killed_has_heard_all() {
     }
 }
 
+/// In a transaction, too: who has killed a client counts it no more.
+#[test]
+fn who_is_killed_in_a_transaction_is_not_counted() {
+    for server in servers() {
+        let mut killer = server.connect();
+        for _ in 0..100 {
+            let mut listener = server.connect();
+            listener.call(&["SUBSCRIBE", "c"]);
+            for command in [&["MULTI"][..], &["PUBLISH", "c", "x"], &["CLIENT", "KILL", "TYPE", "pubsub"]] {
+                killer.call(command);
+            }
+            killer.call(&["PUBLISH", "c", "y"]);
+            let expected = [1, 1, 0].map(Value::Integer).to_vec();
+            assert_eq!(killer.call(&["EXEC"]), Value::Array(expected));
+        }
+    }
+}
+
 /// Who does not read is cut off by the limit of its class, and nobody else notices.
 #[test]
 fn who_does_not_read_is_cut_off() {

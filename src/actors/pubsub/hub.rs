@@ -77,6 +77,10 @@ impl Hub {
     pub fn forget(&mut self, client: u64) {
         self.subscribers.forget(client);
     }
+    /// Forgets who was killed, also where the word of it is still under way.
+    pub fn forget_killed(&mut self) {
+        self.subscribers.killed().into_iter().for_each(|client| self.subscribers.forget(client));
+    }
     fn serve(&mut self, ask: Ask) {
         let Ask { client, protocol, wish, answer, .. } = ask;
         if matches!(wish, Wish::Run { .. }) || self.subscribers.knows(client) {

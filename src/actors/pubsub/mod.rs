@@ -16,7 +16,7 @@ mod subscribers;
 use crate::board::Board;
 use actix::prelude::*;
 use hub::Hub;
-use messages::{Announce, Ask, Cast, Gone};
+use messages::{Announce, Ask, Cast, Gone, Wish};
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 pub struct PubSub {
@@ -34,9 +34,11 @@ impl PubSub {
     }
 }
 
-/// How the Keyspace reaches PubSub. A message costs a wake of another thread or a turn of this one, and while it is under way
-/// nobody hears what was published; so where both share a thread, PubSub's work is called. Either way what the Keyspace
-/// says comes in its order.
+/// How the Keyspace reaches PubSub: by messages, or where both share a thread, by calls. In a transaction it waits for the
+/// answer, and would wait for ever for a message to its own thread.
+///
+/// What the Keyspace says comes in its order either way. A call overtakes what others have in PubSub's mailbox: that is
+/// asked but not acknowledged, so nobody can tell; but for those who were killed, see [`Hub::forget_killed`].
 pub enum Reach {
     Near(Rc<RefCell<Hub>>),
     Far(Addr<PubSub>),
@@ -50,7 +52,13 @@ impl Reach {
     }
     pub fn ask(&self, ask: Ask) {
         match self {
-            Reach::Near(hub) => hub.borrow_mut().ask(ask),
+            Reach::Near(hub) => {
+                let mut hub = hub.borrow_mut();
+                if matches!(ask.wish, Wish::Pass(_)) {
+                    hub.forget_killed();
+                }
+                hub.ask(ask)
+            }
             Reach::Far(pubsub) => pubsub.do_send(ask),
         }
     }
