@@ -11,7 +11,7 @@ use callboard::{
         migration::Migration,
         now_ms,
         persistence::Persistence,
-        pubsub::PubSub,
+        pubsub::{PubSub, Reach},
         supervisor::Supervisor,
     },
     board::Board,
@@ -136,6 +136,7 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+                let pubsub = Reach::Far(pubsub);
                 let peers = Peers { expiry, persistence, supervisor, migration, pubsub };
                 Keyspace::new(ctx.address(), board, 1, peers)
             });
