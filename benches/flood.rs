@@ -12,7 +12,7 @@ use callboard::{
         now_ms,
         persistence::Persistence,
         primary::Primary,
-        pubsub::PubSub,
+        pubsub::{PubSub, Reach},
         supervisor::Supervisor,
     },
     board::Board,
@@ -138,6 +138,7 @@ fn start() -> Receiver<Addr<Flooder>> {
                 })
             };
             let keyspace = Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+                let pubsub = Reach::Far(pubsub);
                 let peers = Peers { expiry, persistence, supervisor, migration, pubsub, primary };
                 Keyspace::new(ctx.address(), board, 1, peers)
             });

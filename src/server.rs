@@ -1,10 +1,11 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry, PubSub, Primary with its Replicas, Upstream, and a Courier for those who come
-//!   while a script is slow. They must answer while data is busy.
+//! * control: Supervisor, Listeners, Expiry, Primary with its Replicas, Upstream, and a Courier for those who come while a
+//!   script is slow. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
-//! * data: the Keyspace. With `io-threads 1` the Connections and their Courier run beside it, so that a request costs
-//!   no wake of another thread; with more, each I/O arbiter has its own.
+//! * data: the Keyspace. With `io-threads 1` the Connections, their Courier and PubSub run beside it, so that neither a
+//!   request nor a publication costs a wake of another thread; with more, each I/O arbiter has its own Connections, and
+//!   PubSub runs on the control arbiter.
 use crate::{
     actors::{
         courier::Courier,
@@ -15,7 +16,7 @@ use crate::{
         now_ms,
         persistence::{Persistence, messages::Start},
         primary::{self, Primary},
-        pubsub::{PubSub, messages::Cast},
+        pubsub::{PubSub, Reach, messages::Cast},
         supervisor::{Open, Signalled, Supervisor},
     },
     board::Board,
@@ -138,7 +139,6 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
     let migration = Migration::new(board.clone()).start();
-    let pubsub = PubSub::new(board.clone()).start();
     let primary = Primary::new(board.clone()).start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
@@ -151,17 +151,26 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
             Persistence::new(board, keyspace, supervisor, Arc::new(disk::Real))
         })
     };
+    let far_pubsub = (io_threads > 1).then(|| PubSub::new(board.clone()).start());
+    let (introduce_pubsub, introduced_pubsub) = std::sync::mpsc::sync_channel(1);
     let keyspace = {
-        let (board, expiry, pubsub) = (board.clone(), expiry.clone(), pubsub.clone());
+        let (board, expiry) = (board.clone(), expiry.clone());
         let (persistence, supervisor) = (persistence.clone(), supervisor.clone());
         let primary = primary.clone();
-        let peers = Peers { expiry, persistence, supervisor, migration, pubsub, primary };
         Keyspace::start_in_arbiter(&data.handle(), move |ctx| {
+            let (address, pubsub) = match far_pubsub {
+                Some(address) => (address.clone(), Reach::Far(address)),
+                None => PubSub::start_near(board.clone()),
+            };
+            let _ = introduce_pubsub.send(address);
+            let peers = Peers { expiry, persistence, supervisor, migration, pubsub, primary };
             Keyspace::new(ctx.address(), board, fastrand::u64(..), peers)
         })
     };
     // Nobody is there yet who could have closed it.
     let _ = introduce.send(keyspace.clone());
+    let pubsub =
+        introduced_pubsub.recv().unwrap_or_else(|_| unreachable!("the cast stands or falls together"));
     let own: Vec<Arbiter> =
         if io_threads > 1 { (0..io_threads).map(|_| Arbiter::new()).collect() } else { vec![] };
     name_thread(&data, "data".into());

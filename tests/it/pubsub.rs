@@ -436,6 +436,54 @@ fn between_its_acknowledgements_nothing_is_missed() {
     }
 }
 
+/// Who is killed has got what was published before, however much of it was still to be written.
+#[test]
+fn who_is_killed_has_heard_all() {
+    const MESSAGES: usize = 40;
+    for server in servers() {
+        let mut publisher = server.connect();
+        for round in 0..30 {
+            let mut listener = server.connect();
+            let id = listener.call(&["CLIENT", "ID"]).integer().to_string();
+            listener.call(&["SUBSCRIBE", "c"]);
+            // Some come alone, so that those at the end come in the midst of a stream.
+            let text = |n: usize| format!("{round}:{n}");
+            for n in 0..MESSAGES / 2 {
+                assert_eq!(publisher.call(&["PUBLISH", "c", &text(n)]), Value::Integer(1));
+            }
+            let mut requests: Vec<u8> =
+                (MESSAGES / 2..MESSAGES).flat_map(|n| encode(&["PUBLISH", "c", &text(n)])).collect();
+            requests.extend(encode(&["CLIENT", "KILL", "ID", &id]));
+            publisher.send_raw(&requests).expect("it is read");
+            (MESSAGES / 2..MESSAGES).for_each(|_| assert_eq!(publisher.receive(), Value::Integer(1)));
+            assert_eq!(publisher.receive(), Value::Integer(1));
+            for n in 0..MESSAGES {
+                assert_eq!(third(listener.receive()), text(n));
+            }
+            assert!(listener.try_receive().is_err(), "it was killed");
+            assert_eq!(publisher.call(&["PUBLISH", "c", "nobody"]), Value::Integer(0));
+        }
+    }
+}
+
+/// In a transaction, too: who has killed a client counts it no more.
+#[test]
+fn who_is_killed_in_a_transaction_is_not_counted() {
+    for server in servers() {
+        let mut killer = server.connect();
+        for _ in 0..100 {
+            let mut listener = server.connect();
+            listener.call(&["SUBSCRIBE", "c"]);
+            for command in [&["MULTI"][..], &["PUBLISH", "c", "x"], &["CLIENT", "KILL", "TYPE", "pubsub"]] {
+                killer.call(command);
+            }
+            killer.call(&["PUBLISH", "c", "y"]);
+            let expected = [1, 1, 0].map(Value::Integer).to_vec();
+            assert_eq!(killer.call(&["EXEC"]), Value::Array(expected));
+        }
+    }
+}
+
 /// Who does not read is cut off by the limit of its class, and nobody else notices.
 #[test]
 fn who_does_not_read_is_cut_off() {

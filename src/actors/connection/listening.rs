@@ -19,7 +19,7 @@ impl Connection {
     /// own reply. Here the message may still be on its way: a client that listens to anything lets PubSub catch up first.
     pub(super) fn must_hear_first(&mut self) -> bool {
         // Once for each turn: others may publish without end.
-        if self.has_heard || !self.session.record.known_to_pubsub.load(Relaxed) {
+        if self.has_heard || self.must_not_wait() || !self.session.record.known_to_pubsub.load(Relaxed) {
             return false;
         }
         let announced = self.desk.board.subscriptions.announced();
@@ -37,7 +37,12 @@ impl Connection {
         let publishes = node.spec().flags & PUBLISHES == PUBLISHES;
         let must = publishes && subscriptions.are_changing()
             || node.spec().acts_on_others && subscriptions.announced() != self.heard;
-        must && !self.has_heard
+        must && !self.has_heard && !self.must_not_wait()
+    }
+    /// A script is slow, and who may end it must not wait: what was published before is told when the Keyspace comes to it,
+    /// and PubSub may be on the same thread.
+    fn must_not_wait(&self) -> bool {
+        self.desk.board.busy.with().is_some()
     }
     /// Keeps a command until PubSub has got round to what others asked and published before.
     pub(super) fn run_later(&mut self, node: &'static Node, request: Request) {

@@ -153,6 +153,13 @@ impl Line {
     pub fn becomes_fresh(&mut self) -> bool {
         !self.waits_writable && !self.closing && !std::mem::replace(&mut self.is_fresh, true)
     }
+    /// Writes the messages that were added, if nobody has done so since, and as far as the socket takes them.
+    pub fn flush_fresh(&mut self, board: &Board) {
+        if std::mem::take(&mut self.is_fresh) && !self.waits_writable {
+            // It ends anyway.
+            let _ = self.flush(board);
+        }
+    }
     /// Tells the Connection to end.
     pub fn hang_up(&mut self) {
         self.closing = true;

@@ -369,6 +369,8 @@ impl Handler<Replies> for Courier {
 impl Handler<Kill> for Courier {
     type Result = ();
     fn handle(&mut self, Kill(id): Kill, _: &mut Self::Context) {
+        // What was published before is still for it.
+        self.desk.with_line(id, |line| line.flush_fresh(&self.desk.board));
         self.desk.hang_up(id)
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         now_ms,
         persistence::Persistence,
         primary::Primary,
-        pubsub::PubSub,
+        pubsub,
         supervisor::Supervisor,
     },
     board::{Board, PauseScope},
@@ -107,7 +107,7 @@ pub struct Peers {
     pub persistence: Addr<Persistence>,
     pub supervisor: Addr<Supervisor>,
     pub migration: Addr<Migration>,
-    pub pubsub: Addr<PubSub>,
+    pub pubsub: pubsub::Reach,
     pub primary: Addr<Primary>,
 }
 
@@ -116,7 +116,7 @@ pub struct Keyspace {
     expiry: Addr<Expiry>,
     persistence: Addr<Persistence>,
     supervisor: Addr<Supervisor>,
-    pubsub: Addr<PubSub>,
+    pubsub: pubsub::Reach,
     primary: Addr<Primary>,
     telling: Telling,
     place: Place,

@@ -57,6 +57,6 @@ impl Keyspace {
         let next = Vec::with_capacity(self.stage.record.announcements.len());
         let announcements = std::mem::replace(&mut self.stage.record.announcements, next);
         let burden = Burden::new(self.stage.board.clone(), &announcements);
-        self.pubsub.do_send(Announce { number, announcements, burden });
+        self.pubsub.announce(Announce { number, announcements, burden });
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         Caller, Progress, Task,
         error::CommandError,
         registry::Node,
-        session::Session,
+        session::{PubSubErrand, Session},
         shipment::Delivery,
         stage::count_error,
         transactions::{Queued, Transaction, Verdict},
@@ -117,8 +117,13 @@ impl Keyspace {
             let task = match task {
                 Ok(Task::Session(task)) => {
                     let Some(session) = &mut session else { continue };
+                    let errand = session.errand.take();
                     self.stage.perform_session(node, &mut **task, session, reply);
                     self.stage.show_of(node, request, as_left(session, caller));
+                    if session.errand == Some(PubSubErrand::CatchUp) {
+                        self.let_pubsub_catch_up();
+                    }
+                    session.errand = session.errand.max(errand);
                     continue;
                 }
                 Ok(task) => task,
@@ -192,7 +197,7 @@ impl Keyspace {
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));
         self.stage.board.subscriptions.begin_change();
-        self.pubsub.do_send(pubsub::messages::Ask {
+        self.pubsub.ask(pubsub::messages::Ask {
             client: caller.client,
             protocol: caller.protocol,
             // All lists that there are go there from here.
@@ -202,6 +207,20 @@ impl Keyspace {
         });
         take_answer(&answer, reply);
         self.stage.heed_board();
+    }
+    /// Who was killed just now must not be counted among the receivers of what is published behind that.
+    fn let_pubsub_catch_up(&mut self) {
+        let (sender, answer) = sync_channel(1);
+        let nobody = Caller::default();
+        self.pubsub.ask(pubsub::messages::Ask {
+            client: nobody.client,
+            protocol: nobody.protocol,
+            after: 0,
+            wish: pubsub::messages::Wish::Pass(Reply::default()),
+            answer: Answer::Directly(sender),
+        });
+        // Without an answer the process ends.
+        let _ = answer.recv();
     }
     /// Has the Supervisor run a command, and waits until it is done: it never waits for the Keyspace.
     pub(super) fn ask_supervisor(

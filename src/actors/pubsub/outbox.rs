@@ -1,6 +1,9 @@
 //! From announcements to parcels: each message is written once per protocol, and what follows for the same lines goes into
 //! the same parcel.
-use super::{audience::Audience, messages::Parcel};
+use super::{
+    audience::{Audience, Group},
+    messages::Parcel,
+};
 use crate::{
     actors::courier::messages::LineId,
     resp::{Protocol, Reply},
@@ -15,7 +18,7 @@ pub struct Outbox {
     scratch: [Reply; 2],
 }
 struct Draft {
-    bytes: Vec<u8>,
+    bytes: Reply,
     lines: Arc<[LineId]>,
 }
 /// A parcel that holds so much is not added to, bytes.
@@ -30,21 +33,33 @@ impl Outbox {
     }
     /// Adds one message, which `write` writes, for all who listen.
     pub fn add(&mut self, audience: &Audience, write: impl Fn(&mut Reply)) {
+        if let [group] = audience.groups() {
+            return self.with_draft(group, write);
+        }
         let mut is_written = [false; 2];
         for group in audience.groups() {
             let protocol = usize::from(group.protocol == Protocol::Resp3);
-            let message = &mut self.scratch[protocol];
+            let mut message = std::mem::take(&mut self.scratch[protocol]);
             if !std::mem::replace(&mut is_written[protocol], true) {
                 message.truncate(0);
-                write(message);
+                write(&mut message);
             }
-            let (bytes, lines) = (message.as_bytes(), group.lines());
-            let Some(drafts) = self.couriers.get_mut(group.courier) else { continue };
-            match drafts.last_mut() {
-                Some(last) if Arc::ptr_eq(&last.lines, lines) && last.bytes.len() < PARCEL_BYTES => {
-                    last.bytes.extend_from_slice(bytes)
-                }
-                _ => drafts.push(Draft { bytes: bytes.to_vec(), lines: lines.clone() }),
+            self.with_draft(group, |draft| draft.raw(message.as_bytes()));
+            self.scratch[protocol] = message;
+        }
+    }
+    /// Adds to what a group gets.
+    fn with_draft(&mut self, group: &Group, write: impl FnOnce(&mut Reply)) {
+        let Some(drafts) = self.couriers.get_mut(group.courier) else { return };
+        let lines = group.lines();
+        match drafts.last_mut() {
+            Some(last) if Arc::ptr_eq(&last.lines, lines) && last.bytes.position() < PARCEL_BYTES => {
+                write(&mut last.bytes)
+            }
+            _ => {
+                let mut bytes = Reply::new(group.protocol);
+                write(&mut bytes);
+                drafts.push(Draft { bytes, lines: lines.clone() });
             }
         }
     }
@@ -52,7 +67,8 @@ impl Outbox {
     pub fn into_parcels(self) -> impl Iterator<Item = (usize, Vec<Parcel>)> {
         let couriers = self.couriers.into_iter().enumerate().filter(|(_, drafts)| !drafts.is_empty());
         couriers.map(|(courier, drafts)| {
-            let parcel = |Draft { bytes, lines }: Draft| Parcel { bytes: Bytes::from(bytes), lines };
+            let parcel =
+                |Draft { bytes, lines }: Draft| Parcel { bytes: Bytes::from(bytes.into_whole()), lines };
             (courier, drafts.into_iter().map(parcel).collect())
         })
     }

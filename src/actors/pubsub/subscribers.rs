@@ -135,6 +135,11 @@ impl Subscribers {
         }
         self.clients.remove(&client);
     }
+    /// Those who are known here, and have been killed.
+    pub fn killed(&self) -> Vec<u64> {
+        let killed = self.clients.iter().filter(|(_, subscriber)| subscriber.record.is_killed());
+        killed.map(|(&client, _)| client).collect()
+    }
     /// What a client listens to, in alphabetical order.
     pub fn names(&self, client: u64, topic: Topic) -> Vec<Bytes> {
         self.clients.get(&client).map_or_else(Vec::new, |it| it.names(topic).iter().cloned().collect())
