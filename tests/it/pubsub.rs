@@ -1,6 +1,6 @@
 //! Publish and subscribe, and the events that are published by themselves.
 
-use crate::support::{Client, Server, Value, client::encode, ours};
+use crate::support::{Client, Protocol, Server, Value, client::encode, ours};
 use std::thread;
 
 #[test]
@@ -507,5 +507,45 @@ fn who_does_not_read_is_cut_off() {
         while slow.try_receive().is_ok() {}
         assert_eq!(publisher.call(&["PUBLISH", "c", "y"]), Value::Integer(1));
         assert_eq!(third(quick.receive()), "y");
+    }
+}
+
+/// With `appendfsync always` nobody hears of what a crash could take back; and who listens to himself is answered first.
+#[test]
+fn what_is_not_on_the_medium_is_not_told() {
+    for threads in ["1", "2"] {
+        let options = ["--appendonly", "yes", "--appendfsync", "always", "--io-threads", threads];
+        let options =
+            [&options[..], &["--enable-debug-command", "yes", "--notify-keyspace-events", "KA"]].concat();
+        let server = Server::start(&ours(), &options);
+        let (mut writer, mut listener) = (server.connect(), server.connect());
+        writer.hello(Protocol::Resp3);
+        for client in [&mut writer, &mut listener] {
+            client.call(&["SUBSCRIBE", "c", "__keyspace@0__:k"]);
+            client.receive();
+        }
+        // The disk takes its time.
+        writer.call(&["DEBUG", "AOF-FLUSH-SLEEP", "20000"]);
+        for round in 0..5 {
+            let value = format!("value-{round}");
+            writer.send(&["MULTI"]);
+            writer.send(&["SET", "k", &value]);
+            writer.send(&["PUBLISH", "c", "m"]);
+            writer.send(&["EXEC"]);
+            let heard: Vec<String> = (0..2).map(|_| listener.receive().items()[2].text()).collect();
+            assert_eq!(heard, ["set", "m"]);
+            let folder = server.dir().join("appendonlydir");
+            let logged = std::fs::read_dir(folder).expect("there is a log").any(|file| {
+                let bytes = std::fs::read(file.expect("it is readable").path()).expect("it is readable");
+                String::from_utf8_lossy(&bytes).contains(&value)
+            });
+            assert!(logged, "{value} was told before it was written");
+            let said: Vec<String> = (0..6).map(|_| writer.receive().render(Protocol::Resp3)).collect();
+            assert!(
+                said[..3].iter().all(|reply| reply.contains("OK") || reply.contains("QUEUED")),
+                "{said:?}"
+            );
+            assert!(said[4].contains("set") && said[5].contains('m'), "{said:?}");
+        }
     }
 }

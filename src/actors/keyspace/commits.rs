@@ -145,6 +145,10 @@ impl Keyspace {
             }
         }
     }
+    /// Replies wait until what was written is synced.
+    pub(super) fn syncs_first(&self) -> bool {
+        self.commits.mode == LogMode::Synced
+    }
     /// Whether replies are waiting for the disk, here or there.
     pub(super) fn awaits_disk(&self) -> bool {
         let log = &self.stage.record.log;
@@ -241,6 +245,7 @@ impl Handler<LogMode> for Keyspace {
         if mode != LogMode::Synced {
             self.commits.unsynced.clear();
             self.commits.open = Keys::default();
+            self.tell_held();
         }
         self.stage.record.log.is_wanted = self.stage.board.config.load().appendonly;
         self.serve_log_waiters(ctx);
@@ -254,6 +259,7 @@ impl Handler<Synced> for Keyspace {
         while self.commits.unsynced.front().is_some_and(|(of, _)| *of <= number) {
             self.commits.unsynced.pop_front();
         }
+        self.tell_held();
         self.serve_log_waiters(ctx);
     }
 }

@@ -1,8 +1,10 @@
 //! What subscribers are told: publications and keyspace events go to PubSub as one list for each drain of the mailbox.
+//!
+//! With `appendfsync always` a list waits for the disk as replies do: nobody is told what a crash could take back.
 use super::Keyspace;
 use crate::actors::pubsub::messages::{Announce, Burden};
 use actix::prelude::*;
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// While more than this is on its way to subscribers, the Keyspace does nothing: whoever publishes faster than messages
 /// can be handed to sockets would fill the memory. (It does not wait for anybody to read them.)
@@ -13,6 +15,8 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 pub struct Telling {
     /// Number of the list that has begun and is not sent.
     open: Option<u64>,
+    /// Lists that wait until this commit is on the medium, in order.
+    held: VecDeque<(u64, Announce)>,
 }
 
 impl Keyspace {
@@ -57,6 +61,21 @@ impl Keyspace {
         let next = Vec::with_capacity(self.stage.record.announcements.len());
         let announcements = std::mem::replace(&mut self.stage.record.announcements, next);
         let burden = Burden::new(self.stage.board.clone(), &announcements);
-        self.pubsub.announce(Announce { number, announcements, burden });
+        let list = Announce { number, announcements, burden };
+        let log = self.stage.record.log;
+        // What was done in the same drain has been committed before.
+        let waits = number.is_some() && self.syncs_first() && log.synced < log.committed;
+        if waits || !self.telling.held.is_empty() {
+            self.telling.held.push_back((log.committed, list));
+        } else {
+            self.pubsub.announce(list);
+        }
+    }
+    /// More of the log is on the medium: the replies have gone out, and what was to be told behind them follows.
+    pub(super) fn tell_held(&mut self) {
+        let synced = if self.syncs_first() { self.stage.record.log.synced } else { u64::MAX };
+        while let Some((_, list)) = self.telling.held.pop_front_if(|(commit, _)| *commit <= synced) {
+            self.pubsub.announce(list);
+        }
     }
 }
