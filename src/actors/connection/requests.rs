@@ -468,10 +468,8 @@ impl Connection {
                 return Err(with.refusal());
             }
         }
-        if board.archive.is_ailing() {
-            if writes || node.full_name == "ping" {
-                may_write(board)?;
-            }
+        if board.archive.is_ailing() && (writes || node.full_name == "ping") {
+            may_write(board)?;
         }
         let is_about_data =
             node.entry.access != Access::Neither || node.spec().flags & spec::MAY_REPLICATE != 0;

@@ -113,7 +113,7 @@ impl Handler<IsEmpty> for Keyspace {
     type Result = ();
     fn handle(&mut self, IsEmpty(tell): IsEmpty, _: &mut Self::Context) {
         // Who asked may have given up meanwhile.
-        let _ = tell.send(self.stage.store.databases().iter().all(|database| database.len() == 0));
+        let _ = tell.send(self.stage.store.databases().iter().all(|database| database.is_empty()));
     }
 }
 
