@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Races a master with its replicas, both Callboard, against the same of redis-server.
+
+  sync   a full sync of many keys: how long it takes, by how much the master's memory grows, and how long its other clients
+         wait meanwhile (one that sets and gets, one request at a time: p99.9 and the worst)
+  flow   SETs to a master with two replicas attached, sixteen in a pipeline: requests per second, CPU of the master for one,
+         and how long after the end of the load the last replica has all of it
+  wait   one client that writes and waits for one replica (SET, then WAIT 1): time of one WAIT
+
+Servers of both kinds take turns; each figure is the median over rounds, the ratio the median of the paired ratios.
+"""
+import csv
+import io
+import statistics
+import subprocess
+import threading
+import time
+
+from servers import Client, Server, arguments, contestants, encode, ratio
+
+SYNC_SECONDS_MAX = 300
+VALUE_BYTES = 32
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("what", nargs="*", default=["sync", "flow", "wait"], help="sync, flow, wait (default: all)")
+    parser.add_argument("--keys", type=int, default=2_000_000, help="keys of the full sync (default: 2,000,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="requests of a round of flow (default: 1,000,000)")
+    parser.add_argument("--waits", type=int, default=5_000, help="WAITs of a round (default: 5,000)")
+    options = parser.parse_args()
+    if not options.theirs:
+        parser.error("a race takes two")
+    plays = {"sync": sync, "flow": flow, "wait": wait}
+    for what in options.what:
+        rounds = [{name: plays[what](options, command) for name, command in contestants(options).items()}
+                  for _ in range(options.rounds)]
+        print(f"{what:<34}{'ours':>14}{'theirs':>14}{'ratio':>8}")
+        for figure in rounds[0]["ours"]:
+            ours, theirs = ([of[name][figure] for of in rounds] for name in ("ours", "theirs"))
+            share = statistics.median(map(ratio, ours, theirs))
+            print(f"  {figure:<32}{statistics.median(ours):>14,.2f}{statistics.median(theirs):>14,.2f}{share:>8.2f}", flush=True)
+
+
+class Cast:
+    """A master and its replicas, in step."""
+
+    def __init__(self, command, replicas, *more):
+        self.master = Server(command, "--repl-diskless-sync-delay", "0", *more)
+        self.replicas = []
+        self.command = command
+        for _ in range(replicas):
+            self.attach()
+
+    def attach(self):
+        replica = Server(self.command, "--replicaof", "127.0.0.1", self.master.port)
+        self.replicas.append(replica)
+        until(lambda: link_is_up(replica))
+        return replica
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in [*self.replicas, self.master]:
+            server.stop()
+
+
+def until(reached):
+    end = time.monotonic() + SYNC_SECONDS_MAX
+    while not reached():
+        if time.monotonic() > end:
+            raise TimeoutError("the replica does not come into step")
+        time.sleep(0.002)
+
+
+def link_is_up(server):
+    try:
+        with Client(server.port) as client:
+            return client.info("replication").get("master_link_status") == "up"
+    except RuntimeError:
+        # It loads.
+        return False
+
+
+def fill(server, keys):
+    with Client(server.port) as client:
+        value = b"v" * VALUE_BYTES
+        for start in range(0, keys, 10_000):
+            client.ask_all([encode(b"SET", b"key:%d" % index, value) for index in range(start, min(start + 10_000, keys))])
+
+
+def sync(options, command):
+    with Cast(command, 0) as cast:
+        fill(cast.master, options.keys)
+        before = cast.master.resident_bytes()
+        waits, peak, stopped = [], [before], threading.Event()
+
+        def bystander():
+            with Client(cast.master.port) as client:
+                index = 0
+                while not stopped.is_set():
+                    index += 7919
+                    began = time.perf_counter()
+                    client.ask(*((b"GET", b"key:%d" % (index % options.keys)) if index % 2 else
+                                 (b"SET", b"key:%d" % (index % options.keys), b"w" * VALUE_BYTES)))
+                    waits.append(time.perf_counter() - began)
+
+        def watcher():
+            while not stopped.is_set():
+                peak.append(family_bytes(cast.master))
+                time.sleep(0.02)
+
+        threads = [threading.Thread(target=bystander), threading.Thread(target=watcher)]
+        for thread in threads:
+            thread.start()
+        began = time.monotonic()
+        cast.attach()
+        seconds = time.monotonic() - began
+        stopped.set()
+        for thread in threads:
+            thread.join()
+        waits.sort()
+        return {"full sync, s": seconds, "master's memory grows, %": (max(peak) - before) * 100 / before,
+                "p99.9 of other clients, ms": waits[int(len(waits) * 0.999)] * 1000, "the worst, ms": waits[-1] * 1000}
+
+
+def family_bytes(server):
+    """Memory of the server, and what a forked child has of its own."""
+    own = server.resident_bytes()
+    found = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True).stdout.split()
+    for child in found:
+        try:
+            with open(f"/proc/{child}/smaps_rollup") as file:
+                own += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private_Dirty:"))
+        except OSError:
+            # It has ended.
+            pass
+    return own
+
+
+def flow(options, command):
+    with Cast(command, 2) as cast:
+        before = cast.master.cpu_seconds()
+        found = subprocess.run(
+            ["redis-benchmark", "-p", str(cast.master.port), "-t", "set", "-n", str(options.requests), "-P", "16", "-r",
+             "100000", "--csv"], capture_output=True, text=True, check=True).stdout
+        ended = time.monotonic()
+        with Client(cast.master.port) as client:
+            target = int(client.info("replication")["master_repl_offset"])
+        until(lambda: all(offset_of(replica) >= target for replica in cast.replicas))
+        lag = time.monotonic() - ended
+        cpu = cast.master.cpu_seconds() - before
+        rows = list(csv.DictReader(io.StringIO(found)))
+        return {"SETs per second": float(rows[0]["rps"]), "CPU of the master, us each": cpu * 1e6 / options.requests,
+                "replicas have all after, ms": lag * 1000}
+
+
+def offset_of(server):
+    with Client(server.port) as client:
+        return int(client.info("replication")["slave_repl_offset"])
+
+
+def wait(options, command):
+    with Cast(command, 1) as cast, Client(cast.master.port) as client:
+        times = []
+        for index in range(options.waits):
+            client.ask(b"SET", b"key:%d" % index, b"v")
+            began = time.perf_counter()
+            if client.ask(b"WAIT", b"1", b"1000") != 1:
+                raise RuntimeError("a write was not acknowledged")
+            times.append(time.perf_counter() - began)
+        times.sort()
+        return {"WAIT 1, us": statistics.median(times) * 1e6, "p99, us": times[int(len(times) * 0.99)] * 1e6}
+
+
+if __name__ == "__main__":
+    main()
