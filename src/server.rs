@@ -1,11 +1,11 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry, Primary with its Replicas, Upstream, and a Courier for those who come while a
+//! * control: Supervisor, Listeners, Expiry, Primary with its Replicas, and a Courier for those who come while a
 //!   script is slow. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections, their Courier and PubSub run beside it, so that neither a
-//!   request nor a publication costs a wake of another thread; with more, each I/O arbiter has its own Connections, and
-//!   PubSub runs on the control arbiter.
+//!   request nor a publication costs a wake of another thread, and so does Upstream, the link to our master; with more, each
+//!   I/O arbiter has its own Connections, and PubSub and Upstream run on the control arbiter.
 use crate::{
     actors::{
         courier::Courier,
@@ -193,7 +193,8 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     expiry.do_send(Serve(keyspace.clone()));
     let lead = Some(supervisor.clone().recipient());
     primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: lead });
-    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, tcp, unix });
+    let near = own.is_empty().then(|| data.handle());
+    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, near, tcp, unix });
     persistence.do_send(Start);
     watch_signals(supervisor);
 }

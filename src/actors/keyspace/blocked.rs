@@ -8,7 +8,6 @@ use crate::{
         courier::messages::{Batch, End, LineId, Replies, Run},
         expiry::{Alarm, Alarms},
         now_ms,
-        primary::messages::WantAcks,
     },
     commands::{
         Awaited, Caller,
@@ -92,9 +91,8 @@ impl Keyspace {
         let awaits_copies = matches!(waiter.patience.awaited, Awaited::Log);
         self.stage.wait(waiter);
         if awaits_copies && self.stage.record.stream.is_on {
-            // Replicas are sent what they have to acknowledge, and are asked at once.
-            self.commit(ctx);
-            self.primary.do_send(WantAcks);
+            // Replicas are sent what they have to acknowledge, and are asked, at the end of this drain.
+            self.ask_for_acks(ctx);
         }
         self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
     }

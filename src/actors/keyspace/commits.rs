@@ -157,14 +157,17 @@ impl Keyspace {
     /// Whether effects wait for a commit that does not come by itself.
     pub(super) fn has_effects_to_commit(&self) -> bool {
         let bytes = self.stage.record.effects_bytes();
+        if self.is_asking() {
+            return true;
+        }
         let has_some = bytes > 0 || self.stage.record.has_asides();
         has_some && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
     }
     /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the threads that
     /// write costs both more than a dozen commands.
     pub(super) fn commit_in_time(&mut self, ctx: &mut Context<Self>) {
-        let may_wait =
-            self.commits.mode != LogMode::Synced && self.stage.record.effects_bytes() < COMMIT_BYTES;
+        let is_little = self.stage.record.effects_bytes() < COMMIT_BYTES;
+        let may_wait = self.commits.mode != LogMode::Synced && is_little && !self.is_asking();
         if !may_wait {
             return self.commit(ctx);
         }

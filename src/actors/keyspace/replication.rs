@@ -145,6 +145,9 @@ pub struct EndReplacing {
     pub done: SyncSender<bool>,
 }
 
+/// What replicas are asked by, within the stream.
+const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+
 /// What the Keyspace knows of its place among servers.
 #[derive(Default)]
 pub struct Place {
@@ -152,6 +155,8 @@ pub struct Place {
     link: Option<u64>,
     /// Database that is selected in the stream which we hand on.
     db: usize,
+    /// Replicas are to be asked what they have.
+    asks: bool,
     /// Snapshots for replicas.
     syncs: Vec<SnapshotId>,
     /// The data that are to take the place of ours, while they come.
@@ -171,17 +176,32 @@ struct Aside {
 impl Keyspace {
     /// Gives the stream what was done here.
     pub(super) fn stream(&mut self, effects: &Bytes) {
-        if !self.stage.record.stream.follows {
-            self.hand_on(effects);
+        let stream = &self.stage.record.stream;
+        if stream.follows || !stream.is_on {
+            return;
         }
+        if std::mem::take(&mut self.place.asks) {
+            let with_question = [&effects[..], GET_ACK].concat();
+            return self.hand_on(&with_question.into(), true);
+        }
+        self.hand_on(effects, false);
     }
-    fn hand_on(&mut self, bytes: &Bytes) {
+    /// Somebody waits until replicas have what was written: they are asked behind it.
+    pub(super) fn ask_for_acks(&mut self, ctx: &mut Context<Self>) {
+        self.place.asks = true;
+        self.ask_for_flush(ctx);
+    }
+    /// What is to be handed on may not wait for more.
+    pub(super) fn is_asking(&self) -> bool {
+        self.place.asks
+    }
+    fn hand_on(&mut self, bytes: &Bytes, asks: bool) {
         let stream = &mut self.stage.record.stream;
         if stream.is_on && !bytes.is_empty() {
             stream.end += bytes.len() as u64;
             let end = stream.end;
             self.stage.board.replication.offset.store(end, Release);
-            self.primary.do_send(Streamed { bytes: bytes.clone(), end });
+            self.primary.do_send(Streamed { bytes: bytes.clone(), end, asks });
         }
     }
     /// The stream that we hand on has selected this database.
@@ -285,7 +305,7 @@ impl Handler<Feed> for Keyspace {
     fn handle(&mut self, Feed(bytes): Feed, ctx: &mut Self::Context) {
         if !self.stage.record.stream.follows {
             self.commit(ctx);
-            self.hand_on(&bytes);
+            self.hand_on(&bytes, false);
         }
     }
 }
@@ -372,7 +392,7 @@ impl Handler<Apply> for Keyspace {
         if self.stage.has_news() {
             self.stage.serve_waiting();
         }
-        self.hand_on(&bytes);
+        self.hand_on(&bytes, false);
         self.select_in_stream(db);
         if self.stage.record.stream.end != end {
             // A fault of ours. From here on only a full sync can bring us into step again.

@@ -16,6 +16,8 @@ pub struct Streamed {
     pub bytes: Bytes,
     /// Offset behind them.
     pub end: u64,
+    /// They end in a question for acknowledgements: when any come, the Keyspace is to be told.
+    pub asks: bool,
 }
 
 /// From a Connection, which has let go of the socket: a replica that wants to be brought into step.
@@ -48,7 +50,7 @@ pub struct Piece {
     pub last: bool,
 }
 
-/// From the Keyspace: somebody waits for acknowledgements (WAIT, WAITAOF). Replicas are to be asked for them now; when
+/// Somebody waits for acknowledgements. Replicas are to be asked for them now; when
 /// any comes, the Keyspace is told.
 #[derive(Message)]
 #[rtype(result = "()")]

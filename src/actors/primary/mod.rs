@@ -179,7 +179,8 @@ impl Handler<Serve> for Primary {
 
 impl Handler<Streamed> for Primary {
     type Result = ();
-    fn handle(&mut self, Streamed { bytes, end }: Streamed, _: &mut Self::Context) {
+    fn handle(&mut self, Streamed { bytes, end, asks }: Streamed, _: &mut Self::Context) {
+        self.acks.are_wanted |= asks;
         // It may have been told to end meanwhile.
         let Some(backlog) = &mut self.backlog else { return };
         let begin = end.saturating_sub(bytes.len() as u64);

@@ -22,6 +22,8 @@ pub struct Following {
     /// How many links there were.
     links: u64,
     upstream: Option<Addr<Upstream>>,
+    /// Where it runs, if not here: as a client's connection, beside the data where clients are there.
+    pub(super) near: Option<ArbiterHandle>,
     ground: Arc<Ground>,
 }
 
@@ -113,9 +115,13 @@ impl Supervisor {
         self.following.links += 1;
         let number = self.following.links;
         let ground = self.following.ground.clone();
+        let (board, peers) = (self.board.clone(), (keyspace.clone(), primary.clone()));
         let upstream =
-            Upstream::new(self.board.clone(), link, number, keyspace.clone(), primary.clone(), ground)
-                .start();
+            move |(keyspace, primary)| Upstream::new(board, link, number, keyspace, primary, ground);
+        let upstream = match &self.following.near {
+            Some(near) => Upstream::start_in_arbiter(near, move |_| upstream(peers)),
+            None => upstream(peers).start(),
+        };
         keyspace.do_send(Follow { link: number, reply_to: upstream.clone().recipient() });
         self.following.upstream = Some(upstream);
     }

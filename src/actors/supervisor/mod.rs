@@ -61,6 +61,8 @@ pub struct Open {
     pub persistence: Addr<Persistence>,
     pub primary: Addr<Primary>,
     pub ushers: Arc<Ushers>,
+    /// Where the Keyspace is, if clients are there, too.
+    pub near: Option<ArbiterHandle>,
     pub tcp: Vec<Listening>,
     pub unix: Option<Listening>,
 }
@@ -181,6 +183,7 @@ impl Handler<Open> for Supervisor {
         self.persistence = Some(open.persistence);
         self.primary = Some(open.primary);
         self.ushers = Some(open.ushers);
+        self.following.near = open.near;
         self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
         self.unix = open.unix.and_then(|socket| self.listen(socket));
         let vitals = &self.board.vitals;
