@@ -59,6 +59,14 @@ class Cast:
         until(lambda: link_is_up(replica))
         return replica
 
+    def settle(self):
+        """Waits until the master, too, knows that its replicas are in step."""
+        def are_online():
+            with Client(self.master.port) as client:
+                found = client.info("replication")
+            return all("state=online" in found[f"slave{index}"] for index in range(len(self.replicas)))
+        until(are_online)
+
     def __enter__(self):
         return self
 
@@ -142,6 +150,7 @@ def family_bytes(server):
 
 def flow(options, command):
     with Cast(command, 2) as cast:
+        cast.settle()
         before = cast.master.cpu_seconds()
         found = subprocess.run(
             ["redis-benchmark", "-p", str(cast.master.port), "-t", "set", "-n", str(options.requests), "-P", "16", "-r",
@@ -164,6 +173,7 @@ def offset_of(server):
 
 def wait(options, command):
     with Cast(command, 1) as cast, Client(cast.master.port) as client:
+        cast.settle()
         times = []
         for index in range(options.waits):
             client.ask(b"SET", b"key:%d" % index, b"v")
