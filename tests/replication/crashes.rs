@@ -10,14 +10,13 @@ use crate::{
 };
 
 const SEED: u64 = 77_016_003;
-const EXTRAS: Extras = Extras { short_lived: false, newer: false };
 /// Nothing gets into the stream but what clients write: offsets are those of the data.
 const QUIET: &[&str] = &["--repl-ping-replica-period", "3600"];
 
 fn load_some(node: &Node) {
     let seed = number("REPLICATION_SEED", SEED);
     println!("REPLICATION_SEED={seed}");
-    Loader::start(node, seed, EXTRAS).stop_after(500);
+    Loader::start(node, seed, Extras::COMMON).stop_after(500);
     node.done(&["SET", "at the end", "there is something"]);
 }
 
@@ -38,7 +37,7 @@ fn a_killed_replica_without_files_begins_anew() {
         let port = master.port().to_string();
         let mut replica = Node::start(replica, &following(&port, &[]));
         replica.await_link();
-        let load = Loader::start(&master, SEED, EXTRAS);
+        let load = Loader::start(&master, SEED, Extras::COMMON);
         replica.kill();
         replica.again();
         replica.await_link();
@@ -56,7 +55,7 @@ fn a_killed_replica_with_a_log_comes_back() {
     let mut replica = Node::ours(&options);
     replica.await_link();
     for _ in 0..3 {
-        let load = Loader::start(&master, SEED, EXTRAS);
+        let load = Loader::start(&master, SEED, Extras::COMMON);
         replica.kill();
         replica.again();
         replica.await_link();
@@ -77,7 +76,7 @@ fn a_replica_that_ended_goes_on_from_its_snapshot() {
         let port = master.port().to_string();
         let mut replica = Node::start(replica, &following(&port, &[]));
         replica.await_link();
-        let load = Loader::start(&master, SEED, EXTRAS);
+        let load = Loader::start(&master, SEED, Extras::COMMON);
         replica.shut_down();
         replica.again();
         replica.await_link();
@@ -114,7 +113,7 @@ fn a_killed_master_comes_back_with_its_log_or_with_nothing() {
         let replicas = [Node::ours(&[]), Node::start(Redis, &[])];
         replicas.iter().for_each(|replica| replica.follow(master.port()));
         load_some(&master);
-        let load = Loader::start(&master, SEED, EXTRAS);
+        let load = Loader::start(&master, SEED, Extras::COMMON);
         master.kill();
         load.stop();
         until("the links are down", || replicas.iter().all(|node| node.info("master_link_status") == "down"));
@@ -199,7 +198,7 @@ fn any_of_a_chain_is_killed() {
     let mut nodes = [master, middle, last];
     nodes[1..].iter().for_each(Node::await_link);
     for round in 0..6 {
-        let load = Loader::start(&nodes[0], SEED + round, EXTRAS);
+        let load = Loader::start(&nodes[0], SEED + round, Extras::COMMON);
         let (victim, bystander) = (random.usize(..3), random.usize(..3));
         println!("round {round}: {victim} and {bystander} die");
         nodes[victim].kill();

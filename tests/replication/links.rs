@@ -32,11 +32,7 @@ impl Pair {
         Pair { master, proxy, replica: Node::start(replica, options) }
     }
     fn load(&self) -> Loader {
-        Loader::start(
-            &self.master,
-            number("REPLICATION_SEED", SEED),
-            Extras { short_lived: false, newer: false },
-        )
+        Loader::start(&self.master, number("REPLICATION_SEED", SEED), Extras::COMMON)
     }
     fn assert_same(&self) {
         assert_same(&[&self.master, &self.replica]);

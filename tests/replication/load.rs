@@ -35,18 +35,33 @@ pub struct Extras {
     pub short_lived: bool,
     /// Commands that only ours has.
     pub newer: bool,
+    /// What Redis as a master does without telling its replicas.
+    pub untold_by_redis: bool,
+}
+
+impl Extras {
+    /// What goes everywhere.
+    pub const COMMON: Extras = Extras { short_lived: false, newer: false, untold_by_redis: false };
+}
+
+/// A field that is not set for OVERFLOW FAIL makes the string longer all the same, and no replica hears of it.
+fn is_untold_by_redis(arguments: &[Argument]) -> bool {
+    arguments[0].eq_ignore_ascii_case(b"BITFIELD")
+        && arguments.iter().any(|argument| argument.eq_ignore_ascii_case(b"FAIL"))
 }
 
 /// Some commands: one, or a transaction.
 pub fn some(random: &mut Random, generators: &[&'static Generator], extras: Extras) -> Vec<Vec<Argument>> {
-    match random.below(12) {
+    let mut commands = match random.below(12) {
         0 => {
             let steps = Step::transaction(random, generators);
             steps.into_iter().map(|step| step.arguments).collect()
         }
         1 | 2 => vec![extra(random, extras)],
         _ => vec![Step::random(random, generators).arguments],
-    }
+    };
+    commands.retain(|arguments| extras.untold_by_redis || !is_untold_by_redis(arguments));
+    commands
 }
 
 /// A command whose effect is told, as it would be another one elsewhere.

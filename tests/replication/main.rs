@@ -22,7 +22,9 @@ mod shrink;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behaviour;
 mod crashes;
+mod limits;
 mod links;
 mod load;
 mod node;

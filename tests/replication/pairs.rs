@@ -85,7 +85,8 @@ impl Chain {
     }
 
     fn extras(&self, short_lived: bool) -> Extras {
-        Extras { short_lived, newer: self.nodes.iter().all(|node| node.make == Ours) }
+        let newer = self.nodes.iter().all(|node| node.make == Ours);
+        Extras { short_lived, newer, untold_by_redis: self.nodes[0].make == Ours }
     }
 
     fn check_sequence(&mut self, seed: u64) {
@@ -216,7 +217,8 @@ fn try_everything(mut client: Client, seed: u64, ended: &AtomicBool) {
     // Redis lets it write the cached count into the value, also at a replica.
     generators.retain(|generator| generator.command != "PFCOUNT");
     while !ended.load(Ordering::Relaxed) {
-        let commands = some(&mut random, &generators, Extras { short_lived: true, newer: false });
+        let commands =
+            some(&mut random, &generators, Extras { short_lived: true, newer: false, untold_by_redis: true });
         // A script that replicas let run would count, too.
         send_all(&mut client, &commands);
     }
