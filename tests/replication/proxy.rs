@@ -124,17 +124,21 @@ impl Sky {
     fn weather(&self) -> Weather {
         self.weather.lock().expect("never poisoned").clone()
     }
+    /// Nothing goes on while it holds, neither what comes nor what has come.
+    fn await_calm(&self) {
+        while self.weather().holds && !self.ended.load(Relaxed) {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
     /// One direction of a connection, until either end is closed.
     fn pump(&self, [mut from, mut to]: [TcpStream; 2], passes: Option<usize>, mut random: fastrand::Rng) {
         let (mut bytes, mut left) = ([0; 64 * 1024], passes.unwrap_or(usize::MAX));
         while left > 0 && !self.ended.load(Relaxed) {
             let weather = self.weather();
-            thread::sleep(if weather.holds { Duration::from_millis(2) } else { weather.delay });
-            if weather.holds {
-                continue;
-            }
+            thread::sleep(weather.delay);
             let most = random.usize(1..=weather.piece_bytes.min(bytes.len())).min(left);
             let Ok(count @ 1..) = from.read(&mut bytes[..most]) else { break };
+            self.await_calm();
             if to.write_all(&bytes[..count]).is_err() {
                 break;
             }
