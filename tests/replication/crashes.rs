@@ -32,7 +32,7 @@ fn following<'a>(port: &'a str, others: &[&'a str]) -> Vec<&'a str> {
 /// What it was sent in full may be in a file: then it goes on from there.
 #[test]
 fn a_killed_replica_begins_anew_or_with_what_it_was_sent() {
-    for (load, expected) in [("on-empty-db", [2, 0, 0]), ("disabled", [1, 1, 0])] {
+    for (load, full, partial) in [("on-empty-db", 2, 0), ("disabled", 1, 1)] {
         for [master, replica] in [[Ours, Ours], [Ours, Redis], [Redis, Ours]] {
             println!("{master:?} and {replica:?}, {load}");
             let master = Node::start(master, &["--repl-backlog-size", "256mb"]);
@@ -46,7 +46,10 @@ fn a_killed_replica_begins_anew_or_with_what_it_was_sent() {
             replica.await_link();
             load.stop();
             assert_same(&[&master, &replica]);
-            assert_eq!(syncs(&master), expected, "\n{}", replica.output());
+            let syncs = syncs(&master);
+            // Redis' child that still serves the dead one takes the next one with it.
+            let is_full = syncs[0] == full || master.make == Redis && partial == 0 && syncs[0] > full;
+            assert!(is_full && syncs[1..] == [partial, 0], "{syncs:?}\n{}", replica.output());
         }
     }
 }
