@@ -16,7 +16,11 @@ import time
 import redis
 from redis.sentinel import Sentinel
 
+import harness
 from harness import run, until
+
+# On a machine that stands still for seconds sentinels elect nobody, and try again half a minute later.
+harness.CHECK_DEADLINE_S = 240
 
 BINARY, OPTIONS = sys.argv[2], sys.argv[3:]
 REDIS = os.environ.get("REDIS_SERVER", "redis-server")
@@ -106,6 +110,11 @@ class Group:
         expected = (len(self.sentinels) - 1, len(self.servers) - 1)
         return all((state["num-other-sentinels"], state["num-slaves"]) == expected for state in states)
 
+    def all_is_settled(self):
+        """Each sentinel has heard of each replica that it is one: who seems to be a master still is soon told to follow."""
+        replicas = [state for sentinel in self.sentinels for state in sentinel.client().sentinel_slaves(NAME)]
+        return all((state["role-reported"], state["master-link-status"]) == ("slave", "ok") for state in replicas)
+
     def __exit__(self, kind, _error, _trace):
         if kind is not None:
             for process in self.servers + self.sentinels[:1]:
@@ -146,6 +155,7 @@ class Group:
         until(lambda: len({offset(server) for server in [*others, master]}) == 1)
         digests = [server.client().execute_command("DEBUG", "DIGEST") for server in self.servers]
         assert len({*digests}) == 1, digests
+        until(self.all_is_settled)
 
 
 class Writers:
