@@ -86,7 +86,7 @@ fn cuts_in_handshakes() {
     load.stop();
     pair.assert_same();
     let [full, partial, refused] = pair.syncs();
-    assert!(full == 1 && partial >= 1 && refused == 1, "{:?}", pair.syncs());
+    assert!(full == 1 && partial >= 1 && refused == 1, "{:?}\n{}", pair.syncs(), pair.replica.output());
 }
 
 /// Within all data. What was there of them is of no use; the next time they come whole.
@@ -155,7 +155,7 @@ fn silence(makes: [Make; 2]) {
     load.stop();
     pair.assert_same();
     let [full, partial, refused] = pair.syncs();
-    assert!(full == 1 && partial >= 1 && refused == 1, "{:?}", pair.syncs());
+    assert!(full == 1 && partial >= 1 && refused == 1, "{:?}\n{}", pair.syncs(), pair.replica.output());
 }
 #[test]
 fn silence_between_ours() {
@@ -182,7 +182,7 @@ fn small_backlog(makes: [Make; 2]) {
     pair.replica.await_link();
     pair.assert_same();
     let [full, partial, refused] = pair.syncs();
-    assert!(full == 2 && partial == 0 && refused == 2, "{:?}", pair.syncs());
+    assert!(full == 2 && partial == 0 && refused == 2, "{:?}\n{}", pair.syncs(), pair.replica.output());
 }
 #[test]
 fn small_backlog_between_ours() {

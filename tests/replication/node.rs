@@ -1,7 +1,7 @@
 //! Servers that replicate: of either make, on ports that they keep, with files that outlive them.
 use crate::support::{
     Client, Value, ours, redis_server,
-    server::{command, free_port, output, send_signal, spawn, wait},
+    server::{command, free_port, output, spawn, wait},
 };
 use std::{
     path::{Path, PathBuf},
@@ -103,9 +103,6 @@ impl Node {
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
-    }
     /// What the last process printed.
     pub fn output(&self) -> String {
         output(self.dir.path())
@@ -149,9 +146,6 @@ impl Node {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("our own child");
         child.wait().expect("our own child");
-    }
-    pub fn signal(&self, signal: libc::c_int) {
-        send_signal(self.pid(), signal);
     }
     /// It ends with a snapshot.
     pub fn shut_down(&mut self) {

@@ -97,7 +97,7 @@ impl Chain {
         while commands.len() < count {
             commands.extend(some(&mut random, &generators, extras));
         }
-        let anew = if seed % 10 == 0 { Anew::InTheMiddle } else { Anew::Never };
+        let anew = if seed.is_multiple_of(10) { Anew::InTheMiddle } else { Anew::Never };
         let Some(first) = self.play(&commands, anew) else { return };
         // The whole cause may be gone without a full synchronization.
         let anew = if self.play(&commands, Anew::Never).is_some() { Anew::Never } else { anew };
