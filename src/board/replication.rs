@@ -29,6 +29,8 @@ pub struct Replication {
     /// How many replicas must be in step for clients to write (`min-replicas-to-write`); 0: any number will do. Writer:
     /// the Supervisor.
     pub wanted_replicas: AtomicUsize,
+    /// What was loaded at the start says what data they are. Writer: the Keyspace.
+    pub is_resumed: AtomicBool,
     /// The database that the stream has selected at its end, where it is our master's. Writer: the Keyspace.
     pub stream_db: AtomicUsize,
     /// Replicas that are in step, and said so within `min-replicas-max-lag`. Writer: Primary.
@@ -219,6 +221,7 @@ impl Replication {
             synced_offset: AtomicU64::new(0),
             backlog: Backlog::default(),
             replicas: ArcSwap::default(),
+            is_resumed: AtomicBool::new(false),
             wanted_replicas: AtomicUsize::new(0),
             stream_db: AtomicUsize::new(0),
             good_replicas: AtomicUsize::new(0),

@@ -321,6 +321,10 @@ impl Record {
         told.extend_from_slice(&self.effects[from..]);
         Some(told)
     }
+    /// What was done and is not taken yet, as bytes of the stream to replicas: an offset that a client is told has them in.
+    pub fn bytes_to_stream(&self) -> u64 {
+        if self.stream.is_on && !self.stream.follows { self.untold_bytes() as u64 } else { 0 }
+    }
     fn untold_bytes(&self) -> usize {
         self.effects.len() + self.asides.iter().map(|(_, aside)| aside.len()).sum::<usize>()
     }

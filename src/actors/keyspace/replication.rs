@@ -634,6 +634,7 @@ impl Keyspace {
             let is_past = self.stage.board.config.load().replicaof.is_none();
             self.select_in_stream(history.db);
             self.adopt_history(history.id, history.offset, is_past);
+            self.stage.board.replication.is_resumed.store(true, Relaxed);
         }
     }
 }

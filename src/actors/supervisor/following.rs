@@ -50,9 +50,13 @@ impl Supervisor {
     }
     /// At the start, when what was on disk is loaded.
     pub(super) fn follow_as_configured(&mut self) {
+        // A client was quicker, and has been obeyed.
+        if self.following.upstream.is_some() {
+            return;
+        }
         if let Some(master) = self.board.config.load().replicaof.clone() {
             // Without data of an earlier life there is nothing that a master could go on from.
-            let has_past = self.board.replication.offset.load(Relaxed) > 0;
+            let has_past = self.board.replication.is_resumed.load(Relaxed);
             self.following.ground.set_whole(has_past);
             self.begin_to_follow(&master);
         }

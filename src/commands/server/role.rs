@@ -26,7 +26,8 @@ impl Command for Role {
 impl BackstageCommand for Role {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let post = &backstage.board.replication;
-        let offset = post.offset.load(Relaxed) as i64;
+        let untaken = backstage.changes.record.bytes_to_stream();
+        let offset = (post.offset.load(Relaxed) + untaken) as i64;
         match post.link.load_full() {
             Some(link) => tell_replica(&link, offset, reply),
             None => {

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 pub fn replication(scene: &Scene, report: &mut Report) {
     let (post, config) = (&scene.backstage.board.replication, scene.config);
-    let (now_ms, offset) = (scene.backstage.changes.now_ms(), post.offset.load(Relaxed));
+    let changes = &scene.backstage.changes;
+    let (now_ms, offset) = (changes.now_ms(), post.offset.load(Relaxed) + changes.record.bytes_to_stream());
     report.section("Replication");
     match post.link.load_full() {
         Some(link) => {

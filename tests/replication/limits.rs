@@ -1,0 +1,133 @@
+//! Replicas that are slow, and many at once: the master goes on.
+use crate::{
+    load::{Extras, Loader},
+    node::{
+        Make::{Ours, Redis},
+        Node, until,
+    },
+    proxy::{Proxy, Weather},
+    state::{assert_same, converge_nodes},
+    support::Value,
+};
+use std::{thread, time::Duration};
+
+#[test]
+fn who_does_not_read_is_dropped() {
+    for make in [Ours, Redis] {
+        let master = Node::start(make, &["--client-output-buffer-limit", "replica 4mb 0 0"]);
+        let proxy = Proxy::start(master.port(), 1);
+        let [stuck, other] = [Node::ours(&[]), Node::ours(&[])];
+        stuck.follow(proxy.port());
+        other.follow(master.port());
+        proxy.set(Weather { holds: true, ..Weather::FAIR });
+        let (mut client, value) = (master.connect(), "v".repeat(100_000));
+        until("the master has dropped it", || {
+            assert_eq!(client.call(&["SET", "k", &value]), Value::ok());
+            master.info("connected_slaves") == "1"
+        });
+        master.done(&["SET", "k", "short"]);
+        assert_same(&[&master, &other]);
+        proxy.set(Weather::FAIR);
+        proxy.cut();
+        stuck.await_link();
+        assert_same(&[&master, &stuck]);
+    }
+}
+
+#[test]
+fn replicas_share_a_snapshot() {
+    let master = Node::ours(&["--repl-diskless-sync", "yes"]);
+    // They come one after the other, and the first one waits for a while.
+    master.config("repl-diskless-sync-delay", "2");
+    master.done(&["DEBUG", "POPULATE", "20000", "key", "100"]);
+    let port = master.port().to_string();
+    let replicas = [Ours, Redis, Ours, Redis].map(|make| Node::start(make, &[]));
+    let load = Loader::start(&master, 1, Extras::COMMON);
+    replicas.iter().for_each(|node| node.done(&["REPLICAOF", "127.0.0.1", &port]));
+    replicas.iter().for_each(Node::await_link);
+    load.stop();
+    assert_same(&[&master, &replicas[0], &replicas[1], &replicas[2], &replicas[3]]);
+    assert_eq!(master.count("sync_full"), 4);
+    assert_eq!(master.output().matches("Starting BGSAVE for SYNC").count(), 1, "{}", master.output());
+}
+
+/// All of the same history; then the backlog does not reach back far enough.
+#[test]
+fn old_data_are_served_while_new_ones_come() {
+    let master = Node::ours(&["--repl-backlog-size", "16kb"]);
+    let replica = Node::ours(&["--repl-diskless-load", "swapdb"]);
+    master.done(&["MSET", "k", "old", "of old", "v"]);
+    let proxy = Proxy::start(master.port(), 1);
+    replica.follow(proxy.port());
+    proxy.set(Weather::cuts(0..1));
+    proxy.cut();
+    master.done(&["DEL", "of old"]);
+    master.done(&["SET", "k", "new"]);
+    for first in (0..20_000).step_by(1000) {
+        let pairs = (first..first + 1000).flat_map(|number| [format!("key:{number}"), "v".repeat(100)]);
+        let words: Vec<String> = ["MSET".to_string()].into_iter().chain(pairs).collect();
+        assert_eq!(master.connect().call(&words), Value::ok());
+    }
+    proxy.set(Weather { piece_bytes: 1000, delay: Duration::from_millis(1), ..Weather::FAIR });
+    until("the data are coming", || replica.info("master_sync_in_progress") == "1");
+    let (mut client, mut seen_old) = (replica.connect(), 0);
+    until("the new data", || {
+        client.send_raw(b"MULTI\r\nMGET k 'of old'\r\nEXISTS key:1\r\nEXEC\r\n").expect("a client");
+        let seen = [0; 4].map(|_| client.receive())[3].items();
+        let is_old = seen[0].items() == ["old", "v"].map(Value::bulk) && seen[1] == Value::Integer(0);
+        let is_new = seen[0].items() == [Value::bulk("new"), Value::NullBulk] && seen[1] == Value::Integer(1);
+        assert!(is_old || is_new, "{seen:?}");
+        seen_old += is_old as u32;
+        if seen_old > 20 {
+            proxy.set(Weather::FAIR);
+        }
+        is_new
+    });
+    assert!(seen_old > 0, "while they came the old ones were there");
+    assert_same(&[&master, &replica]);
+}
+
+#[test]
+fn without_swapping_it_says_that_it_loads() {
+    let [master, replica] =
+        [&[][..], &["--repl-diskless-load", "on-empty-db", "--key-load-delay", "100"]].map(Node::ours);
+    master.done(&["DEBUG", "POPULATE", "5000"]);
+    replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    let mut client = replica.connect();
+    until("it refuses", || match client.call(&["GET", "key:1"]) {
+        Value::Error(text) => text.starts_with("LOADING"),
+        _ => false,
+    });
+    replica.config("key-load-delay", "0");
+    replica.await_link();
+    assert_same(&[&master, &replica]);
+}
+
+/// Attaching, detaching and changing sides, all at once.
+#[test]
+fn replicas_come_and_go() {
+    let masters = [Node::ours(&[]), Node::start(Redis, &[])];
+    let loads = masters.each_ref().map(|master| Loader::start(master, 3, Extras::COMMON));
+    let replicas = [Ours, Ours, Redis].map(|make| Node::start(make, &[]));
+    let ports = masters.each_ref().map(Node::port);
+    thread::scope(|scope| {
+        for (index, replica) in replicas.iter().enumerate() {
+            scope.spawn(move || {
+                let mut random = fastrand::Rng::with_seed(index as u64);
+                for _ in 0..12 {
+                    match random.u8(..5) {
+                        0 => replica.done(&["REPLICAOF", "NO", "ONE"]),
+                        1 => replica.follow(ports[random.usize(..2)]),
+                        _ => replica.done(&["REPLICAOF", "127.0.0.1", &ports[random.usize(..2)].to_string()]),
+                    }
+                }
+                replica.follow(ports[0]);
+            });
+        }
+    });
+    loads.into_iter().for_each(Loader::stop);
+    assert_same(&[&masters[0], &replicas[0], &replicas[1], &replicas[2]]);
+    replicas.iter().for_each(|replica| replica.follow(ports[1]));
+    converge_nodes(&[&masters[1], &replicas[0], &replicas[1], &replicas[2]]);
+    assert_same(&[&masters[1], &replicas[0], &replicas[1], &replicas[2]]);
+}
