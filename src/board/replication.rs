@@ -39,8 +39,10 @@ pub struct Replication {
     pub full: AtomicU64,
     pub partial: AtomicU64,
     pub partial_refused: AtomicU64,
-    /// Writer: Primary.
+    /// Writer: the Supervisor.
     failover: AtomicU8,
+    /// The Supervisor waits for replicas, and wants to hear of each that is heard. Writer: the Supervisor.
+    pub awaits_replicas: AtomicBool,
 }
 
 /// By which histories the data may be named.
@@ -227,6 +229,7 @@ impl Replication {
             partial: AtomicU64::new(0),
             partial_refused: AtomicU64::new(0),
             failover: AtomicU8::new(0),
+            awaits_replicas: AtomicBool::new(false),
         }
     }
     #[inline]
@@ -252,6 +255,11 @@ impl Replication {
         let has =
             |replica: &&Arc<ReplicaRecord>| replica.is_online() && replica.offset.load(Relaxed) >= offset;
         self.replicas.load().iter().filter(has).count()
+    }
+    /// How many have not said so.
+    pub fn lagging(&self, offset: u64) -> usize {
+        let lags = |replica: &&Arc<ReplicaRecord>| replica.offset.load(Relaxed) < offset;
+        self.replicas.load().iter().filter(lags).count()
     }
     /// How many said to have it on their media.
     pub fn acknowledged_synced(&self, offset: u64) -> usize {

@@ -2,13 +2,13 @@
 use super::{
     Peers,
     handshake::{Handshake, Introduction, Next, Place, request},
-    messages::Applied,
+    messages::{Applied, TakenOver},
     stream::Stream,
     wire::{Wire, take_line},
 };
 use crate::{
     actors::{keyspace::Apply, now_ms, primary::messages::Continued},
-    board::{ClientKind, ClientRecord, LinkState},
+    board::{ClientKind, ClientRecord, Failover, LinkState},
     config::Config,
 };
 use actix::prelude::*;
@@ -159,7 +159,12 @@ impl Session {
         drop(config);
         self.note_heard();
         let mut input = BytesMut::new();
-        match self.greet(&mut wire, &mut input).await {
+        let gives_way = self.peers.board.replication.failover() == Failover::InProgress;
+        let heard = self.greet(&mut wire, &mut input, gives_way).await;
+        if gives_way {
+            self.tell_of_failover(&heard);
+        }
+        match heard {
             Ok(Next::Resume(id)) => {
                 self.resume(id);
                 self.full_syncs = 0;
@@ -179,15 +184,15 @@ impl Session {
                 tracing::info!("{reason}");
                 return End::Early;
             }
-            Ok(other) => {
-                let Next::Fail(reason) = other else { return End::Early };
+            Ok(Next::Refused(line)) => {
+                tracing::warn!("The replica does not take over: {line}");
+                return End::Early;
+            }
+            Ok(Next::Fail(reason)) | Err(reason) => {
                 tracing::warn!("{reason}");
                 return End::Early;
             }
-            Err(reason) => {
-                tracing::warn!("{reason}");
-                return End::Early;
-            }
+            Ok(Next::Say(_) | Next::Wait) => return End::Early,
         }
         let reason = self.follow(&mut wire, input).await;
         tracing::info!("Connection with master lost.");
@@ -196,10 +201,24 @@ impl Session {
         }
         End::Link
     }
+    /// A link that came to nothing before is tried again; an answer is one.
+    fn tell_of_failover(&self, heard: &Result<Next, String>) {
+        let agreed = match heard {
+            Ok(Next::Resume(_) | Next::Full(_)) => true,
+            Ok(Next::Refused(_)) => false,
+            _ => return,
+        };
+        self.peers.supervisor.do_send(TakenOver { link: self.peers.number, agreed });
+    }
     /// Says who we are, and asks for the stream.
-    async fn greet(&mut self, wire: &mut Wire, input: &mut BytesMut) -> Result<Next, String> {
+    async fn greet(
+        &mut self,
+        wire: &mut Wire,
+        input: &mut BytesMut,
+        gives_way: bool,
+    ) -> Result<Next, String> {
         let introduction = Introduction::of(&self.peers.board.config.load());
-        let (mut handshake, first) = Handshake::begin(introduction, self.place.clone());
+        let (mut handshake, first) = Handshake::begin(introduction, self.place.clone(), gives_way);
         wire.say(&first);
         loop {
             while let Some(line) = take_line(input)? {

@@ -46,6 +46,10 @@ pub fn server(scene: &Scene, report: &mut Report) {
         board.config_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
     report.field("io_threads_active", (config.io_threads > 1) as u8);
+    let ends_at_ms = board.ends_at_ms.load(Relaxed);
+    if ends_at_ms != 0 {
+        report.field("shutdown_in_milliseconds", ends_at_ms - now_ms);
+    }
     for (number, listener) in listeners(config).iter().enumerate() {
         report.field(&format!("listener{number}"), listener);
     }
