@@ -269,6 +269,14 @@ impl Replication {
         };
         self.replicas.load().iter().filter(has).count()
     }
+    /// How much of the stream is kept, bytes: for those who come back, and for those who are slow. It is there once, however
+    /// many need it.
+    pub fn kept_bytes(&self) -> u64 {
+        let backlog = self.backlog.bytes.load(Relaxed);
+        let replicas = self.replicas.load();
+        let pending = replicas.iter().map(|replica| replica.pending_bytes.load(Relaxed)).max();
+        backlog.max(pending.unwrap_or(0))
+    }
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
         for count in [&self.full, &self.partial, &self.partial_refused] {

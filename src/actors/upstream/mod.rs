@@ -4,6 +4,7 @@
 //! greet ([`handshake`]), take all data if need be ([`receiving`], [`loading`]), then hand the stream on to the Keyspace as
 //! it comes ([`stream`], [`session`]); and from the beginning whenever that ends. The actor only passes on to it what it is
 //! told.
+mod client;
 mod framing;
 mod handshake;
 mod loading;
