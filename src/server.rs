@@ -15,7 +15,7 @@ use crate::{
         migration::Migration,
         now_ms,
         persistence::{Persistence, messages::Start},
-        primary::{self, Primary},
+        primary::{self, Primary, Superior},
         pubsub::{PubSub, Reach, messages::Cast},
         supervisor::{Open, Signalled, Supervisor},
     },
@@ -191,8 +191,9 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let ushers = Ushers::new(couriers, attendant, board.clone());
     pubsub.do_send(Cast(ushers.all().cloned().collect()));
     expiry.do_send(Serve(keyspace.clone()));
-    let lead = Some(supervisor.clone().recipient());
-    primary.do_send(primary::Serve { keyspace: keyspace.clone(), supervisor: lead });
+    let superior =
+        Some(Superior { leads: supervisor.clone().recipient(), waits: supervisor.clone().recipient() });
+    primary.do_send(primary::Serve { keyspace: keyspace.clone(), superior });
     let near = own.is_empty().then(|| data.handle());
     supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, near, tcp, unix });
     persistence.do_send(Start);

@@ -4,6 +4,7 @@
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
 mod busy;
+mod pause;
 mod replication;
 mod roster;
 mod subscriptions;
@@ -12,6 +13,7 @@ mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
+pub use pause::{Pause, PauseReason, PauseScope};
 pub use replication::{
     Backlog, Failover, History, Link, LinkState, ReplicaRecord, ReplicaState, Replication,
 };
@@ -26,7 +28,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicI64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -48,6 +50,9 @@ pub struct Board {
     /// 40 hex digits that name this run of the server.
     pub run_id: String,
     pub replication: Replication,
+    /// When the server ends at the latest, ms since 1970, while a shutdown waits for replicas; else 0. Writer: the
+    /// Supervisor.
+    pub ends_at_ms: AtomicI64,
     pub started: Instant,
     /// ms since 1970.
     pub started_at_ms: i64,
@@ -75,6 +80,7 @@ impl Board {
             subscriptions: Subscriptions::default(),
             run_id: hex_digits(&mut rng),
             replication: Replication::new(&mut rng),
+            ends_at_ms: AtomicI64::new(0),
             started: Instant::now(),
             started_at_ms: now_ms,
             executable,
@@ -91,54 +97,5 @@ impl Board {
         if client.blocked.swap(false, Relaxed) {
             self.vitals.blocked_clients.fetch_sub(1, Relaxed);
         }
-    }
-}
-
-/// Which commands wait while clients are paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PauseScope {
-    Writes,
-    All,
-}
-
-/// CLIENT PAUSE. Writer: the Supervisor. Readers: each Connection, at every turn (all commands wait there), and the
-/// Keyspace, at every batch (those that write wait there).
-#[derive(Debug, Default)]
-pub struct Pause {
-    /// 0: none, 1: writes, 2: all.
-    scope: AtomicU8,
-    until_ms: AtomicI64,
-}
-impl Pause {
-    /// The pause in force at this time, and when it ends (ms since 1970).
-    #[inline]
-    pub fn at(&self, now_ms: i64) -> Option<(PauseScope, i64)> {
-        let scope = match self.scope.load(Relaxed) {
-            0 => return None,
-            1 => PauseScope::Writes,
-            _ => PauseScope::All,
-        };
-        let until_ms = self.until_ms.load(Relaxed);
-        (now_ms < until_ms).then_some((scope, until_ms))
-    }
-    /// How long all commands must wait, in ms, if they must.
-    #[inline]
-    pub fn holds_all(&self, now_ms: i64) -> Option<i64> {
-        match self.at(now_ms) {
-            Some((PauseScope::All, until_ms)) => Some(until_ms - now_ms),
-            _ => None,
-        }
-    }
-    /// Pauses until `until_ms`; of two overlapping pauses the wider scope and the later end hold.
-    pub fn set(&self, scope: PauseScope, until_ms: i64, now_ms: i64) {
-        let (scope, until_ms) = match self.at(now_ms) {
-            Some((old_scope, old_until_ms)) => (scope.max(old_scope), until_ms.max(old_until_ms)),
-            None => (scope, until_ms),
-        };
-        self.until_ms.store(until_ms, Relaxed);
-        self.scope.store(scope as u8 + 1, Relaxed);
-    }
-    pub fn clear(&self) {
-        self.scope.store(0, Relaxed)
     }
 }

@@ -41,8 +41,10 @@ pub struct Replication {
     pub full: AtomicU64,
     pub partial: AtomicU64,
     pub partial_refused: AtomicU64,
-    /// Writer: Primary.
+    /// Writer: the Supervisor.
     failover: AtomicU8,
+    /// The Supervisor waits for replicas, and wants to hear of each that is heard. Writer: the Supervisor.
+    pub awaits_replicas: AtomicBool,
 }
 
 /// By which histories the data may be named.
@@ -230,6 +232,7 @@ impl Replication {
             partial: AtomicU64::new(0),
             partial_refused: AtomicU64::new(0),
             failover: AtomicU8::new(0),
+            awaits_replicas: AtomicBool::new(false),
         }
     }
     #[inline]
@@ -256,6 +259,11 @@ impl Replication {
             |replica: &&Arc<ReplicaRecord>| replica.is_online() && replica.offset.load(Relaxed) >= offset;
         self.replicas.load().iter().filter(has).count()
     }
+    /// How many have not said so.
+    pub fn lagging(&self, offset: u64) -> usize {
+        let lags = |replica: &&Arc<ReplicaRecord>| replica.offset.load(Relaxed) < offset;
+        self.replicas.load().iter().filter(lags).count()
+    }
     /// How many said to have it on their media.
     pub fn acknowledged_synced(&self, offset: u64) -> usize {
         let has = |replica: &&Arc<ReplicaRecord>| {
@@ -263,6 +271,14 @@ impl Replication {
             replica.is_online() && synced.is_ok_and(|synced| synced >= offset)
         };
         self.replicas.load().iter().filter(has).count()
+    }
+    /// How much of the stream is kept, bytes: for those who come back, and for those who are slow. It is there once, however
+    /// many need it.
+    pub fn kept_bytes(&self) -> u64 {
+        let backlog = self.backlog.bytes.load(Relaxed);
+        let replicas = self.replicas.load();
+        let pending = replicas.iter().map(|replica| replica.pending_bytes.load(Relaxed)).max();
+        backlog.max(pending.unwrap_or(0))
     }
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {

@@ -216,6 +216,16 @@ pub trait Office {
     /// # Errors
     /// Why that cannot be now.
     fn follow(&mut self, master: Option<crate::config::Master>) -> Result<Followed, CommandError>;
+    /// FAILOVER.
+    ///
+    /// # Errors
+    /// Why that cannot be now.
+    fn fail_over(&mut self, plan: &FailoverPlan) -> Outcome;
+    /// FAILOVER ABORT.
+    ///
+    /// # Errors
+    /// If none is under way.
+    fn abort_failover(&mut self) -> Outcome;
     /// CLIENT PAUSE: from now, for `milliseconds`.
     fn pause(&mut self, scope: crate::board::PauseScope, milliseconds: i64);
     fn unpause(&mut self);
@@ -228,6 +238,17 @@ pub enum Followed {
     Anew,
     /// This master is followed already.
     AsBefore,
+}
+
+/// Options of FAILOVER.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FailoverPlan {
+    /// The replica that is to be the master; any that has all data, if none is named. Numbers that are no ports are those
+    /// of no replica.
+    pub target: Option<(String, i64)>,
+    /// To do it at the end of the timeout even if the replica has not all.
+    pub force: bool,
+    pub timeout_ms: Option<u64>,
 }
 
 /// Options of SHUTDOWN.

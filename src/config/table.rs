@@ -123,7 +123,7 @@ parameters! {
         text().settle(proc_title_template_expands).no_effect("the process keeps its title");
     "locale-collate" => locale_collate: String = "", text().settle(locale_has_a_name).no_effect("strings compare by bytes");
     "ignore-warnings" => ignore_warnings: String = "", text().no_effect("there are no such warnings");
-    "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT).later(REPLICATION);
+    "shutdown-timeout" => shutdown_timeout_seconds: u32 = "10", integer(0, INT);
     "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOptions = "default", row(Kind::Flags);
     "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOptions = "default", row(Kind::Flags);
     "hz" => hz: u32 = "10", integer(0, INT).settle(hz_within_reason).no_effect(NO_HEARTBEAT);

@@ -14,6 +14,7 @@ mod dump;
 mod events;
 mod exchange;
 mod expire;
+mod failover;
 mod functions;
 mod geo;
 mod hashes;

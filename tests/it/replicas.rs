@@ -25,7 +25,7 @@ fn line(replica: &mut Client) -> String {
     }
 }
 /// Reads a snapshot, up to its mark or of the length that it has.
-fn snapshot(replica: &mut Client) -> Vec<u8> {
+pub fn snapshot(replica: &mut Client) -> Vec<u8> {
     let head = line(replica);
     let Some(mark) = head.strip_prefix("$EOF:") else {
         return replica.read_some(head[1..].parse().expect("a length")).expect("so much");
@@ -38,7 +38,7 @@ fn snapshot(replica: &mut Client) -> Vec<u8> {
     bytes
 }
 /// The id and the offset of a full sync.
-fn full_resync(replica: &mut Client) -> (String, u64) {
+pub fn full_resync(replica: &mut Client) -> (String, u64) {
     let line = line(replica);
     let words: Vec<&str> = line.split(' ').collect();
     assert_eq!((words[0], words[1].len()), ("+FULLRESYNC", 40), "{line}");
@@ -53,12 +53,12 @@ fn told(replica: &mut Client) -> Vec<String> {
         }
     }
 }
-fn field(client: &mut Client, section: &str, name: &str) -> String {
+pub fn field(client: &mut Client, section: &str, name: &str) -> String {
     let info = client.call(&["INFO", section]).text();
     let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a field");
     found.trim().into()
 }
-fn wait_for(client: &mut Client, section: &str, name: &str, wanted: &str) {
+pub fn wait_for(client: &mut Client, section: &str, name: &str, wanted: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while field(client, section, name) != wanted {
         assert!(Instant::now() < deadline, "never {name}:{wanted}");

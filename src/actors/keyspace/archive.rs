@@ -247,7 +247,7 @@ pub struct PutAway {
 impl Handler<PutAway> for Keyspace {
     type Result = ();
     fn handle(&mut self, PutAway { save, force }: PutAway, ctx: &mut Self::Context) {
-        let result = self.put_away(save, ctx);
+        let result = self.put_away(save, force, ctx);
         let result = if force { Ok(()) } else { result };
         self.supervisor.do_send(PutAwayDone(result.map_err(|error| error.to_string())));
     }
@@ -255,7 +255,7 @@ impl Handler<PutAway> for Keyspace {
 
 impl Keyspace {
     /// Brings to disk what the configuration says, or what is asked for.
-    fn put_away(&mut self, save: Save, ctx: &mut Context<Self>) -> io::Result<()> {
+    fn put_away(&mut self, save: Save, force: bool, ctx: &mut Context<Self>) -> io::Result<()> {
         let board = self.stage.board.clone();
         if board.archive.is_loading() {
             // A part of the data must not take the place of all.
@@ -274,7 +274,7 @@ impl Keyspace {
             Ok(())
         };
         let (done, answer) = sync_channel(1);
-        self.persistence.do_send(Settle { for_good: saved.is_ok(), done });
+        self.persistence.do_send(Settle { for_good: saved.is_ok(), force, done });
         let settled = answer.recv().unwrap_or(Ok(()));
         saved.and(settled)
     }
@@ -372,7 +372,7 @@ impl Keyspace {
         };
         self.commit(ctx);
         let (done, answer) = sync_channel(1);
-        self.persistence.do_send(Settle { for_good: false, done });
+        self.persistence.do_send(Settle { for_good: false, force: false, done });
         answer.recv().unwrap_or(Ok(())).map_err(|error| failed(error.to_string()))?;
         let config = self.stage.board.config.load_full();
         let folder = std::path::Path::new(&config.appenddirname);

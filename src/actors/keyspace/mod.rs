@@ -52,7 +52,7 @@ use moving::Moving;
 pub use posting::{Configured, Letter};
 use replication::Place;
 pub use replication::{
-    AcksCame, Apply, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Follow, IsEmpty, Lead,
+    AcksCame, Apply, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Fence, Follow, IsEmpty, Lead,
     Replacing, StreamedCommand, SyncContents,
 };
 use script::Parked;
@@ -500,7 +500,8 @@ impl Keyspace {
         self.ask_for_pause_end(until_ms);
     }
     fn ask_for_pause_end(&mut self, until_ms: i64) {
-        if self.pause_end_asked_ms != until_ms {
+        // Where no end is known, whoever ends it tells.
+        if self.pause_end_asked_ms != until_ms && until_ms != i64::MAX {
             self.pause_end_asked_ms = until_ms;
             self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
         }
@@ -525,9 +526,10 @@ impl Handler<Configured> for Keyspace {
 impl Handler<PauseOver> for Keyspace {
     type Result = ();
     fn handle(&mut self, _: PauseOver, ctx: &mut Self::Context) {
-        if self.stage.board.pause.at(now_ms()).is_some() {
+        if self.stage.board.pause.holds_all(now_ms()).is_some() {
             return;
         }
+        // Writers may have to wait still: they come back then.
         self.pause_end_asked_ms = 0;
         for (reply_to, batch) in self.held.release(&self.stage.board) {
             ctx.notify(Execute { batch, reply_to, spent_bytes: None });

@@ -5,10 +5,14 @@ use crate::{
         courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
-        primary::messages::{Adopted, ChangeId, Piece, Promoted, Streamed, SyncBegun},
+        primary::{
+            GETACK,
+            messages::{Adopted, ChangeId, Piece, Promoted, Streamed, SyncBegun},
+        },
+        supervisor::Fenced,
         upstream::messages::Applied,
     },
-    board::Activity,
+    board::{Activity, Failover, PauseReason},
     commands::{
         Access, Caller, Task,
         error::CommandError,
@@ -51,6 +55,14 @@ pub struct BeginSync(pub SyncContents);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Feed(pub Bytes);
+
+/// From the Supervisor: writers are paused now. What was done before is told to replicas, who are asked how far they are,
+/// unless they have said that they have all; answered by `Fenced`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fence {
+    pub reason: PauseReason,
+}
 
 /// From Primary: nobody has followed us for long. Effects need not be told any more.
 #[derive(Message)]
@@ -303,10 +315,29 @@ impl Handler<BeginSync> for Keyspace {
 impl Handler<Feed> for Keyspace {
     type Result = ();
     fn handle(&mut self, Feed(bytes): Feed, ctx: &mut Self::Context) {
-        if !self.stage.record.stream.follows {
+        // While we give way to a replica, nothing may be added that it would have to catch up with.
+        let gives_way = self.stage.board.replication.failover() != Failover::None;
+        if !self.stage.record.stream.follows && !gives_way {
             self.commit(ctx);
             self.hand_on(&bytes, false);
         }
+    }
+}
+
+impl Handler<Fence> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Fence { reason }: Fence, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        self.commit(ctx);
+        let offset = self.stage.record.stream.end;
+        let replication = &self.stage.board.replication;
+        let lags = replication.lagging(offset) > 0;
+        // A failover under way has its own, and nothing comes behind that.
+        let may_ask = reason == PauseReason::Failover || replication.failover() == Failover::None;
+        if lags && may_ask && !self.stage.record.stream.follows {
+            self.hand_on(&Bytes::from_static(GETACK));
+        }
+        self.supervisor.do_send(Fenced { reason, offset });
     }
 }
 

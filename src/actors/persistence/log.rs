@@ -94,7 +94,17 @@ impl Handler<Drain> for Persistence {
 
 impl Handler<Settle> for Persistence {
     type Result = ();
-    fn handle(&mut self, Settle { for_good, done }: Settle, _: &mut Self::Context) {
+    fn handle(&mut self, Settle { for_good, force, done }: Settle, _: &mut Self::Context) {
+        let begins = self.log.as_ref().is_some_and(|log| log.files.is_beginning());
+        if for_good && begins && self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite)
+        {
+            let what = if force { "Exit anyway." } else { "can't exit." };
+            tracing::warn!("Writing initial AOF, {what}");
+            if !force {
+                let _ = done.send(Err(io::Error::other("the append-only file has no base yet")));
+                return;
+            }
+        }
         if for_good {
             self.give_up_writing();
             self.ready = false;

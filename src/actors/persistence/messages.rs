@@ -78,6 +78,8 @@ pub struct GiveUpSave;
 pub struct Settle {
     /// The server ends: nothing is written any more.
     pub for_good: bool,
+    /// It ends even if the append-only file has no base yet, and so not all data.
+    pub force: bool,
     pub done: SyncSender<io::Result<()>>,
 }
 

@@ -48,9 +48,9 @@ impl Primary {
     /// We are to be the master, unless we have become it just now, and our history has another id therefore.
     fn take_over(&mut self, id: String, first: i64, mut attach: Attach, ctx: &mut Context<Self>) {
         let is_master = !self.board.replication.history.load().id.eq_ignore_ascii_case(&id);
-        match &self.supervisor {
-            Some(supervisor) if !is_master => {
-                supervisor.do_send(LeadNow { client: attach.client.id });
+        match &self.superior {
+            Some(superior) if !is_master => {
+                superior.leads.do_send(LeadNow { client: attach.client.id });
                 self.heralds.push(attach);
             }
             _ => {
@@ -162,5 +162,6 @@ impl Handler<Detached> for Primary {
         self.alone_since = Instant::now();
         self.post_replicas();
         self.leave_waves(record.client, ctx);
+        self.tell_who_waits();
     }
 }

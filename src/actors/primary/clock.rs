@@ -16,6 +16,8 @@ impl Primary {
             self.feed(PING);
         }
         self.seconds += 1;
+        // A failover may have swallowed it.
+        self.acks.is_asking = false;
         self.keep_alive();
         self.begin_due(ctx);
         self.trim_backlog();

@@ -97,6 +97,11 @@ pub struct LeadNow {
     pub client: u64,
 }
 
+/// To the Supervisor, while it waits for replicas: one has said how far it is, or is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReplicaHeard;
+
 /// From the Keyspace: it has become a master at this offset. A new history begins.
 #[derive(Message)]
 #[rtype(result = "()")]

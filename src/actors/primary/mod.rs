@@ -23,14 +23,14 @@ use crate::{
             messages::{Farewell, Stream},
         },
     },
-    board::{Board, ReplicaRecord},
+    board::{Board, Failover, ReplicaRecord},
     commands::replication::Announced,
     store::SnapshotId,
 };
 use actix::prelude::*;
 use backlog::Backlog;
 use bytes::Bytes;
-use messages::{Attach, Close, LeadNow, Streamed, WantAcks};
+use messages::{Attach, Close, LeadNow, ReplicaHeard, Streamed, WantAcks};
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -41,7 +41,7 @@ use waves::{Plan, Wave};
 pub struct Primary {
     board: Arc<Board>,
     keyspace: Option<Addr<Keyspace>>,
-    supervisor: Option<Recipient<LeadNow>>,
+    superior: Option<Superior>,
     /// `None` while there is no stream.
     backlog: Option<Backlog>,
     /// In the order in which they came.
@@ -97,14 +97,15 @@ struct Acks {
     asks_again: bool,
 }
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+/// The question to replicas how far they are.
+pub const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 impl Primary {
     pub fn new(board: Arc<Board>) -> Primary {
         Primary {
             board,
             keyspace: None,
-            supervisor: None,
+            superior: None,
             backlog: None,
             followers: Vec::new(),
             asked: VecDeque::new(),
@@ -148,6 +149,10 @@ impl Primary {
         self.tell_keyspace(Feed(Bytes::from_static(command)));
     }
     fn ask_for_acks(&mut self) {
+        if self.board.replication.failover() != Failover::None {
+            // Nothing may be added to the stream now. They say it each second as well.
+            return;
+        }
         self.acks.asks_again = self.acks.is_asking;
         if !self.acks.is_asking && !self.followers.is_empty() {
             self.acks.is_asking = true;
@@ -162,18 +167,27 @@ impl Actor for Primary {
     }
 }
 
-/// From the server: the Keyspace, as it stands now, and who makes us the master.
+/// What of the Supervisor Primary knows.
+#[derive(Clone)]
+pub struct Superior {
+    /// Makes us the master.
+    pub leads: Recipient<LeadNow>,
+    /// Waits for replicas, while `awaits_replicas` stands on the board.
+    pub waits: Recipient<ReplicaHeard>,
+}
+
+/// From the server: the Keyspace, as it stands now, and the Supervisor.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Serve {
     pub keyspace: Addr<Keyspace>,
-    pub supervisor: Option<Recipient<LeadNow>>,
+    pub superior: Option<Superior>,
 }
 impl Handler<Serve> for Primary {
     type Result = ();
-    fn handle(&mut self, Serve { keyspace, supervisor }: Serve, _: &mut Self::Context) {
+    fn handle(&mut self, Serve { keyspace, superior }: Serve, _: &mut Self::Context) {
         self.keyspace = Some(keyspace);
-        self.supervisor = supervisor;
+        self.superior = superior;
     }
 }
 
@@ -225,6 +239,17 @@ impl Handler<messages::Heard> for Primary {
         self.count_good();
         if self.acks.are_wanted {
             self.tell_keyspace(AcksCame);
+        }
+        self.tell_who_waits();
+    }
+}
+impl Primary {
+    /// A failover or a shutdown may wait for this.
+    fn tell_who_waits(&self) {
+        if self.board.replication.awaits_replicas.load(Relaxed)
+            && let Some(superior) = &self.superior
+        {
+            superior.waits.do_send(ReplicaHeard);
         }
     }
 }

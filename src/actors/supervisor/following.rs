@@ -8,7 +8,7 @@ use crate::{
         keyspace::{Follow, Lead},
         now_ms,
         primary::messages::LeadNow,
-        upstream::{Ground, Upstream, messages::Unfollow},
+        upstream::{Ground, Peers, Upstream, messages::Unfollow},
     },
     board::{Failover, Link},
     commands::{Followed, client_line, error::CommandError},
@@ -111,23 +111,34 @@ impl Supervisor {
         self.begin_to_follow(master);
     }
     fn begin_to_follow(&mut self, master: &Master) {
-        let (Some(keyspace), Some(primary)) = (&self.keyspace, &self.primary) else { return };
+        let (Some(keyspace), Some(primary), Some(own)) = (&self.keyspace, &self.primary, &self.own) else {
+            return;
+        };
         if let Some(old) = self.following.upstream.take() {
             old.do_send(Unfollow);
         }
         let link = self.post_link(master);
         self.following.links += 1;
         let number = self.following.links;
-        let ground = self.following.ground.clone();
-        let (board, peers) = (self.board.clone(), (keyspace.clone(), primary.clone()));
-        let upstream =
-            move |(keyspace, primary)| Upstream::new(board, link, number, keyspace, primary, ground);
+        let peers = Peers {
+            board: self.board.clone(),
+            link,
+            number,
+            keyspace: keyspace.clone(),
+            primary: primary.clone(),
+            supervisor: own.clone().recipient(),
+            ground: self.following.ground.clone(),
+        };
         let upstream = match &self.following.near {
-            Some(near) => Upstream::start_in_arbiter(near, move |_| upstream(peers)),
-            None => upstream(peers).start(),
+            Some(near) => Upstream::start_in_arbiter(near, move |_| Upstream::new(peers)),
+            None => Upstream::new(peers).start(),
         };
         keyspace.do_send(Follow { link: number, reply_to: upstream.clone().recipient() });
         self.following.upstream = Some(upstream);
+    }
+    /// Whether this is the link to the master of now.
+    pub(super) fn is_link(&self, number: u64) -> bool {
+        self.following.links == number && self.following.upstream.is_some()
     }
     /// Follows nobody any more.
     pub(super) fn lead(&mut self) {

@@ -59,6 +59,8 @@ impl Supervisor {
         if self.give_up_at.is_some_and(|at| at <= now) {
             self.end();
         }
+        self.consider_failover();
+        self.consider_leaving();
         self.rates.rounds += 1;
         if self.rates.rounds.is_multiple_of(10) {
             self.close_idle();

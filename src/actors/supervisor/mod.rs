@@ -1,19 +1,21 @@
 //! The Supervisor: runs the house. It starts and stops the others in order, changes the configuration, answers the
 //! commands that concern the server as a whole, and looks at clients and rates once in a while.
+mod failover;
 mod following;
 mod housekeeping;
+mod leaving;
 mod office;
 
 use crate::{
     actors::{
         courier::messages::Answer,
-        keyspace::{Keyspace, PutAway},
+        keyspace::Keyspace,
         listener::{Closer, Listener, Listening, Stop, Ushers},
         persistence::Persistence,
-        primary::{self, Primary},
+        primary::{Primary, messages::ReplicaHeard},
     },
     allocator,
-    board::{Board, Tally},
+    board::{Board, Failover, PauseReason, Tally},
     commands::{
         Save, Shutdown, Task,
         error::CommandError,
@@ -24,8 +26,10 @@ use crate::{
     resp::{Protocol, Reply},
 };
 use actix::prelude::*;
+use failover::Handover;
 use following::Following;
 use housekeeping::Rates;
+use leaving::{Leaving, Patient};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -79,13 +83,13 @@ pub struct Supervisor {
     unix: Option<OpenListener>,
     rates: Rates,
     set_log_level: fn(crate::config::LogLevel),
-    /// Clients that asked for the end, while data are put away.
-    patient: Vec<(Protocol, Answer)>,
-    /// Data are being put away, to end then.
-    leaving: bool,
+    handover: Option<Handover>,
+    /// Clients that asked for the end, until it comes.
+    patient: Vec<Patient>,
+    leaving: Leaving,
     /// When the end comes without the Keyspace.
     give_up_at: Option<Instant>,
-    ending: bool,
+    own: Option<Addr<Supervisor>>,
 }
 
 /// A Listener, and what closes its address without waiting for it.
@@ -100,8 +104,6 @@ impl OpenListener {
     }
 }
 
-/// How long the last replies have to reach their clients at the end.
-const FAREWELL: Duration = Duration::from_millis(50);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(100);
 
 impl Supervisor {
@@ -118,10 +120,11 @@ impl Supervisor {
             unix: None,
             rates: Rates::default(),
             set_log_level,
+            handover: None,
             patient: Vec::new(),
-            leaving: false,
+            leaving: Leaving::Not,
             give_up_at: None,
-            ending: false,
+            own: None,
         };
         supervisor.post_role();
         supervisor
@@ -131,47 +134,18 @@ impl Supervisor {
         let closer = socket.closer().inspect_err(|error| tracing::error!("Cannot listen: {error}")).ok()?;
         Some(OpenListener { listener: Listener::new(socket, ushers, self.board.clone()).start(), closer })
     }
-    /// Has data brought to disk; what is to be done then comes as [`PutAwayDone`]. False if nobody is there to do it.
-    fn put_away(&mut self, how: Shutdown) -> bool {
-        match &self.keyspace {
-            // Whoever asked first has said how.
-            _ if std::mem::replace(&mut self.leaving, true) => {}
-            Some(keyspace) => keyspace.do_send(PutAway { save: how.save, force: how.force }),
-            None => self.end(),
-        }
-        self.keyspace.is_some()
-    }
-    /// Ends in order: no new clients, last replies out, files away, then the process.
-    fn end(&mut self) {
-        if std::mem::replace(&mut self.ending, true) {
-            return;
-        }
-        let config = self.board.config.load_full();
-        self.tcp.drain(..).chain(self.unix.take()).for_each(OpenListener::close);
-        for courier in self.ushers.iter().flat_map(|ushers| ushers.all()) {
-            courier.do_send(crate::actors::courier::messages::Close);
-        }
-        if let Some(primary) = &self.primary {
-            primary.do_send(primary::messages::Close);
-        }
-        for (what, path) in [("pid file", &config.pidfile), ("unix socket file", &config.unixsocket)] {
-            if let Some(path) = path
-                && std::fs::remove_file(path).is_ok()
-            {
-                tracing::info!("Removing the {what}.");
-            }
-        }
-        tracing::warn!("Callboard is now ready to exit, bye bye...");
-        actix_rt::spawn(async {
-            actix_rt::time::sleep(FAREWELL).await;
-            System::current().stop_with_code(0);
-        });
+    /// Whether anybody is waited for: then Primary tells of each replica that it hears.
+    fn mind_replicas(&self) {
+        let waits = matches!(self.leaving, Leaving::Waits { .. })
+            || self.board.replication.failover() == Failover::WaitsForReplica;
+        self.board.replication.awaits_replicas.store(waits, Relaxed);
     }
 }
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.own = Some(ctx.address());
         ctx.run_interval(HOUSEKEEPING_EVERY, |supervisor, _| supervisor.keep_house());
     }
 }
@@ -222,7 +196,10 @@ impl Handler<Ask> for Supervisor {
             _ => Err(CommandError::fixed("ERR command not allowed here")),
         };
         if desk.waits {
-            self.patient.push((protocol, answer));
+            if let Some(client) = self.board.roster.get(client) {
+                self.board.block(&client);
+            }
+            self.patient.push(Patient { client, protocol, answer });
             return;
         }
         if let Err(error) = &outcome {
@@ -241,7 +218,7 @@ impl Handler<Ask> for Supervisor {
 impl Handler<Signalled> for Supervisor {
     type Result = ();
     fn handle(&mut self, Signalled(name): Signalled, _: &mut Self::Context) {
-        if name == "SIGINT" && self.leaving {
+        if name == "SIGINT" && self.leaving != Leaving::Not {
             tracing::warn!("Received SIGINT again: exiting now, whatever is under way");
             std::process::exit(1);
         }
@@ -253,7 +230,7 @@ impl Handler<Signalled> for Supervisor {
             (_, true) => Save::No,
             _ => Save::AsConfigured,
         };
-        self.put_away(Shutdown { save, now: options.now, force: options.force });
+        self.leave(Shutdown { save, now: options.now, force: options.force });
     }
 }
 
@@ -262,19 +239,29 @@ impl Handler<Signalled> for Supervisor {
 #[rtype(result = "()")]
 pub struct PutAwayDone(pub Result<(), String>);
 
-impl Handler<PutAwayDone> for Supervisor {
+/// From the Keyspace: writers stand still since this offset.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fenced {
+    pub reason: PauseReason,
+    pub offset: u64,
+}
+
+impl Handler<Fenced> for Supervisor {
     type Result = ();
-    fn handle(&mut self, PutAwayDone(result): PutAwayDone, _: &mut Self::Context) {
-        let Err(reason) = result else { return self.end() };
-        self.leaving = false;
-        tracing::warn!("Error trying to save the DB, can't exit: {reason}");
-        let error = CommandError::fixed("ERR Errors trying to SHUTDOWN. Check logs.");
-        for (protocol, answer) in self.patient.drain(..) {
-            let mut reply = Reply::new(protocol);
-            reply.error(&error);
-            count_error(&self.board, &error);
-            answer.give(reply);
+    fn handle(&mut self, Fenced { reason, offset }: Fenced, _: &mut Self::Context) {
+        match reason {
+            PauseReason::Failover => self.note_failover_fence(),
+            PauseReason::Shutdown => self.note_shutdown_fence(offset),
         }
+    }
+}
+
+impl Handler<ReplicaHeard> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, _: ReplicaHeard, _: &mut Self::Context) {
+        self.consider_failover();
+        self.consider_leaving();
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         persistence::messages::Reconsider,
     },
     board::{Activity, PauseScope},
-    commands::{Followed, Office, Outcome, Save, Shutdown, error::CommandError},
+    commands::{FailoverPlan, Followed, Office, Outcome, Save, Shutdown, error::CommandError},
     config::{Apply, Circumstances, Config, Master, Rewriting, SetError},
 };
 use std::{
@@ -78,12 +78,18 @@ impl Office for AtDesk<'_> {
             self.supervisor.give_up_at = Some(Instant::now() + DEAF_AFTER);
         }
         tracing::warn!("User requested shutdown...");
-        self.waits = self.supervisor.put_away(how);
+        self.supervisor.leave(how);
+        self.waits = self.supervisor.keyspace.is_some();
         Ok(())
     }
     fn abort_shut_down(&mut self) -> Outcome {
-        // Nothing that takes time (waiting for replicas) belongs to a shutdown yet, so none is ever under way here.
-        Err(CommandError::fixed("ERR No shutdown in progress."))
+        self.supervisor.call_off()
+    }
+    fn fail_over(&mut self, plan: &FailoverPlan) -> Outcome {
+        self.supervisor.fail_over(plan)
+    }
+    fn abort_failover(&mut self) -> Outcome {
+        self.supervisor.abort_failover()
     }
     fn follow(&mut self, master: Option<Master>) -> Result<Followed, CommandError> {
         self.supervisor.obey(master, self.client)

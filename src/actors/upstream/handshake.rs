@@ -44,6 +44,8 @@ pub enum Next {
     Later(String),
     /// As it is it cannot be.
     Fail(String),
+    /// It does not want to be the master in our place.
+    Refused(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +62,16 @@ enum Said {
 pub struct Handshake {
     introduction: Introduction,
     place: Option<Place>,
+    /// The other side, our replica until now, is to become the master.
+    gives_way: bool,
     /// What was said and is not answered yet, the last first.
     unanswered: Vec<Said>,
 }
 
 impl Handshake {
     /// Begins; `place` is where we are, if we have anything.
-    pub fn begin(introduction: Introduction, place: Option<Place>) -> (Handshake, Vec<u8>) {
-        let handshake = Handshake { introduction, place, unanswered: vec![Said::Ping] };
+    pub fn begin(introduction: Introduction, place: Option<Place>, gives_way: bool) -> (Handshake, Vec<u8>) {
+        let handshake = Handshake { introduction, place, gives_way, unanswered: vec![Said::Ping] };
         (handshake, request(&["PING"]))
     }
     /// Takes a line of the master's, without its end. A blank one only shows that the master lives.
@@ -131,7 +135,10 @@ impl Handshake {
             Some((id, offset)) => {
                 let next = offset + 1;
                 tracing::info!("Trying a partial resynchronization (request {id}:{next}).");
-                request(&["PSYNC", id, &next.to_string()])
+                match self.gives_way {
+                    true => request(&["PSYNC", id, &next.to_string(), "FAILOVER"]),
+                    false => request(&["PSYNC", id, &next.to_string()]),
+                }
             }
             None => {
                 tracing::info!("Partial resynchronization not possible (no cached master)");
@@ -154,6 +161,7 @@ impl Handshake {
                 (Some(id), Some(Ok(offset))) => Next::Full(Some((id.to_string(), offset))),
                 _ => Next::Fail(format!("Master replied with wrong +FULLRESYNC syntax: {line}")),
             },
+            _ if self.gives_way => Next::Refused(line.to_string()),
             "-NOMASTERLINK" | "-LOADING" => {
                 let reason = "Master is currently unable to PSYNC but should be in the future";
                 Next::Later(format!("{reason}: {line}"))
@@ -193,7 +201,7 @@ mod tests {
     }
     /// What is said to a master that answers so, in short; and how it ends.
     fn talk(introduction: Introduction, place: Option<Place>, lines: &[&str]) -> (String, Next) {
-        let (mut handshake, first) = Handshake::begin(introduction, place);
+        let (mut handshake, first) = Handshake::begin(introduction, place, false);
         let (mut said, mut last) = (first, Next::Wait);
         for line in lines {
             last = handshake.hear(line);
@@ -246,6 +254,25 @@ mod tests {
             if let Some(next) = next {
                 assert_eq!(last, next, "{lines:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_replica_may_be_asked_to_take_over() {
+        let ask = |answer: &str| {
+            let place = Some((ID.to_string(), 41));
+            let (mut handshake, _) = Handshake::begin(plain(), place, true);
+            let lines = ["+PONG", "+OK", "+OK", "+OK"];
+            let said = lines.map(|line| handshake.hear(line)).into_iter().last();
+            let asked = request(&["PSYNC", ID, "42", "FAILOVER"]);
+            assert_eq!(said, Some(Next::Say(asked)));
+            handshake.hear(answer)
+        };
+        let other = "f".repeat(ID.len());
+        assert_eq!(ask(&format!("+CONTINUE {other}")), Next::Resume(Some(other)));
+        assert_eq!(ask(&format!("+FULLRESYNC {ID} 7")), Next::Full(Some((ID.into(), 7))));
+        for no in ["-ERR PSYNC FAILOVER can't be sent to a master.", "-NOMASTERLINK no", "-NOPERM no"] {
+            assert_eq!(ask(no), Next::Refused(no.into()));
         }
     }
 

@@ -16,3 +16,12 @@ pub struct Applied {
     /// Our master has asked to be told (REPLCONF GETACK).
     pub asked: bool,
 }
+
+/// To the Supervisor: the replica that we asked to be the master in our place has agreed, or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakenOver {
+    /// Number of the link.
+    pub link: u64,
+    pub agreed: bool,
+}

@@ -4,6 +4,7 @@
 //! greet ([`handshake`]), take all data if need be ([`receiving`], [`loading`]), then hand the stream on to the Keyspace as
 //! it comes ([`stream`], [`session`]); and from the beginning whenever that ends. The actor only passes on to it what it is
 //! told.
+mod client;
 mod framing;
 mod handshake;
 mod loading;
@@ -18,7 +19,7 @@ use crate::{
     board::{Board, Link},
 };
 use actix::prelude::*;
-use messages::{Applied, Unfollow};
+use messages::{Applied, TakenOver, Unfollow};
 use session::Session;
 use std::sync::{
     Arc, Mutex, MutexGuard,
@@ -49,14 +50,16 @@ impl Ground {
 
 /// Whom a link has to do with.
 #[derive(Clone)]
-struct Peers {
-    board: Arc<Board>,
-    link: Arc<Link>,
+pub struct Peers {
+    pub board: Arc<Board>,
+    pub link: Arc<Link>,
     /// Of the link.
-    number: u64,
-    keyspace: Addr<Keyspace>,
-    primary: Addr<Primary>,
-    ground: Arc<Ground>,
+    pub number: u64,
+    pub keyspace: Addr<Keyspace>,
+    pub primary: Addr<Primary>,
+    /// Is told what becomes of a failover.
+    pub supervisor: Recipient<TakenOver>,
+    pub ground: Arc<Ground>,
 }
 
 pub struct Upstream {
@@ -67,16 +70,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    pub fn new(
-        board: Arc<Board>,
-        link: Arc<Link>,
-        number: u64,
-        keyspace: Addr<Keyspace>,
-        primary: Addr<Primary>,
-        ground: Arc<Ground>,
-    ) -> Upstream {
+    pub fn new(peers: Peers) -> Upstream {
         let (applied, hears) = unbounded_channel();
-        let peers = Peers { board, link, number, keyspace, primary, ground };
         Upstream { peers, applied, hears: Some(hears) }
     }
 }

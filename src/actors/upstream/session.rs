@@ -1,14 +1,15 @@
 //! What goes on between us and our master, from connecting to the end of the link; and again.
 use super::{
     Peers,
+    client::Client,
     handshake::{Handshake, Introduction, Next, Place, request},
-    messages::Applied,
+    messages::{Applied, TakenOver},
     stream::Stream,
     wire::{Wire, take_line},
 };
 use crate::{
     actors::{keyspace::Apply, now_ms, primary::messages::Continued},
-    board::{ClientKind, ClientRecord, LinkState},
+    board::{Failover, LinkState},
     config::Config,
 };
 use actix::prelude::*;
@@ -16,12 +17,11 @@ use bytes::BytesMut;
 use std::{
     collections::VecDeque,
     io,
-    os::fd::AsRawFd,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Notify, mpsc::UnboundedReceiver},
+    sync::mpsc::UnboundedReceiver,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -159,7 +159,12 @@ impl Session {
         drop(config);
         self.note_heard();
         let mut input = BytesMut::new();
-        match self.greet(&mut wire, &mut input).await {
+        let gives_way = self.peers.board.replication.failover() == Failover::InProgress;
+        let heard = self.greet(&mut wire, &mut input, gives_way).await;
+        if gives_way {
+            self.tell_of_failover(&heard);
+        }
+        match heard {
             Ok(Next::Resume(id)) => {
                 self.resume(id);
                 self.full_syncs = 0;
@@ -179,15 +184,15 @@ impl Session {
                 tracing::info!("{reason}");
                 return End::Early;
             }
-            Ok(other) => {
-                let Next::Fail(reason) = other else { return End::Early };
+            Ok(Next::Refused(line)) => {
+                tracing::warn!("The replica does not take over: {line}");
+                return End::Early;
+            }
+            Ok(Next::Fail(reason)) | Err(reason) => {
                 tracing::warn!("{reason}");
                 return End::Early;
             }
-            Err(reason) => {
-                tracing::warn!("{reason}");
-                return End::Early;
-            }
+            Ok(Next::Say(_) | Next::Wait) => return End::Early,
         }
         let reason = self.follow(&mut wire, input).await;
         tracing::info!("Connection with master lost.");
@@ -196,10 +201,24 @@ impl Session {
         }
         End::Link
     }
+    /// A link that came to nothing before is tried again; an answer is one.
+    fn tell_of_failover(&self, heard: &Result<Next, String>) {
+        let agreed = match heard {
+            Ok(Next::Resume(_) | Next::Full(_)) => true,
+            Ok(Next::Refused(_)) => false,
+            _ => return,
+        };
+        self.peers.supervisor.do_send(TakenOver { link: self.peers.number, agreed });
+    }
     /// Says who we are, and asks for the stream.
-    async fn greet(&mut self, wire: &mut Wire, input: &mut BytesMut) -> Result<Next, String> {
+    async fn greet(
+        &mut self,
+        wire: &mut Wire,
+        input: &mut BytesMut,
+        gives_way: bool,
+    ) -> Result<Next, String> {
         let introduction = Introduction::of(&self.peers.board.config.load());
-        let (mut handshake, first) = Handshake::begin(introduction, self.place.clone());
+        let (mut handshake, first) = Handshake::begin(introduction, self.place.clone(), gives_way);
         wire.say(&first);
         loop {
             while let Some(line) = take_line(input)? {
@@ -355,48 +374,4 @@ impl Session {
 
 fn lost(error: io::Error) -> Option<String> {
     Some(format!("Reading from master: {error}"))
-}
-
-/// The link as the roster shows it, while it is good.
-struct Client {
-    record: Arc<ClientRecord>,
-    killed: Arc<Notify>,
-    peers: Peers,
-}
-impl Client {
-    fn enter(peers: &Peers, wire: &Wire) -> Client {
-        let roster = &peers.board.roster;
-        let stream = wire.stream();
-        let text = |address: io::Result<std::net::SocketAddr>| {
-            address.map_or_else(|_| String::new(), |address| address.to_string())
-        };
-        let (address, local_address) = (text(stream.peer_addr()), text(stream.local_addr()));
-        let record =
-            ClientRecord::new(roster.next_id(), address, local_address, stream.as_raw_fd(), false, now_ms());
-        record.is_now(ClientKind::Master);
-        record.user.store(Arc::new("(superuser)".into()));
-        let killed = Arc::new(Notify::new());
-        let notify = killed.clone();
-        record.on_kill(move || notify.notify_one());
-        let record = Arc::new(record);
-        peers.board.vitals.connected.fetch_add(1, Relaxed);
-        roster.enter(record.clone());
-        peers.link.client.store(Some(record.clone()));
-        Client { record, killed, peers: peers.clone() }
-    }
-    fn note_read(&self, count: usize, link: &crate::board::Link, peers: &Peers) {
-        let (now_ms, count) = (now_ms(), count as u64);
-        link.heard_at_ms.store(now_ms, Relaxed);
-        link.read_offset.fetch_add(count, Relaxed);
-        self.record.active_at_ms.store(now_ms, Relaxed);
-        self.record.input_bytes.fetch_add(count, Relaxed);
-        peers.board.vitals.input_bytes.fetch_add(count, Relaxed);
-    }
-}
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.peers.board.roster.leave(self.record.id);
-        self.peers.board.vitals.connected.fetch_sub(1, Relaxed);
-        self.peers.link.client.store(None);
-    }
 }

@@ -2,7 +2,7 @@
 use crate::{
     board::{Board, ClientRecord, PauseScope},
     commands::{
-        Caller, Followed, Office, Outcome, Shutdown, Task,
+        Caller, FailoverPlan, Followed, Office, Outcome, Shutdown, Task,
         args::Context,
         error::CommandError,
         registry::{self, Registry},
@@ -89,6 +89,12 @@ impl Office for Prompt {
         unreachable!("no command here ends the server")
     }
     fn follow(&mut self, _: Option<Master>) -> Result<Followed, CommandError> {
+        unreachable!("no command here is about replication")
+    }
+    fn fail_over(&mut self, _: &FailoverPlan) -> Outcome {
+        unreachable!("no command here is about replication")
+    }
+    fn abort_failover(&mut self) -> Outcome {
         unreachable!("no command here is about replication")
     }
     fn pause(&mut self, scope: PauseScope, milliseconds: i64) {

@@ -1,8 +1,9 @@
 //! Replication, as clients and replicas ask for it.
 //!
-//! * `replicaof`: REPLICAOF and SLAVEOF; * `replconf`: what a replica says of itself before it follows; * `psync`: how it asks
+//! * `replicaof`: REPLICAOF and SLAVEOF; * `failover`: FAILOVER; * `replconf`: what a replica says of itself before it follows; * `psync`: how it asks
 //!   to be brought into step; * `gates`: what a replica or a lonely master refuses; * `faults`: commands of our master that
 //!   cannot run.
+mod failover;
 pub mod faults;
 pub mod gates;
 mod psync;
@@ -23,6 +24,7 @@ pub static COMMANDS: &[Entry] = &[
     session::<replconf::ReplConf>(),
     session::<psync::Psync>(),
     session::<psync::Sync>(),
+    control::<failover::Failover>(),
     control::<replicaof::ReplicaOf>(),
     control::<replicaof::SlaveOf>(),
 ];

@@ -2,7 +2,7 @@
 use crate::{
     board::{Board, ClientRecord, PauseScope},
     commands::{
-        Caller, Followed, Office, Outcome, Shutdown, Task,
+        Caller, FailoverPlan, Followed, Office, Outcome, Shutdown, Task,
         args::Context,
         error::CommandError,
         registry::{self, Registry},
@@ -58,6 +58,13 @@ impl Office for Clerk {
         config.replicaof = master;
         self.board.config.store(Arc::new(config));
         Ok(if known { Followed::AsBefore } else { Followed::Anew })
+    }
+    fn fail_over(&mut self, plan: &FailoverPlan) -> Outcome {
+        self.asked.push(format!("{plan:?}"));
+        Ok(())
+    }
+    fn abort_failover(&mut self) -> Outcome {
+        Err(CommandError::fixed("ERR No failover in progress."))
     }
     fn pause(&mut self, _: PauseScope, _: i64) {}
     fn unpause(&mut self) {}

@@ -46,6 +46,10 @@ pub fn server(scene: &Scene, report: &mut Report) {
         board.config_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
     );
     report.field("io_threads_active", (config.io_threads > 1) as u8);
+    let ends_at_ms = board.ends_at_ms.load(Relaxed);
+    if ends_at_ms != 0 {
+        report.field("shutdown_in_milliseconds", ends_at_ms - now_ms);
+    }
     for (number, listener) in listeners(config).iter().enumerate() {
         report.field(&format!("listener{number}"), listener);
     }
@@ -139,15 +143,12 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("maxmemory_policy", config.maxmemory_policy.name());
     report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
-    report.fields(
-        [
-            "mem_not_counted_for_evict",
-            "mem_replication_backlog",
-            "mem_total_replication_buffers",
-            "mem_clients_slaves",
-        ]
-        .map(|name| (name, 0)),
-    );
+    report.field("mem_not_counted_for_evict", 0);
+    let kept = board.replication.kept_bytes();
+    let backlog = board.replication.backlog.bytes.load(Relaxed);
+    report.field("mem_replication_backlog", backlog);
+    report.field("mem_total_replication_buffers", kept);
+    report.field("mem_clients_slaves", kept - backlog.min(kept));
     report.field("mem_clients_normal", figures.clients);
     report.field("mem_cluster_links", 0);
     let archive = &scene.backstage.board.archive;
