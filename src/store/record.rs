@@ -376,6 +376,12 @@ impl Record {
     pub fn is_in_block(&self) -> bool {
         self.in_block
     }
+    /// Offset of the stream behind all that was done so far, taken or not.
+    pub fn offset(&self) -> u64 {
+        let stream = &self.stream;
+        let is_ours = stream.is_on && !stream.follows;
+        stream.end + if is_ours { self.untold_bytes() as u64 } else { 0 }
+    }
     /// Offset of the stream behind the last write of the client at hand.
     pub fn last_offset(&self) -> u64 {
         self.writers.offset_of(self.client)
