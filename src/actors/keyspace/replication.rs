@@ -5,7 +5,8 @@ use crate::{
         courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
-        primary::messages::{Adopted, ChangeId, Piece, Promoted, Streamed, SyncBegun},
+        persistence::messages::GiveUpSave,
+        primary::messages::{Adopted, Alive, ChangeId, Piece, Promoted, Streamed, SyncBegun},
         upstream::messages::Applied,
     },
     board::Activity,
@@ -51,6 +52,11 @@ pub struct BeginSync(pub SyncContents);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Feed(pub Bytes);
+
+/// From Primary: answered by `Alive`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AreYouAlive;
 
 /// From Primary: nobody has followed us for long. Effects need not be told any more.
 #[derive(Message)]
@@ -297,6 +303,13 @@ impl Keyspace {
     }
 }
 
+impl Handler<AreYouAlive> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: AreYouAlive, _: &mut Self::Context) {
+        self.primary.do_send(Alive);
+    }
+}
+
 impl Handler<EndStream> for Keyspace {
     type Result = ();
     fn handle(&mut self, _: EndStream, ctx: &mut Self::Context) {
@@ -512,7 +525,10 @@ impl Handler<BeginReplacing> for Keyspace {
         }
         self.stage.begin(now_ms());
         self.give_up_replacing();
-        self.loader = Loader::default();
+        // The file is to be of the new data.
+        self.persistence.do_send(GiveUpSave);
+        // Its master tells of every deletion.
+        self.loader = Loader { keeps_expired: true, ..Loader::default() };
         match how {
             Replacing::First => {
                 self.clear_all();
