@@ -4,6 +4,7 @@ use crate::{
     actors::{
         now_ms,
         persistence::messages::{Begun, GiveUpSave, SaveNow, Settle, Told},
+        primary::messages::GiveUpSyncs,
         supervisor::PutAwayDone,
     },
     board::Activity,
@@ -143,6 +144,7 @@ impl Keyspace {
     /// empty one at once, as in Redis: no crash is to bring back what was deleted on purpose.
     fn save_emptiness(&mut self) {
         self.persistence.do_send(GiveUpSave);
+        self.primary.do_send(GiveUpSyncs);
         if !self.stage.board.config.load().save.0.is_empty() {
             // If it fails, that is in the log.
             let _ = self.save(false);
