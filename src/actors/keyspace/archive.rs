@@ -317,7 +317,7 @@ impl Handler<EndLoading> for Keyspace {
     type Result = ();
     fn handle(&mut self, EndLoading { done }: EndLoading, ctx: &mut Self::Context) {
         self.end_loading();
-        self.resume_history();
+        self.resume_history(ctx);
         self.note_changes(ctx);
         let _ = done.send(std::mem::take(&mut self.loader));
     }
@@ -382,7 +382,7 @@ impl Keyspace {
         let text = std::fs::read(folder.join(names.manifest())).map_err(|error| failed(error.to_string()))?;
         let manifest = aof::Manifest::parse(&text).map_err(|error| failed(error.to_string()))?;
         for (index, part) in manifest.parts().enumerate() {
-            let loader = Loader { keeps_expired: true, ..Loader::default() };
+            let loader = Loader { keeps_expired: true, is_log: true, ..Loader::default() };
             self.read_anew(index == 0, loader, |sink| {
                 disk::read_log(&disk::Real, &folder.join(&part.name), true, sink)
             })

@@ -624,12 +624,23 @@ impl Keyspace {
 impl Keyspace {
     /// What was loaded at the start may say what data they are: then replicas that have the same need not be sent them.
     /// The base of a log says it, too, but not for what stands behind it.
-    pub(super) fn resume_history(&mut self) {
-        let Some(history) = self.loader.history.take().filter(|_| !self.loader.keeps_expired) else { return };
+    pub(super) fn resume_history(&mut self, ctx: &mut Context<Self>) {
+        let Some(history) = self.loader.history.take().filter(|_| !self.loader.is_log) else { return };
         if history.id.len() == 40 {
             let is_past = self.stage.board.config.load().replicaof.is_none();
             self.select_in_stream(history.db);
             self.adopt_history(history.id, history.offset, is_past);
+            self.tell_expired(ctx);
         }
+    }
+    /// What was left out has gone since that place in the history, and replicas that go on from there have it.
+    fn tell_expired(&mut self, ctx: &mut Context<Self>) {
+        for (db, key) in std::mem::take(&mut self.loader.expired_keys) {
+            let record = &mut self.stage.record;
+            record.begin();
+            record.log(db, [&b"DEL"[..], &key].into_iter());
+            record.settle();
+        }
+        self.commit(ctx);
     }
 }
