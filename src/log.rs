@@ -46,6 +46,16 @@ pub fn set_level(level: LogLevel) {
     LEVEL.store(rank(level), Relaxed)
 }
 
+/// The server is a replica.
+static FOLLOWS: AtomicBool = AtomicBool::new(false);
+/// By its letter each line tells what the server is: master (`M`) or replica (`S`).
+pub fn set_role(follows: bool) {
+    FOLLOWS.store(follows, Relaxed);
+}
+fn role() -> char {
+    if FOLLOWS.load(Relaxed) { 'S' } else { 'M' }
+}
+
 struct Lines {
     out: Mutex<Out>,
 }
@@ -123,7 +133,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut text = Text::default();
         event.record(&mut text);
         let time = chrono::Local::now().format("%d %b %Y %H:%M:%S%.3f");
-        let line = format!("{}:M {time} {mark} {}\n", std::process::id(), text.0);
+        let line = format!("{}:{} {time} {mark} {}\n", std::process::id(), role(), text.0);
         let mut out = self.out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // A log that cannot be written must not stop the server.
         let _ = out.write(line.as_bytes());

@@ -74,9 +74,11 @@ pub enum LinkState {
     /// It is to be connected, now or later.
     Waiting = 0,
     Connecting = 1,
+    /// It is agreed on how to go on. That may take long, if the master has to begin a snapshot first.
+    Greeting = 2,
     /// All data are on their way.
-    Syncing = 2,
-    Connected = 3,
+    Syncing = 3,
+    Connected = 4,
 }
 
 /// The link to our master.
@@ -105,6 +107,7 @@ impl LinkState {
         match self {
             LinkState::Waiting => "connect",
             LinkState::Connecting => "connecting",
+            LinkState::Greeting => "handshake",
             LinkState::Syncing => "sync",
             LinkState::Connected => "connected",
         }
@@ -149,7 +152,8 @@ impl Link {
         match self.state.load(Relaxed) {
             0 => LinkState::Waiting,
             1 => LinkState::Connecting,
-            2 => LinkState::Syncing,
+            2 => LinkState::Greeting,
+            3 => LinkState::Syncing,
             _ => LinkState::Connected,
         }
     }

@@ -57,8 +57,14 @@ pub struct Loader {
     pub expired: u64,
     /// Left out because they were empty: a defect of old versions.
     pub emptied: u64,
-    /// What is in the file stays, though its time has come: it is the base of a log, which tells of deletions.
+    /// What is in the file stays, though its time has come: it is the base of a log, which tells of deletions, or is our
+    /// master's, which does.
     pub keeps_expired: bool,
+    /// It is a part of a log: more may follow it.
+    pub is_log: bool,
+    /// Database and key of what was left out because it had expired, if the file says what data they are: replicas may have
+    /// the same, and must learn of that.
+    pub expired_keys: Vec<(usize, Bytes)>,
     /// Keys that are there already are kept as they are, or replaced; else they are a fault.
     pub on_duplicate: OnDuplicate,
     /// What names the data, as the file says.
@@ -176,6 +182,9 @@ impl Stage {
         let now_ms = self.store.now_ms();
         if !loader.keeps_expired && record.deadline.is_some_and(|deadline| deadline <= now_ms) {
             loader.expired += 1;
+            if loader.history.is_some() {
+                loader.expired_keys.push((loader.db, Bytes::copy_from_slice(&record.key)));
+            }
             return Ok(());
         }
         let content = match rdb::decode(record.kind, &record.payload, &self.store.limits)

@@ -321,10 +321,6 @@ impl Record {
         told.extend_from_slice(&self.effects[from..]);
         Some(told)
     }
-    /// What was done and is not taken yet, as bytes of the stream to replicas: an offset that a client is told has them in.
-    pub fn bytes_to_stream(&self) -> u64 {
-        if self.stream.is_on && !self.stream.follows { self.untold_bytes() as u64 } else { 0 }
-    }
     fn untold_bytes(&self) -> usize {
         self.effects.len() + self.asides.iter().map(|(_, aside)| aside.len()).sum::<usize>()
     }
@@ -379,6 +375,12 @@ impl Record {
     /// Whether the command at hand is one of several that belong together.
     pub fn is_in_block(&self) -> bool {
         self.in_block
+    }
+    /// Offset of the stream behind all that was done so far, taken or not.
+    pub fn offset(&self) -> u64 {
+        let stream = &self.stream;
+        let is_ours = stream.is_on && !stream.follows;
+        stream.end + if is_ours { self.untold_bytes() as u64 } else { 0 }
     }
     /// Offset of the stream behind the last write of the client at hand.
     pub fn last_offset(&self) -> u64 {

@@ -4,6 +4,7 @@ use crate::{
     actors::{
         now_ms,
         persistence::messages::{Begun, GiveUpSave, SaveNow, Settle, Told},
+        primary::messages::GiveUpSyncs,
         supervisor::PutAwayDone,
     },
     board::Activity,
@@ -143,6 +144,7 @@ impl Keyspace {
     /// empty one at once, as in Redis: no crash is to bring back what was deleted on purpose.
     fn save_emptiness(&mut self) {
         self.persistence.do_send(GiveUpSave);
+        self.primary.do_send(GiveUpSyncs);
         if !self.stage.board.config.load().save.0.is_empty() {
             // If it fails, that is in the log.
             let _ = self.save(false);
@@ -315,7 +317,7 @@ impl Handler<EndLoading> for Keyspace {
     type Result = ();
     fn handle(&mut self, EndLoading { done }: EndLoading, ctx: &mut Self::Context) {
         self.end_loading();
-        self.resume_history();
+        self.resume_history(ctx);
         self.note_changes(ctx);
         let _ = done.send(std::mem::take(&mut self.loader));
     }
@@ -380,7 +382,7 @@ impl Keyspace {
         let text = std::fs::read(folder.join(names.manifest())).map_err(|error| failed(error.to_string()))?;
         let manifest = aof::Manifest::parse(&text).map_err(|error| failed(error.to_string()))?;
         for (index, part) in manifest.parts().enumerate() {
-            let loader = Loader { keeps_expired: true, ..Loader::default() };
+            let loader = Loader { keeps_expired: true, is_log: true, ..Loader::default() };
             self.read_anew(index == 0, loader, |sink| {
                 disk::read_log(&disk::Real, &folder.join(&part.name), true, sink)
             })

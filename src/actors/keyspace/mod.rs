@@ -52,8 +52,8 @@ use moving::Moving;
 pub use posting::{Configured, Letter};
 use replication::Place;
 pub use replication::{
-    AcksCame, Apply, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Fence, Follow, IsEmpty, Lead,
-    Replacing, StreamedCommand, SyncContents,
+    AcksCame, Apply, AreYouAlive, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Fence, Follow,
+    IsEmpty, Lead, Replacing, StreamedCommand, SyncContents,
 };
 use script::Parked;
 use std::sync::{

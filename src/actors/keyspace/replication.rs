@@ -5,9 +5,10 @@ use crate::{
         courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
+        persistence::messages::GiveUpSave,
         primary::{
             GETACK,
-            messages::{Adopted, ChangeId, Piece, Promoted, Streamed, SyncBegun},
+            messages::{Adopted, Alive, ChangeId, Piece, Promoted, Streamed, SyncBegun},
         },
         supervisor::Fenced,
         upstream::messages::Applied,
@@ -63,6 +64,11 @@ pub struct Feed(pub Bytes);
 pub struct Fence {
     pub reason: PauseReason,
 }
+
+/// From Primary: answered by `Alive`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AreYouAlive;
 
 /// From Primary: nobody has followed us for long. Effects need not be told any more.
 #[derive(Message)]
@@ -157,9 +163,6 @@ pub struct EndReplacing {
     pub done: SyncSender<bool>,
 }
 
-/// What replicas are asked by, within the stream.
-const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
-
 /// What the Keyspace knows of its place among servers.
 #[derive(Default)]
 pub struct Place {
@@ -193,7 +196,7 @@ impl Keyspace {
             return;
         }
         if std::mem::take(&mut self.place.asks) {
-            let with_question = [&effects[..], GET_ACK].concat();
+            let with_question = [&effects[..], GETACK].concat();
             return self.hand_on(&with_question.into(), true);
         }
         self.hand_on(effects, false);
@@ -335,7 +338,7 @@ impl Handler<Fence> for Keyspace {
         // A failover under way has its own, and nothing comes behind that.
         let may_ask = reason == PauseReason::Failover || replication.failover() == Failover::None;
         if lags && may_ask && !self.stage.record.stream.follows {
-            self.hand_on(&Bytes::from_static(GETACK));
+            self.hand_on(&Bytes::from_static(GETACK), true);
         }
         self.supervisor.do_send(Fenced { reason, offset });
     }
@@ -345,6 +348,13 @@ impl Keyspace {
     /// DEBUG CHANGE-REPL-ID
     pub(super) fn change_history(&mut self) {
         self.primary.do_send(ChangeId);
+    }
+}
+
+impl Handler<AreYouAlive> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: AreYouAlive, _: &mut Self::Context) {
+        self.primary.do_send(Alive);
     }
 }
 
@@ -563,7 +573,10 @@ impl Handler<BeginReplacing> for Keyspace {
         }
         self.stage.begin(now_ms());
         self.give_up_replacing();
-        self.loader = Loader::default();
+        // The file is to be of the new data.
+        self.persistence.do_send(GiveUpSave);
+        // Its master tells of every deletion.
+        self.loader = Loader { keeps_expired: true, ..Loader::default() };
         match how {
             Replacing::First => {
                 self.clear_all();
@@ -659,13 +672,24 @@ impl Keyspace {
 impl Keyspace {
     /// What was loaded at the start may say what data they are: then replicas that have the same need not be sent them.
     /// The base of a log says it, too, but not for what stands behind it.
-    pub(super) fn resume_history(&mut self) {
-        let Some(history) = self.loader.history.take().filter(|_| !self.loader.keeps_expired) else { return };
+    pub(super) fn resume_history(&mut self, ctx: &mut Context<Self>) {
+        let Some(history) = self.loader.history.take().filter(|_| !self.loader.is_log) else { return };
         if history.id.len() == 40 {
             let is_past = self.stage.board.config.load().replicaof.is_none();
             self.select_in_stream(history.db);
             self.adopt_history(history.id, history.offset, is_past);
             self.stage.board.replication.is_resumed.store(true, Relaxed);
+            self.tell_expired(ctx);
         }
+    }
+    /// What was left out has gone since that place in the history, and replicas that go on from there have it.
+    fn tell_expired(&mut self, ctx: &mut Context<Self>) {
+        for (db, key) in std::mem::take(&mut self.loader.expired_keys) {
+            let record = &mut self.stage.record;
+            record.begin();
+            record.log(db, [&b"DEL"[..], &key].into_iter());
+            record.settle();
+        }
+        self.commit(ctx);
     }
 }

@@ -69,8 +69,9 @@ impl Persistence {
     fn load_rdb(&mut self, config: &Config, path: &Path) -> Result<(), String> {
         let (began, disk) = (Instant::now(), self.disk.clone());
         self.begin_loading(self.bytes_of(path));
-        let result = self
-            .feed(Loader::default(), 0, |sink| disk::read_snapshot(&*disk, path, config.rdbchecksum, sink));
+        // What a replica has its master deletes.
+        let loader = Loader { keeps_expired: config.replicaof.is_some(), ..Loader::default() };
+        let result = self.feed(loader, 0, |sink| disk::read_snapshot(&*disk, path, config.rdbchecksum, sink));
         match result {
             Ok(loader) => {
                 loader.tell(&self.board.archive.loading);
@@ -155,7 +156,7 @@ impl Persistence {
             if bytes[index] == 0 && path.extension().is_some_and(|extension| extension == "rdb") {
                 return Err(log_fatal(&path, &Trouble::Short(empty_snapshot()), is_last));
             }
-            let loader = Loader { keeps_expired: true, ..Loader::default() };
+            let loader = Loader { keeps_expired: true, is_log: true, ..Loader::default() };
             let result =
                 self.feed(loader, before, |sink| disk::read_log(&*disk, &path, config.rdbchecksum, sink));
             before += bytes[index];

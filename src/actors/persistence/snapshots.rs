@@ -157,10 +157,16 @@ impl Persistence {
             self.fail_writing(error);
         } else if last && let Some(Writing { of, file, changes, commit, began, .. }) = self.writing.take() {
             let result = match of {
-                Activity::Rewrite => self.adopt_base(file, commit),
+                Activity::Rewrite => self.adopt_base(file),
                 _ => self.adopt_snapshot(file, changes),
             };
+            let is_base = of == Activity::Rewrite && result.is_ok() && self.log.is_some();
             self.end_writing(of, began, result);
+            if is_base {
+                // However seldom the increments are synced: the base is on the medium. Who waited for that finds that the
+                // rewrite has ended.
+                self.confirm(commit);
+            }
             self.announce_log();
         }
     }
@@ -190,15 +196,13 @@ impl Persistence {
         Ok(())
     }
     /// The new base takes the place of all that came before it.
-    fn adopt_base(&mut self, file: RdbFile, commit: u64) -> io::Result<()> {
+    fn adopt_base(&mut self, file: RdbFile) -> io::Result<()> {
         let format = if file.checksum.is_some() { BaseFormat::Rdb } else { BaseFormat::Commands };
         let output = file.end()?;
         match &mut self.log {
             Some(log) => {
                 log.files.adopt(output, format)?;
                 self.board.archive.log_base_bytes.store(log.files.bytes(), Relaxed);
-                // However seldom the increments are synced: the base is on the medium.
-                self.confirm(commit);
                 self.delete_history();
             }
             // Asked for while logging is off.

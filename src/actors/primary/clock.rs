@@ -11,14 +11,15 @@ pub const SECOND: Duration = Duration::from_secs(1);
 
 impl Primary {
     pub(super) fn tick(&mut self, ctx: &mut Context<Self>) {
+        // Counted from the start of the server, so that a long period means that none comes for long.
+        self.seconds += 1;
         let period = u64::from(self.board.config.load().repl_ping_replica_period_seconds).max(1);
         if self.seconds.is_multiple_of(period) && self.may_ping() {
             self.feed(PING);
         }
-        self.seconds += 1;
         // A failover may have swallowed it.
         self.acks.is_asking = false;
-        self.keep_alive();
+        self.ask_for_pulse();
         self.begin_due(ctx);
         self.trim_backlog();
         self.free_backlog();

@@ -56,6 +56,11 @@ pub struct Piece {
 #[rtype(result = "()")]
 pub struct WantAcks;
 
+/// From the Keyspace: it is, as was asked.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Alive;
+
 /// From a Replica: it has heard from its peer, or its state has changed. What it is stands in its record.
 #[derive(Message)]
 #[rtype(result = "()")]

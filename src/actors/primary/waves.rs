@@ -3,16 +3,16 @@
 //! A piece is asked for only when each of them has room for it, so a slow one slows its wave down, and memory grows by the
 //! pieces in flight only. Who is too slow for too long is let go (`repl-timeout`).
 use super::{
-    Place, Primary,
+    Follower, Place, Primary,
     backlog::Backlog,
     framing::{Marked, Spooled},
-    messages::{GiveUpSyncs, Piece, Ready, SyncBegun},
+    messages::{Alive, GiveUpSyncs, Piece, Ready, SyncBegun},
 };
 use crate::{
     actors::{
-        keyspace::{Abandon, BeginSync, Next, SyncContents},
+        keyspace::{Abandon, AreYouAlive, BeginSync, Next, SyncContents},
         persistence::snapshots::delay_of,
-        replica::messages::{HangUp, Say, SendFile, SendLast, SendPart},
+        replica::messages::{HangUp, KeepAlive, Say, SendFile, SendLast, SendPart},
     },
     commands::replication::Announced,
     config::Config,
@@ -281,19 +281,21 @@ impl Primary {
         self.post_waves();
     }
     /// Those who have still no whole snapshot, and wait without hearing anything.
-    pub(super) fn keep_alive(&self) {
+    fn waiting(&self) -> impl Iterator<Item = &Follower> {
         let in_file = |id: SnapshotId| {
             self.waves.iter().any(|wave| wave.id == id && matches!(wave.output, Output::File(_)))
         };
-        for follower in &self.followers {
-            let waits = match follower.place {
-                Place::WaitsForSnapshot { .. } => true,
-                Place::OnWave(id) => in_file(id),
-                Place::InStep => false,
-            };
-            if waits {
-                follower.actor.do_send(crate::actors::replica::messages::KeepAlive);
-            }
+        self.followers.iter().filter(move |follower| match follower.place {
+            Place::WaitsForSnapshot { .. } => true,
+            Place::OnWave(id) => in_file(id),
+            Place::InStep => false,
+        })
+    }
+    /// Who waits is told each second that we are alive. What counts for that is the Keyspace: a server that is stuck there
+    /// must not seem to be well.
+    pub(super) fn ask_for_pulse(&self) {
+        if self.waiting().next().is_some() {
+            self.tell_keyspace(AreYouAlive);
         }
     }
 }
@@ -367,6 +369,13 @@ impl Handler<Ready> for Primary {
             let id = wave.id;
             self.pull(id);
         }
+    }
+}
+
+impl Handler<Alive> for Primary {
+    type Result = ();
+    fn handle(&mut self, _: Alive, _: &mut Self::Context) {
+        self.waiting().for_each(|follower| follower.actor.do_send(KeepAlive));
     }
 }
 

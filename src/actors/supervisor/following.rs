@@ -40,6 +40,7 @@ impl Supervisor {
         let replication = &self.board.replication;
         replication.link.store(Some(link.clone()));
         replication.follows.store(true, Relaxed);
+        crate::log::set_role(true);
         link
     }
     pub(super) fn post_wanted_replicas(&self) {
@@ -148,6 +149,7 @@ impl Supervisor {
         self.note_master(None);
         let replication = &self.board.replication;
         replication.follows.store(false, Relaxed);
+        crate::log::set_role(false);
         replication.link.store(None);
         // Whatever there is are the data of the history that begins here.
         self.following.ground.set_whole(true);

@@ -18,7 +18,7 @@ use bytes::BytesMut;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, Interval, interval, timeout_at},
+    time::{Instant, Interval, interval},
 };
 
 /// Chunks on their way to the thread.
@@ -95,19 +95,21 @@ impl Session {
     }
     /// Reads more, and tells the master meanwhile that we are alive.
     async fn read(&self, wire: &mut Wire, input: &mut BytesMut, pulse: &mut Interval) -> Result<(), String> {
-        let until = Instant::now() + self.patience();
+        let began = Instant::now();
         loop {
             tokio::select! {
                 biased;
-                read = timeout_at(until, wire.read(input)) => match read {
-                    Ok(Ok(count)) => {
-                        self.note_received(count);
-                        return Ok(());
-                    }
-                    Ok(Err(error)) => return Err(format!("I/O error trying to sync with MASTER: {error}")),
-                    Err(_) => return Err(TIMEOUT.into()),
-                },
+                read = wire.read(input) => {
+                    let count =
+                        read.map_err(|error| format!("I/O error trying to sync with MASTER: {error}"))?;
+                    self.note_received(count);
+                    return Ok(());
+                }
                 _ = pulse.tick() => beat(wire),
+            }
+            // It may be set meanwhile.
+            if began.elapsed() > self.patience() {
+                return Err(TIMEOUT.into());
             }
         }
     }

@@ -158,6 +158,7 @@ impl Session {
         };
         drop(config);
         self.note_heard();
+        link.set_state(LinkState::Greeting);
         let mut input = BytesMut::new();
         let gives_way = self.peers.board.replication.failover() == Failover::InProgress;
         let heard = self.greet(&mut wire, &mut input, gives_way).await;
@@ -233,12 +234,23 @@ impl Session {
                     }
                 }
             }
-            match timeout(self.patience(), wire.read(input)).await {
-                Ok(Ok(_)) => self.note_heard(),
-                Ok(Err(error)) => {
+            match self.read_in_time(wire, input).await {
+                Some(Ok(_)) => self.note_heard(),
+                Some(Err(error)) => {
                     return Err(format!("Master did not respond to command during SYNC handshake: {error}"));
                 }
-                Err(_) => return Err("Timeout connecting to the MASTER...".into()),
+                None => return Err("Timeout connecting to the MASTER...".into()),
+            }
+        }
+    }
+    /// Reads more; `None` if nothing comes for as long as `repl-timeout` says, which may be set meanwhile.
+    async fn read_in_time(&self, wire: &mut Wire, input: &mut BytesMut) -> Option<io::Result<usize>> {
+        let began = Instant::now();
+        loop {
+            match timeout(TICK, wire.read(input)).await {
+                Ok(outcome) => return Some(outcome),
+                Err(_) if began.elapsed() > self.patience() => return None,
+                Err(_) => {}
             }
         }
     }

@@ -122,7 +122,7 @@ impl WriteCommand for PfCount {
             [key] => count_one(changes, key)?,
             keys => {
                 let mut union = Union::new();
-                keys.iter().try_for_each(|key| union.add(changes, key))?;
+                keys.iter().try_for_each(|key| union.add(changes.view().string(key)?))?;
                 hll::count_registers(&union.registers)
             }
         };
@@ -133,7 +133,7 @@ impl WriteCommand for PfCount {
 
 /// The estimate for one key: the one that is kept in its value, or a fresh one, which is kept there.
 fn count_one(changes: &mut Changes, key: &[u8]) -> Result<u64, CommandError> {
-    let Some(text) = changes.source(key)? else { return Ok(0) };
+    let Some(text) = changes.view().string(key)? else { return Ok(0) };
     let mut digits = itoa::Buffer::new();
     let value = text.bytes(&mut digits);
     encoding(value)?;
@@ -156,9 +156,9 @@ impl Union {
     fn new() -> Union {
         Union { registers: Box::new([0; REGISTERS]), dense: false }
     }
-    /// Adds the one at a key, if there is one.
-    fn add(&mut self, changes: &mut Changes, key: &[u8]) -> Outcome {
-        let Some(text) = changes.source(key)? else { return Ok(()) };
+    /// Adds another one, if there is one.
+    fn add(&mut self, text: Option<TextRef>) -> Outcome {
+        let Some(text) = text else { return Ok(()) };
         let mut digits = itoa::Buffer::new();
         let value = text.bytes(&mut digits);
         self.dense |= encoding(value)? == Encoding::Dense;
@@ -193,7 +193,7 @@ impl WriteCommand for PfMerge {
         let sparse_bytes_max = changes.store.limits.hll_sparse_bytes_max;
         let mut union = Union::new();
         for key in std::iter::once(&self.destination).chain(&self.sources) {
-            union.add(changes, key)?;
+            union.add(changes.source(key)?)?;
         }
         let is_new = changes.lookup(&self.destination).is_none();
         changes.edit_string(&self.destination, 0, |value| {

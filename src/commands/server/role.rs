@@ -26,8 +26,7 @@ impl Command for Role {
 impl BackstageCommand for Role {
     fn run(&mut self, backstage: &mut Backstage, reply: &mut Reply) -> Outcome {
         let post = &backstage.board.replication;
-        let untaken = backstage.changes.record.bytes_to_stream();
-        let offset = (post.offset.load(Relaxed) + untaken) as i64;
+        let offset = backstage.changes.record.offset() as i64;
         match post.link.load_full() {
             Some(link) => tell_replica(&link, offset, reply),
             None => {

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 pub fn replication(scene: &Scene, report: &mut Report) {
     let (post, config) = (&scene.backstage.board.replication, scene.config);
-    let changes = &scene.backstage.changes;
-    let (now_ms, offset) = (changes.now_ms(), post.offset.load(Relaxed) + changes.record.bytes_to_stream());
+    let (now_ms, offset) = (scene.backstage.changes.now_ms(), scene.backstage.changes.record.offset());
     report.section("Replication");
     match post.link.load_full() {
         Some(link) => {
