@@ -1,4 +1,6 @@
 //! Scripts against a small driver that knows a handful of commands.
+mod strings;
+
 use super::*;
 use crate::resp::{Protocol, Request};
 use std::rc::Rc;
