@@ -5,6 +5,7 @@ use super::{
     errors::{self, raised},
     from_reply,
     functions::register,
+    libraries::arguments::cast,
     run::{self, Answer, Call, Replicate, Wish, suspend},
 };
 use crate::{
@@ -183,7 +184,7 @@ fn set_replicate(lua: &Lua, shared: &Shared, arguments: MultiValue) -> Returned 
     if arguments.len() != 1 {
         return raised("redis.set_repl() requires one argument.");
     }
-    let flags = number(lua, arguments.front()) as i64;
+    let flags = cast(number(lua, arguments.front()));
     if flags & !i64::from(TO_LOG | TO_REPLICAS) != 0 {
         let text = "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
         return raised(text);

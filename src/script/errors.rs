@@ -56,14 +56,6 @@ pub fn raised<T>(text: &str) -> mlua::Result<T> {
 pub fn of_reply(reply: &[u8]) -> mlua::Error {
     mlua::Error::external(Raised { text: with_code(reply), is_counted: true })
 }
-/// Raises a text, as Lua's own functions do: behind the place in the script.
-pub fn raised_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
-    let place = lua.inspect_stack(1, |frame| {
-        let source = frame.source().short_src.map(|source| source.to_string()).unwrap_or_default();
-        frame.current_line().map(|line| format!("{source}:{line}: "))
-    });
-    Err(mlua::Error::RuntimeError(place.flatten().unwrap_or_default() + text))
-}
 fn raised_in(error: &mlua::Error) -> Option<&Raised> {
     match error {
         mlua::Error::CallbackError { cause, .. } => raised_in(cause),
@@ -129,7 +121,7 @@ pub fn failure_of_host(name: &str, shared: &Shared, error: &mlua::Error) -> Fail
 /// sandbox's own. `first`: the level that may be the author's (0 in a hook, 1 in a function of ours that he called).
 pub fn place(lua: &Lua, first: usize) -> Option<(String, i64)> {
     const LEVELS_MAX: usize = 8;
-    for level in first..LEVELS_MAX {
+    for level in first..first + LEVELS_MAX {
         let place = lua.inspect_stack(level, |frame| {
             let source = frame.source();
             let name = source.source.as_deref().unwrap_or_default().to_string();

@@ -10,6 +10,7 @@
 //! * [`flags`]: what a script says about itself in its first line.
 //! * `from_reply`, `to_reply`: replies as Lua values, and back.
 mod api;
+mod base;
 mod engine;
 mod errors;
 pub mod flags;

@@ -8,12 +8,10 @@
 local host, real = ...
 
 local error, getmetatable, load, loadstring = real.error, real.getmetatable, real.load, real.loadstring
-local next, pcall, rawget, rawset, select = real.next, real.pcall, real.rawget, real.rawset, real.select
-local setfenv, setmetatable, tonumber, type = real.setfenv, real.setmetatable, real.tonumber, real.type
-local xpcall, collectgarbage = real.xpcall, real.collectgarbage
-local resume = real.coroutine.resume
-local is_killed, plain, text_of = host.is_killed, host.plain, host.text_of
-local byte, ceil, floor, insert = real.string.byte, real.math.ceil, real.math.floor, real.table.insert
+local next, pcall, rawset, select, setmetatable = real.next, real.pcall, real.rawset, real.select, real.setmetatable
+local type, xpcall, resume = real.type, real.xpcall, real.coroutine.resume
+local is_killed, place_at, plain, text_of = host.is_killed, host.place_at, host.plain, host.text_of
+local base, byte = host.base, real.string.byte
 
 local READ_ONLY = "Attempt to modify a readonly table"
 
@@ -35,13 +33,9 @@ end
 local function lock(content, facade, meta)
     facade = facade or {}
     behind[facade] = content
+    host.add_facade(facade, content)
     local metatable = { __index = content, __newindex = refuse, __metatable = meta or false }
     return setmetatable(facade, metatable), metatable
-end
-
-local function bad_argument(position, name, expected, value)
-    error("bad argument #" .. position .. " to '" .. name .. "' (" .. expected .. " expected, got "
-        .. (value == nil and "nil" or type(value)) .. ")", 3)
 end
 
 -- Of an error that is a table, scripts that catch it get the text, as they did when errors were texts.
@@ -62,6 +56,14 @@ local function caught(ok, ...)
 end
 
 function real.pcall(...)
+    local call, problem, level = ...
+    if call == nil and select("#", ...) == 0 then
+        return false, "attempt to call a boolean value"
+    elseif call == error and type(level) == "number" and level >= 2
+        and (type(problem) == "string" or type(problem) == "number") then
+        -- The place is asked for of who called, not of this.
+        return false, place_at(level) .. problem
+    end
     return caught(pcall(...))
 end
 
@@ -72,7 +74,7 @@ local function plain_of(problem)
     return problem
 end
 
-function real.xpcall(call, handle)
+base.finish_xpcall(function(call, handle)
     return xpcall(call, function(problem)
         -- While an error of the host's hook is handled there are no hooks: who was killed must not go on there.
         if is_killed() then
@@ -80,7 +82,7 @@ function real.xpcall(call, handle)
         end
         return handle(plain_of(problem))
     end)
-end
+end)
 
 local function resumed(ok, ...)
     if ok then
@@ -89,92 +91,23 @@ local function resumed(ok, ...)
     return false, plain_of((...))
 end
 
-function real.coroutine.resume(...)
+base.finish_resume(function(...)
     return resumed(resume(...))
-end
-
-function real.next(content, key)
-    return next(behind[content] or content, key)
-end
-
-function real.pairs(content)
-    if type(content) ~= "table" then
-        bad_argument(1, "pairs", "table", content)
-    end
-    local hidden = behind[content]
-    if not hidden then
-        return next, content, nil
-    end
-    return function(_, key)
-        return next(hidden, key)
-    end, content, nil
-end
-
-function real.rawget(content, key)
-    if type(content) ~= "table" then
-        bad_argument(1, "rawget", "table", content)
-    end
-    return rawget(behind[content] or content, key)
-end
-
-function real.rawset(content, key, value)
-    if type(content) ~= "table" then
-        bad_argument(1, "rawset", "table", content)
-    end
-    if behind[content] then
-        error(READ_ONLY, 0)
-    end
-    return rawset(content, key, value)
-end
-
-function real.setmetatable(content, metatable)
-    if type(content) ~= "table" then
-        bad_argument(1, "setmetatable", "table", content)
-    end
-    if behind[content] then
-        error(READ_ONLY, 0)
-    end
-    return setmetatable(content, metatable)
-end
-
-function real.table.insert(content, ...)
-    if type(content) ~= "table" then
-        bad_argument(1, "insert", "table", content)
-    end
-    if behind[content] then
-        error(READ_ONLY, 0)
-    end
-    return insert(content, ...)
-end
-
--- Level 0 is what all later scripts start from.
-function real.setfenv(what, environment)
-    local level = type(what) ~= "function" and tonumber(what)
-    if level == 0 then
-        error(READ_ONLY, 0)
-    end
-    local changed = setfenv(level and level + 1 or what, environment)
-    return changed
-end
+end)
 
 -- Compiled code is not checked by Lua, so it is not taken: with a space in front it is text.
 local function as_text(code)
     return byte(code) == 27 and " " .. code or code
 end
 
-function real.loadstring(code, name)
-    if type(code) == "string" then
-        return loadstring(as_text(code), name or code)
-    end
-    return loadstring(code, name)
-end
+base.finish_loadstring(function(code, name)
+    code = code .. ""
+    return loadstring(as_text(code), name or code)
+end)
 
-function real.load(read, name)
-    if type(read) ~= "function" then
-        bad_argument(1, "load", "function", read)
-    end
+base.finish_load(function(read, name)
     local begun = false
-    return load(function()
+    local code, problem = load(function()
         local piece = read()
         if not begun and type(piece) == "string" and piece ~= "" then
             begun = true
@@ -182,53 +115,17 @@ function real.load(read, name)
         end
         return piece
     end, name or "=(load)")
-end
+    return code, plain_of(problem)
+end)
 
--- Scripts may collect; how the collector goes about its work is not theirs to say.
-local KEPT = { stop = 0, restart = 0, setpause = 200, setstepmul = 200 }
-function real.collectgarbage(option, argument)
-    local kept = KEPT[option or "collect"]
-    if kept then
-        return kept
-    end
-    return collectgarbage(option, argument)
+-- What stands in for Lua's own functions.
+for _, name in next, { "collectgarbage", "getfenv", "load", "loadstring", "next", "pairs", "rawget", "rawset", "setfenv",
+    "setmetatable", "xpcall" } do
+    real[name] = base[name]
 end
-
-real.string.rep = host.repeated
-
--- The same numbers on every machine.
-local function whole(value, position, name)
-    local number = tonumber(value)
-    if not number then
-        bad_argument(position, name, "number", value)
-    end
-    return number < 0 and ceil(number) or floor(number)
-end
-
-function real.math.random(...)
-    local count = select("#", ...)
-    local share = host.random()
-    if count == 0 then
-        return share
-    elseif count > 2 then
-        error("wrong number of arguments", 2)
-    end
-    local low, high = ...
-    low = whole(low, 1, "random")
-    if count == 1 then
-        low, high = 1, low
-    else
-        high = whole(high, 2, "random")
-    end
-    if low > high then
-        error("bad argument #" .. count .. " to 'random' (interval is empty)", 2)
-    end
-    return floor(share * (high - low + 1)) + low
-end
-
-function real.math.randomseed(seed)
-    host.seed(whole(seed, 1, "randomseed"))
-end
+real.coroutine.resume = base.resume
+real.math.random, real.math.randomseed = base.random, base.randomseed
+real.string.rep, real.table.insert = base.rep, base.insert
 
 real.os = { clock = real.os.clock }
 real.print, real.dofile, real.loadfile, real.newproxy = nil, nil, nil, nil

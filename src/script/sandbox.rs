@@ -1,13 +1,13 @@
 //! Making an interpreter: which of Lua's libraries there are, the host's own, and the prelude that locks them.
 use super::{
-    api,
+    api, base,
     engine::{Kind, Shared},
     errors::{self, PRELUDE},
     libraries,
     run::{Wish, suspend},
 };
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::rc::Rc;
 
 /// After so many instructions a script pauses, so that its driver may look at the time. As many as Redis lets pass.
@@ -15,8 +15,6 @@ const SLICE_INSTRUCTIONS: u32 = 100_000;
 /// The collector begins again when the interpreter has grown to this share of what was live: less than Lua's own, as an
 /// operator reads what is held as what is in use.
 const GC_PAUSE_PERCENT: i32 = 150;
-/// The longest string that `string.rep` makes.
-const REPEATED_BYTES_MAX: usize = 512 << 20;
 
 /// The prelude's functions for the host.
 pub struct Entries {
@@ -81,15 +79,7 @@ pub fn rest(lua: &Lua, shared: &Rc<Shared>) {
 
 /// What the prelude needs of the host beside the functions of `redis`.
 fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
-    let random = shared.clone();
-    host.raw_set("random", lua.create_function(move |_, ()| Ok(random.random.share()))?)?;
-    let random = shared.clone();
-    let seed = move |_: &Lua, seed: f64| {
-        random.random.seed(seed as i64 as i32);
-        Ok(())
-    };
-    host.raw_set("seed", lua.create_function(seed)?)?;
-    host.raw_set("repeated", lua.create_function(repeated)?)?;
+    base::install(lua, host, shared)?;
     let text_of = |lua: &Lua, value: Value| lua.create_string(errors::text_of(&value));
     host.raw_set("text_of", lua.create_function(text_of)?)?;
     let error_text =
@@ -98,23 +88,13 @@ fn add_helpers(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> mlua::Result<()>
     host.raw_set("plain", lua.create_function(errors::plain)?)?;
     let killed = shared.clone();
     host.raw_set("is_killed", lua.create_function(move |_, ()| Ok(killed.killed.get()))?)?;
-    host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua, 1).unzip()))?)
-}
-
-/// `string.rep`: Lua's own appends one by one for as long as it takes, and cannot be stopped.
-fn repeated(lua: &Lua, arguments: MultiValue) -> mlua::Result<LuaString> {
-    let mut arguments = arguments.into_iter();
-    let (text, count) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
-    let wrong = |position: u8, expected: &str, found: &Value| {
-        let found = found.type_name().replace("integer", "number");
-        let text = format!("bad argument #{position} to 'rep' ({expected} expected, got {found})");
-        errors::raised_text(lua, &text)
+    let place_at = |lua: &Lua, level: usize| {
+        let place = lua.inspect_stack(level, |frame| {
+            let source = frame.source().short_src.unwrap_or_default().into_owned();
+            frame.current_line().map(|line| format!("{source}:{line}: "))
+        });
+        Ok(place.flatten().unwrap_or_default())
     };
-    let Some(text) = lua.coerce_string(text.clone())? else { return wrong(1, "string", &text) };
-    let Some(times) = lua.coerce_number(count.clone())? else { return wrong(2, "number", &count) };
-    let (text, times) = (text.as_bytes(), times.max(0.0) as usize);
-    if text.len().checked_mul(times).is_none_or(|bytes| bytes > REPEATED_BYTES_MAX) {
-        return errors::raised_text(lua, "not enough memory");
-    }
-    lua.create_string(text.repeat(times))
+    host.raw_set("place_at", lua.create_function(place_at)?)?;
+    host.raw_set("place_of", lua.create_function(|lua, ()| Ok(errors::place(lua, 1).unzip()))?)
 }

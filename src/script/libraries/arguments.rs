@@ -1,6 +1,6 @@
 //! The arguments of a library's function, typed once, and the errors in the words of Lua's auxiliary library: with
 //! the place in the script that called (`user_script:1: `) and the name it called by.
-use mlua::{Error, IntoLuaMulti, Lua, LuaString, MultiValue, Result, Table, Value};
+use mlua::{Error, Function, IntoLuaMulti, Lua, LuaString, MultiValue, Result, Table, Value};
 
 /// How many values a library's function may have on its stack, in slots: what is nested deeper, or more results, is an
 /// error. Lua 5.1 lets a C function have 8000; here the references that this program holds to Lua's values share a
@@ -66,6 +66,10 @@ impl Arguments<'_> {
         self.values.iter()
     }
 
+    pub fn all(&self) -> &MultiValue {
+        &self.values
+    }
+
     pub fn error(&self, text: impl std::fmt::Display) -> Error {
         error(self.lua, text)
     }
@@ -88,6 +92,19 @@ impl Arguments<'_> {
     pub fn mistyped(&self, position: usize, expected: &str) -> Error {
         let found = if position > self.count() { "no value" } else { type_name(self.value(position)) };
         self.bad(position, format!("{expected} expected, got {found}"))
+    }
+
+    /// Anything, if only it is there.
+    pub fn any(&self, position: usize) -> Result<()> {
+        if position > self.count() { Err(self.bad(position, "value expected")) } else { Ok(()) }
+    }
+
+    pub fn table(&self, position: usize) -> Result<&Table> {
+        self.value(position).as_table().ok_or_else(|| self.mistyped(position, "table"))
+    }
+
+    pub fn function(&self, position: usize) -> Result<&Function> {
+        self.value(position).as_function().ok_or_else(|| self.mistyped(position, "function"))
     }
 
     pub fn number(&self, position: usize) -> Result<f64> {
@@ -117,6 +134,11 @@ impl Arguments<'_> {
             }
             _ => Err(self.mistyped(position, "string")),
         }
+    }
+
+    /// Nothing, or what reads as a string.
+    pub fn string_if_any(&self, position: usize) -> Result<()> {
+        if self.value(position).is_nil() { Ok(()) } else { self.string(position).map(|_| ()) }
     }
 }
 

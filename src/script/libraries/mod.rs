@@ -4,7 +4,7 @@
 //! None of them runs code of the script (no metamethod, no callback), and none recurses as deep as its input says:
 //! what is nested lies on a heap stack, so that no document ends the process. Where the C libraries are kept from
 //! endless nesting by the size of Lua's stack, such a limit is counted here ([`arguments::STACK_SLOTS_MAX`]).
-mod arguments;
+pub(super) mod arguments;
 mod bit;
 mod cjson;
 mod cmsgpack;
