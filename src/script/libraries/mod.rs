@@ -9,6 +9,7 @@ mod bit;
 mod cjson;
 mod cmsgpack;
 mod structs;
+mod tables;
 #[cfg(test)]
 mod tests;
 

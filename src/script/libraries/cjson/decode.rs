@@ -3,14 +3,16 @@
 use super::{InvalidNumbers, Settings, exactly_one};
 use crate::data::number::parse_prefix;
 use crate::script::libraries::arguments::{Arguments, STACK_SLOTS_MAX};
-use mlua::{Error, Lua, LuaString, Result, Table, Value};
+use crate::script::libraries::tables::{Item, pushed, with_memory};
+use mlua::{Error, Lua, Result, Table, Value};
+use std::borrow::Cow;
 
-enum Token {
+enum Token<'a> {
     ObjectBegin,
     ObjectEnd,
     ArrayBegin,
     ArrayEnd,
-    String(Vec<u8>),
+    String(Cow<'a, [u8]>),
     Number(f64),
     Boolean(bool),
     Null,
@@ -20,7 +22,7 @@ enum Token {
     Wrong(&'static str),
 }
 
-impl Token {
+impl Token<'_> {
     /// How errors call it.
     fn name(&self) -> &'static str {
         match self {
@@ -41,12 +43,12 @@ impl Token {
 }
 
 /// An array or object that is being read.
-enum Open {
+enum Open<'a> {
     Array { table: Table, index: i64 },
-    Object { table: Table, key: LuaString },
+    Object { table: Table, key: Cow<'a, [u8]> },
 }
 
-impl Open {
+impl Open<'_> {
     /// The stack slots that the C library takes while it is inside.
     fn slots(&self) -> usize {
         match self {
@@ -57,9 +59,9 @@ impl Open {
 }
 
 /// What a token began: a value that is whole, or a container, whose first value begins with the token after.
-enum Begun {
-    Whole(Value),
-    Inside(Open, Token),
+enum Begun<'a> {
+    Whole(Item<'a>),
+    Inside(Open<'a>, Token<'a>),
 }
 
 struct Decoder<'a> {
@@ -69,7 +71,7 @@ struct Decoder<'a> {
     /// Where the last token began, or what is wrong with it was found.
     token_at: usize,
     settings: Settings,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     slots: usize,
 }
 
@@ -81,25 +83,27 @@ pub fn decode(arguments: &Arguments, settings: Settings) -> Result<Value> {
         return Err(arguments.error("JSON parser does not support UTF-16 or UTF-32"));
     }
     let mut decoder = Decoder { arguments, text, at: 0, token_at: 0, settings, open: Vec::new(), slots: 1 };
-    let value = decoder.document()?;
-    match decoder.token() {
-        Token::End => Ok(value),
-        found => Err(decoder.unexpected("the end", &found)),
-    }
+    with_memory(arguments.lua, text.len(), || {
+        let value = decoder.document()?;
+        match decoder.token() {
+            Token::End => value.into_value(arguments.lua),
+            found => Err(decoder.unexpected("the end", &found)),
+        }
+    })
 }
 
-impl Decoder<'_> {
+impl<'a> Decoder<'a> {
     fn lua(&self) -> &Lua {
         self.arguments.lua
     }
 
-    fn unexpected(&self, expected: &str, found: &Token) -> Error {
+    fn unexpected(&self, expected: &str, found: &Token<'_>) -> Error {
         let place = self.token_at + 1;
         self.arguments.error(format!("Expected {expected} but found {} at character {place}", found.name()))
     }
 
     /// One value with all that is in it.
-    fn document(&mut self) -> Result<Value> {
+    fn document(&mut self) -> Result<Item<'a>> {
         let mut token = self.token();
         loop {
             let mut value = match self.begin(token)? {
@@ -121,16 +125,18 @@ impl Decoder<'_> {
                 }
                 self.slots -= open.slots();
                 value = match open {
-                    Open::Array { table, .. } | Open::Object { table, .. } => Value::Table(table),
+                    Open::Array { table, .. } | Open::Object { table, .. } => {
+                        Item::Value(Value::Table(table))
+                    }
                 };
             }
             token = self.token();
         }
     }
 
-    fn begin(&mut self, token: Token) -> Result<Begun> {
-        Ok(Begun::Whole(match token {
-            Token::String(text) => Value::String(self.lua().create_string(text)?),
+    fn begin(&mut self, token: Token<'a>) -> Result<Begun<'a>> {
+        Ok(Begun::Whole(Item::Value(match token {
+            Token::String(text) => return Ok(Begun::Whole(Item::Text(text))),
             Token::Number(number) => Value::Number(number),
             Token::Boolean(boolean) => Value::Boolean(boolean),
             Token::Null => Value::NULL,
@@ -152,7 +158,7 @@ impl Decoder<'_> {
                 }
             }
             other => return Err(self.unexpected("value", &other)),
-        }))
+        })))
     }
 
     /// A table for what is inside, if that is not too deep.
@@ -171,20 +177,20 @@ impl Decoder<'_> {
         })
     }
 
-    fn key(&mut self, token: Token) -> Result<LuaString> {
+    fn key(&mut self, token: Token<'a>) -> Result<Cow<'a, [u8]>> {
         let Token::String(key) = token else { return Err(self.unexpected("object key string", &token)) };
         match self.token() {
-            Token::Colon => self.lua().create_string(key),
+            Token::Colon => Ok(key),
             other => Err(self.unexpected("colon", &other)),
         }
     }
 
     /// Puts a value where it belongs, and reads on to the next value. True when there is none.
-    fn put(&mut self, open: &mut Open, value: Value) -> Result<bool> {
+    fn put(&mut self, open: &mut Open<'a>, value: Item<'a>) -> Result<bool> {
         match open {
             Open::Array { table, index } => {
                 *index += 1;
-                table.raw_set(*index, value)?;
+                value.put(table, *index)?;
                 match self.token() {
                     Token::ArrayEnd => Ok(true),
                     Token::Comma => Ok(false),
@@ -192,7 +198,7 @@ impl Decoder<'_> {
                 }
             }
             Open::Object { table, key } => {
-                table.raw_set(&*key, value)?;
+                value.put(table, pushed(key))?;
                 match self.token() {
                     Token::ObjectEnd => Ok(true),
                     Token::Comma => {
@@ -211,12 +217,12 @@ impl Decoder<'_> {
         self.text.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn wrong(&mut self, what: &'static str) -> Token {
+    fn wrong(&mut self, what: &'static str) -> Token<'a> {
         self.token_at = self.at;
         Token::Wrong(what)
     }
 
-    fn token(&mut self) -> Token {
+    fn token(&mut self) -> Token<'a> {
         while matches!(self.peek(0), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
@@ -244,7 +250,7 @@ impl Decoder<'_> {
         simple
     }
 
-    fn word(&mut self) -> Token {
+    fn word(&mut self) -> Token<'a> {
         let words = [("true", Token::Boolean(true)), ("false", Token::Boolean(false)), ("null", Token::Null)];
         for (word, token) in words {
             if self.text[self.at..].starts_with(word.as_bytes()) {
@@ -260,7 +266,11 @@ impl Decoder<'_> {
         self.wrong("invalid token")
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'a> {
+        if let Some((number, length)) = short_integer(&self.text[self.at..]) {
+            self.at += length;
+            return Token::Number(number);
+        }
         match parse_prefix(&self.text[self.at..]) {
             (_, 0) => self.wrong("invalid number"),
             (number, length) => {
@@ -282,41 +292,61 @@ impl Decoder<'_> {
         }
     }
 
-    fn string(&mut self) -> Token {
+    fn string(&mut self) -> Token<'a> {
         self.at += 1;
-        let mut text = Vec::new();
+        let start = self.at;
+        let text = self.text;
+        let plain = |from: usize| {
+            text[from..]
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0))
+                .map_or(text.len(), |run| from + run)
+        };
+        self.at = plain(start);
+        if self.peek(0) == b'"' {
+            self.at += 1;
+            return Token::String(Cow::Borrowed(&text[start..self.at - 1]));
+        }
+        let mut unescaped = text[start..self.at].to_vec();
         loop {
             match self.peek(0) {
                 b'"' => break,
-                0 => return self.wrong("unexpected end of string"),
                 b'\\' => {
-                    let plain = match self.peek(1) {
-                        escaped @ (b'"' | b'\\' | b'/') => escaped,
-                        b'b' => 8,
-                        b't' => b'\t',
-                        b'n' => b'\n',
-                        b'f' => 12,
-                        b'r' => b'\r',
-                        b'u' => match self.unicode_escape() {
-                            Some(letter) => {
-                                text.extend_from_slice(&letter);
-                                continue;
-                            }
-                            None => return self.wrong("invalid unicode escape code"),
-                        },
-                        _ => return self.wrong("invalid escape code"),
-                    };
-                    text.push(plain);
-                    self.at += 2;
+                    if let Err(what) = self.escape(&mut unescaped) {
+                        return self.wrong(what);
+                    }
                 }
-                byte => {
-                    text.push(byte);
-                    self.at += 1;
+                0 => return self.wrong("unexpected end of string"),
+                _ => {
+                    let end = plain(self.at);
+                    unescaped.extend_from_slice(&text[self.at..end]);
+                    self.at = end;
                 }
             }
         }
         self.at += 1;
-        Token::String(text)
+        Token::String(Cow::Owned(unescaped))
+    }
+
+    /// What is written with a backslash.
+    fn escape(&mut self, output: &mut Vec<u8>) -> std::result::Result<(), &'static str> {
+        let plain = match self.peek(1) {
+            escaped @ (b'"' | b'\\' | b'/') => escaped,
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'f' => 12,
+            b'r' => b'\r',
+            b'u' => {
+                let letter = self.unicode_escape().ok_or("invalid unicode escape code")?;
+                output.extend_from_slice(&letter);
+                return Ok(());
+            }
+            _ => return Err("invalid escape code"),
+        };
+        output.push(plain);
+        self.at += 2;
+        Ok(())
     }
 
     /// The UTF-8 of `\uXXXX`, or of the two that make a surrogate pair.
@@ -340,4 +370,19 @@ impl Decoder<'_> {
     fn hexadecimal(&self, ahead: usize) -> Option<u32> {
         (0..4).try_fold(0, |value, digit| Some(value << 4 | (self.peek(ahead + digit) as char).to_digit(16)?))
     }
+}
+
+/// An integer that a double holds exactly, with its length in bytes: what most numbers are.
+fn short_integer(text: &[u8]) -> Option<(f64, usize)> {
+    const DIGITS_MAX: usize = 15;
+    let sign = usize::from(text.first() == Some(&b'-'));
+    let digits = text[sign..].iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let length = sign + digits;
+    let goes_on = matches!(text.get(length), Some(b'.' | b'e' | b'E' | b'x' | b'X'));
+    if digits == 0 || digits > DIGITS_MAX || goes_on {
+        return None;
+    }
+    let value =
+        text[sign..length].iter().fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0')) as f64;
+    Some((if sign == 1 { -value } else { value }, length))
 }

@@ -4,9 +4,14 @@ use crate::data::number::format_significant;
 use crate::script::libraries::{
     OUTPUT_BYTES_MAX,
     arguments::{Arguments, STACK_SLOTS_MAX, out_of_memory, type_name},
+    tables::{self, Pair, is_in_order},
 };
+use bstr::BString;
 use mlua::{Result, Table, Value, table::TablePairs};
 use self_cell::self_cell;
+
+/// What most documents take.
+const OUTPUT_BYTES: usize = 256;
 
 type Iter<'a> = TablePairs<'a, Value, Value>;
 
@@ -21,6 +26,12 @@ self_cell!(
 
 /// A table that is being written.
 enum Open {
+    /// A small one, with what is left of it.
+    Small {
+        pairs: std::vec::IntoIter<Pair>,
+        is_array: bool,
+        is_first: bool,
+    },
     Array {
         table: Table,
         /// The last index written.
@@ -37,8 +48,8 @@ impl Open {
     /// The stack slots that the C library takes while it is inside this table.
     fn slots(&self) -> usize {
         match self {
-            Open::Array { .. } => 1,
-            Open::Object { .. } => 2,
+            Open::Array { .. } | Open::Small { is_array: true, .. } => 1,
+            Open::Object { .. } | Open::Small { .. } => 2,
         }
     }
 }
@@ -49,14 +60,17 @@ struct Encoder<'a> {
     output: Vec<u8>,
     open: Vec<Open>,
     slots: usize,
+    /// Pairs of small tables that are open.
+    held: usize,
 }
 
-pub fn encode(arguments: &Arguments, settings: Settings) -> Result<Value> {
+pub fn encode(arguments: &Arguments, settings: Settings) -> Result<BString> {
     exactly_one(arguments)?;
-    let mut encoder = Encoder { arguments, settings, output: Vec::new(), open: Vec::new(), slots: 1 };
+    let output = Vec::with_capacity(OUTPUT_BYTES);
+    let mut encoder = Encoder { arguments, settings, output, open: Vec::new(), slots: 1, held: 0 };
     encoder.value(arguments.value(1))?;
     while encoder.step()? {}
-    Ok(Value::String(arguments.lua.create_string(&encoder.output)?))
+    Ok(encoder.output.into())
 }
 
 impl Encoder<'_> {
@@ -67,6 +81,21 @@ impl Encoder<'_> {
         }
         match self.open.last_mut() {
             None => return Ok(false),
+            Some(Open::Small { pairs, is_array, is_first }) => {
+                let is_array = *is_array;
+                let Some((key, value)) = pairs.next() else {
+                    self.close(if is_array { b']' } else { b'}' });
+                    return Ok(true);
+                };
+                self.held -= 1;
+                if !std::mem::replace(is_first, false) {
+                    self.output.push(b',');
+                }
+                if !is_array {
+                    self.key(&key)?;
+                }
+                self.value(&value)?;
+            }
             Some(Open::Array { index, length, .. }) if index == length => self.close(b']'),
             Some(Open::Array { table, index, .. }) => {
                 if *index > 0 {
@@ -120,9 +149,15 @@ impl Encoder<'_> {
         if depth > self.settings.encode_depth_max as usize || self.slots + 3 > STACK_SLOTS_MAX {
             return Err(self.arguments.error(format!("Cannot serialise, excessive nesting ({depth})")));
         }
-        let (bracket, opened) = match self.array_length(table)? {
-            Some(length) => (b'[', Open::Array { table: table.clone(), index: 0, length }),
-            None => (b'{', Open::Object { pairs: Pairs::new(table.clone(), Table::pairs), is_first: true }),
+        let small = tables::small_content(table, self.held)?;
+        let (bracket, opened) = match (self.array_length(table, small.as_deref())?, small) {
+            (None, Some(pairs)) => (b'{', self.small(pairs, false)),
+            (None, None) => {
+                let pairs = Pairs::new(table.clone(), Table::pairs);
+                (b'{', Open::Object { pairs, is_first: true })
+            }
+            (Some(_), Some(pairs)) if is_in_order(&pairs) => (b'[', self.small(pairs, true)),
+            (Some(length), _) => (b'[', Open::Array { table: table.clone(), index: 0, length }),
         };
         self.output.push(bracket);
         self.slots += opened.slots();
@@ -130,23 +165,36 @@ impl Encoder<'_> {
         Ok(())
     }
 
+    fn small(&mut self, pairs: Vec<Pair>, is_array: bool) -> Open {
+        self.held += pairs.len();
+        Open::Small { pairs: pairs.into_iter(), is_array, is_first: true }
+    }
+
     /// The last index of a table that is an array and not empty.
-    fn array_length(&self, table: &Table) -> Result<Option<i32>> {
-        let (mut length, mut count) = (0i32, 0i32);
-        for pair in table.pairs::<Value, Value>() {
-            let index = match pair?.0 {
-                Value::Integer(index) => index as f64,
-                Value::Number(index) => index,
-                _ => return Ok(None),
+    fn array_length(&self, table: &Table, small: Option<&[Pair]>) -> Result<Option<i32>> {
+        let (mut length, mut count, mut is_array) = (0i32, 0i32, true);
+        let mut look = |key: &Value| {
+            let index = match key {
+                Value::Integer(index) => *index as f64,
+                Value::Number(index) => *index,
+                _ => f64::NAN,
             };
-            if index.floor() != index || index < 1.0 {
-                return Ok(None);
-            }
+            is_array = index.floor() == index && index >= 1.0;
             if index > f64::from(length) {
                 // What no int can hold is the least int, as C's cast has it: such a table is an object.
                 length = if index > f64::from(i32::MAX) { i32::MIN } else { index as i32 };
             }
             count = count.wrapping_add(1);
+            is_array
+        };
+        match small {
+            Some(pairs) => {
+                pairs.iter().all(|(key, _)| look(key));
+            }
+            None => tables::look_at_keys(table, look)?,
+        }
+        if !is_array {
+            return Ok(None);
         }
         let Settings { sparse_ratio, sparse_safe, converts_sparse, .. } = self.settings;
         if sparse_ratio > 0 && length > count.wrapping_mul(sparse_ratio) && length > sparse_safe {
@@ -174,6 +222,10 @@ impl Encoder<'_> {
 
     fn number(&mut self, value: &Value) -> Result<()> {
         let number = match value {
+            Value::Integer(integer) if integer.unsigned_abs() < 10u64.pow(self.settings.precision as u32) => {
+                self.output.extend_from_slice(itoa::Buffer::new().format(*integer).as_bytes());
+                return Ok(());
+            }
             Value::Integer(integer) => *integer as f64,
             Value::Number(number) => *number,
             _ => return Ok(()),
@@ -195,25 +247,36 @@ impl Encoder<'_> {
     fn string(&mut self, text: &[u8]) {
         self.output.reserve(text.len() + 2);
         self.output.push(b'"');
-        for &byte in text {
-            let escaped = match byte {
-                b'"' | b'\\' | b'/' => byte,
-                8 => b'b',
-                b'\t' => b't',
-                b'\n' => b'n',
-                12 => b'f',
-                b'\r' => b'r',
-                0..=31 | 127 => {
-                    self.output.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-                    continue;
-                }
-                _ => {
-                    self.output.push(byte);
-                    continue;
-                }
-            };
-            self.output.extend_from_slice(&[b'\\', escaped]);
+        let mut rest = text;
+        while let Some(place) = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]) {
+            self.output.extend_from_slice(&rest[..place]);
+            self.escape(rest[place]);
+            rest = &rest[place + 1..];
         }
+        self.output.extend_from_slice(rest);
         self.output.push(b'"');
     }
+
+    fn escape(&mut self, byte: u8) {
+        let letter = match byte {
+            8 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            12 => b'f',
+            b'\r' => b'r',
+            b'"' | b'\\' | b'/' => byte,
+            _ => return self.output.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        };
+        self.output.extend_from_slice(&[b'\\', letter]);
+    }
 }
+
+const IS_ESCAPED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte < 32 || matches!(byte as u8, 127 | b'"' | b'\\' | b'/');
+        byte += 1;
+    }
+    table
+};

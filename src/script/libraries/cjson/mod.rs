@@ -54,12 +54,10 @@ type Shared = Rc<Cell<Settings>>;
 pub fn create(lua: &Lua) -> Result<Table> {
     let library = lua.create_table()?;
     let settings = Rc::new(Cell::new(DEFAULTS));
-    let with = |name, function: fn(&Arguments, Settings) -> Result<Value>| {
-        let settings = settings.clone();
-        register(lua, &library, name, move |arguments| function(arguments, settings.get()))
-    };
-    with("encode", encode::encode)?;
-    with("decode", decode::decode)?;
+    let shared = settings.clone();
+    register(lua, &library, "encode", move |arguments| encode::encode(arguments, shared.get()))?;
+    let shared = settings.clone();
+    register(lua, &library, "decode", move |arguments| decode::decode(arguments, shared.get()))?;
     register_settings(lua, &library, &settings)?;
     register(lua, &library, "new", |arguments| create(arguments.lua))?;
     library.raw_set("null", Value::NULL)?;

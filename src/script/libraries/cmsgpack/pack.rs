@@ -2,11 +2,18 @@
 use crate::script::libraries::{
     OUTPUT_BYTES_MAX,
     arguments::{Arguments, cast, out_of_memory},
+    tables::{Pair, is_in_order, look_at_keys, small_content},
 };
-use mlua::{LuaString, Result, Table, Value};
+use bstr::BString;
+use mlua::{Result, Table, Value};
 
 /// Tables nested deeper are nil: this is what ends a table that holds itself.
 const NESTING_MAX: usize = 16;
+
+/// The greatest index of an array: C's greatest int.
+const INDEX_MAX: i64 = i32::MAX as i64;
+/// What most texts take.
+const OUTPUT_BYTES: usize = 256;
 
 /// The bytes that announce strings, arrays or maps by their sizes.
 struct Heads {
@@ -24,15 +31,15 @@ const ARRAY: Heads = Heads { short: 0x90, short_most: 15, one: None, two: 0xdc, 
 const MAP: Heads = Heads { short: 0x80, short_most: 15, one: None, two: 0xde, four: 0xdf };
 
 /// All arguments, one after another.
-pub fn pack(arguments: &Arguments) -> Result<LuaString> {
+pub fn pack(arguments: &Arguments) -> Result<BString> {
     if arguments.count() == 0 {
         return Err(arguments.bad(0, "MessagePack pack needs input."));
     }
-    let mut output = Vec::new();
+    let mut output = Vec::with_capacity(OUTPUT_BYTES);
     for value in arguments.iter() {
         put_value(&mut output, value, 0)?;
     }
-    arguments.lua.create_string(&output)
+    Ok(output.into())
 }
 
 fn put_value(output: &mut Vec<u8>, value: &Value, level: usize) -> Result<()> {
@@ -101,19 +108,37 @@ fn put_integer(output: &mut Vec<u8>, integer: i64) {
 }
 
 fn put_table(output: &mut Vec<u8>, table: &Table, level: usize) -> Result<()> {
-    if is_array(table)? {
-        let length = table.raw_len();
-        put_head(output, &ARRAY, length);
-        for index in 1..=length {
-            put_value(output, &table.raw_get(index)?, level)?;
-        }
-        return Ok(());
+    // Tables are nested so little that not many pairs are held.
+    let small = small_content(table, 0)?;
+    if is_array(table, small.as_deref())? {
+        return match small {
+            Some(pairs) if is_in_order(&pairs) => {
+                put_head(output, &ARRAY, pairs.len());
+                pairs.iter().try_for_each(|(_, value)| put_value(output, value, level))
+            }
+            _ => put_array(output, table, level),
+        };
     }
+    let Some(pairs) = small else { return put_map(output, table, level) };
+    put_head(output, &MAP, pairs.len());
+    pairs.iter().try_for_each(|(key, value)| {
+        put_value(output, key, level)?;
+        put_value(output, value, level)
+    })
+}
+
+fn put_array(output: &mut Vec<u8>, table: &Table, level: usize) -> Result<()> {
+    let length = table.raw_len();
+    put_head(output, &ARRAY, length);
+    (1..=length).try_for_each(|index| put_value(output, &table.raw_get(index)?, level))
+}
+
+fn put_map(output: &mut Vec<u8>, table: &Table, level: usize) -> Result<()> {
     let mut length = 0;
-    for pair in table.pairs::<Value, Value>() {
-        pair?;
+    look_at_keys(table, |_| {
         length += 1;
-    }
+        true
+    })?;
     put_head(output, &MAP, length);
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
@@ -124,18 +149,21 @@ fn put_table(output: &mut Vec<u8>, table: &Table, level: usize) -> Result<()> {
 }
 
 /// Whether all keys are integers above zero, the greatest of them as great as their count. The empty table is an array.
-fn is_array(table: &Table) -> Result<bool> {
-    let (mut count, mut greatest) = (0, 0);
-    for pair in table.pairs::<Value, Value>() {
-        let index = match pair?.0 {
-            Value::Integer(index) => index,
-            _ => return Ok(false),
-        };
-        if index <= 0 || index > i64::from(i32::MAX) {
-            return Ok(false);
+fn is_array(table: &Table, small: Option<&[Pair]>) -> Result<bool> {
+    let (mut count, mut greatest, mut is_array) = (0, 0, true);
+    let mut look = |key: &Value| {
+        is_array = matches!(key, Value::Integer(1..=INDEX_MAX));
+        if let Value::Integer(index) = key {
+            greatest = greatest.max(*index);
         }
-        greatest = greatest.max(index);
         count += 1;
+        is_array
+    };
+    match small {
+        Some(pairs) => {
+            pairs.iter().all(|(key, _)| look(key));
+        }
+        None => look_at_keys(table, look)?,
     }
-    Ok(count == greatest)
+    Ok(is_array && count == greatest)
 }

@@ -1,6 +1,8 @@
 //! Lua values from MessagePack. Nothing is allocated for a length that the input claims before its bytes are there.
 use crate::script::libraries::arguments::{Arguments, STACK_SLOTS_MAX};
+use crate::script::libraries::tables::{Item, pushed, with_memory};
 use mlua::{Error, MultiValue, Result, Table, Value};
+use std::borrow::Cow;
 
 const TOO_MANY_VALUES: &str =
     "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)";
@@ -24,12 +26,12 @@ impl Range {
 }
 
 /// An array or map that is being read.
-enum Open {
+enum Open<'a> {
     Array { table: Table, index: u32, length: u32 },
-    Map { table: Table, key: Option<Value>, left: u32 },
+    Map { table: Table, key: Option<Item<'a>>, left: u32 },
 }
 
-impl Open {
+impl Open<'_> {
     /// The stack slots that the C library takes while it reads the next value of this.
     fn slots(&self) -> usize {
         match self {
@@ -40,15 +42,15 @@ impl Open {
 }
 
 /// What the bytes begin: a value that is whole, or a container with something in it.
-enum Begun {
-    Whole(Value),
-    Inside(Open),
+enum Begun<'a> {
+    Whole(Item<'a>),
+    Inside(Open<'a>),
 }
 
 struct Reader<'a> {
     arguments: &'a Arguments<'a>,
     rest: &'a [u8],
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     slots: usize,
 }
 
@@ -71,16 +73,18 @@ pub fn unpack(arguments: &Arguments, held: usize, range: Range) -> Result<MultiV
         return Err(arguments.error(text));
     };
     let mut reader = Reader { arguments, rest, open: Vec::new(), slots: held };
-    let mut values = MultiValue::new();
-    while !reader.rest.is_empty() && (values.len() as i64) < limit {
-        values.push_back(reader.value()?);
-        reader.slots += 1;
-    }
-    if let Range::Part { .. } = range {
-        let next = if reader.rest.is_empty() { -1 } else { (input.len() - reader.rest.len()) as i64 };
-        values.push_front(Value::Integer(next));
-    }
-    Ok(values)
+    with_memory(arguments.lua, input.len(), || {
+        let mut values = MultiValue::new();
+        while !reader.rest.is_empty() && (values.len() as i64) < limit {
+            values.push_back(reader.value()?);
+            reader.slots += 1;
+        }
+        if let Range::Part { .. } = range {
+            let next = if reader.rest.is_empty() { -1 } else { (input.len() - reader.rest.len()) as i64 };
+            values.push_front(Value::Integer(next));
+        }
+        Ok(values)
+    })
 }
 
 impl<'a> Reader<'a> {
@@ -115,10 +119,12 @@ impl<'a> Reader<'a> {
             };
             // The value ends as many containers as it is the last of.
             loop {
-                let Some(mut open) = self.open.pop() else { return Ok(value) };
+                let Some(mut open) = self.open.pop() else {
+                    return value.into_value(self.arguments.lua).map_err(|error| self.overflow(error));
+                };
                 self.slots -= open.slots();
                 match put(&mut open, value)? {
-                    Some(table) => value = Value::Table(table),
+                    Some(table) => value = Item::Value(Value::Table(table)),
                     None => {
                         self.slots += open.slots();
                         self.open.push(open);
@@ -129,7 +135,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn begin(&mut self) -> Result<Begun> {
+    fn begin(&mut self) -> Result<Begun<'a>> {
         if self.slots + 1 > STACK_SLOTS_MAX {
             return Err(self.arguments.error(TOO_MANY_VALUES));
         }
@@ -144,10 +150,10 @@ impl<'a> Reader<'a> {
             0xc2 | 0xc3 => Value::Boolean(head == 0xc3),
             0xca => Value::Number(f64::from(f32::from_bits(self.take_unsigned(4)? as u32))),
             0xcb => Value::Number(f64::from_bits(self.take_unsigned(8)?)),
-            0xa0..=0xbf => self.string(usize::from(head & 0x1f))?,
+            0xa0..=0xbf => return self.string(usize::from(head & 0x1f)),
             0xd9..=0xdb => {
                 let length = self.take_unsigned(1 << (head - 0xd9))?;
-                self.string(length as usize)?
+                return self.string(length as usize);
             }
             0x90..=0x9f => return self.array(u32::from(head & 0xf)),
             0xdc | 0xdd => {
@@ -163,12 +169,11 @@ impl<'a> Reader<'a> {
                 return Err(self.arguments.error("Bad data format in input."));
             }
         };
-        Ok(Begun::Whole(value))
+        Ok(Begun::Whole(Item::Value(value)))
     }
 
-    fn string(&mut self, length: usize) -> Result<Value> {
-        let text = self.take(length)?;
-        self.arguments.lua.create_string(text).map(Value::String).map_err(|error| self.overflow(error))
+    fn string(&mut self, length: usize) -> Result<Begun<'a>> {
+        Ok(Begun::Whole(Item::Text(Cow::Borrowed(self.take(length)?))))
     }
 
     fn table(&self) -> Result<Table> {
@@ -179,32 +184,32 @@ impl<'a> Reader<'a> {
         if matches!(error, Error::StackError) { self.arguments.error(TOO_MANY_VALUES) } else { error }
     }
 
-    fn array(&self, length: u32) -> Result<Begun> {
+    fn array(&self, length: u32) -> Result<Begun<'a>> {
         if self.slots + 2 > STACK_SLOTS_MAX {
             return Err(self.arguments.error(TOO_DEEP));
         }
         let table = self.table()?;
         Ok(match length {
-            0 => Begun::Whole(Value::Table(table)),
+            0 => Begun::Whole(Item::Value(Value::Table(table))),
             _ => Begun::Inside(Open::Array { table, index: 0, length }),
         })
     }
 
-    fn map(&self, length: u32) -> Result<Begun> {
+    fn map(&self, length: u32) -> Result<Begun<'a>> {
         let table = self.table()?;
         Ok(match length {
-            0 => Begun::Whole(Value::Table(table)),
+            0 => Begun::Whole(Item::Value(Value::Table(table))),
             _ => Begun::Inside(Open::Map { table, key: None, left: length }),
         })
     }
 }
 
 /// Puts a value where it belongs; gives back the table if the value was its last.
-fn put(open: &mut Open, value: Value) -> Result<Option<Table>> {
+fn put<'a>(open: &mut Open<'a>, value: Item<'a>) -> Result<Option<Table>> {
     match open {
         Open::Array { table, index, length } => {
             *index += 1;
-            table.raw_set(*index, value)?;
+            value.put(table, *index)?;
             Ok((index == length).then(|| table.clone()))
         }
         Open::Map { table, key, left } => {
@@ -214,11 +219,12 @@ fn put(open: &mut Open, value: Value) -> Result<Option<Table>> {
             };
             // Lua says so without a place.
             match key {
-                Value::Nil => return Err(Error::RuntimeError("table index is nil".into())),
-                Value::Number(number) if number.is_nan() => {
+                Item::Text(key) => value.put(table, pushed(&key))?,
+                Item::Value(Value::Nil) => return Err(Error::RuntimeError("table index is nil".into())),
+                Item::Value(Value::Number(number)) if number.is_nan() => {
                     return Err(Error::RuntimeError("table index is NaN".into()));
                 }
-                key => table.raw_set(key, value)?,
+                Item::Value(key) => value.put(table, key)?,
             }
             *left -= 1;
             Ok((*left == 0).then(|| table.clone()))
