@@ -110,7 +110,7 @@ impl Prompt {
         let effects = self.stage.record.take_effects();
         let words = String::from_utf8_lossy(&effects);
         let words: Vec<&str> = words.split("\r\n").filter(|word| !word.starts_with(['*', '$'])).collect();
-        words.join(" ").trim().trim_start_matches("SELECT 0 ").to_string()
+        words.join(" ").trim().replacen("SELECT 0 ", "", 1)
     }
 }
 

@@ -322,7 +322,7 @@ fn keys_move_between_databases() {
         MOVE a 1 → 0
         +5000
         MOVE a 1 → 1
-        effects: SELECT 0 · SET a 2 · SELECT 1 · MULTI · DEL a · SELECT 0 · MOVE a 1 · EXEC
+        effects: SELECT 0 · SET a 2 · MULTI · SELECT 1 · DEL a · SELECT 0 · MOVE a 1 · EXEC
         @1
         GET a → 2
         ",
