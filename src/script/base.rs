@@ -42,13 +42,11 @@ pub fn install(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
     host.raw_set("base", &base)?;
     let facades = Rc::new(Facades::default());
     let add = facades.clone();
-    host.raw_set(
-        "add_facade",
-        lua.create_function(move |_, pair| {
-            add.add(pair);
-            Ok(())
-        })?,
-    )?;
+    let add_facade = move |_: &Lua, pair: (Table, Table)| {
+        add.add(pair);
+        Ok(())
+    };
+    host.raw_set("add_facade", lua.create_function(add_facade)?)?;
     add_reading(lua, &base, &facades)?;
     add_writing(lua, &base, &facades)?;
     add_code(lua, &base)?;
