@@ -474,9 +474,9 @@ mod tests {
 
     #[test]
     fn every_command_has_a_syntax_that_agrees_with_its_arity() {
-        // DEBUG and REPLCONF have no syntax line, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out,
+        // DEBUG and REPLCONF have no syntax line, PSYNC takes a word more, QUIT takes words and ignores them; each filter of CLIENT KILL may be left out,
         // but not all of them.
-        const FREE_FORM: &[&str] = &["debug", "client|kill", "quit", "replconf"];
+        const FREE_FORM: &[&str] = &["debug", "client|kill", "quit", "replconf", "psync"];
         for node in Registry::get().all().filter(|node| !FREE_FORM.contains(&node.full_name)) {
             let is_container = node.entry.parse.is_none();
             let arguments =
