@@ -6,7 +6,8 @@ use std::{
 };
 
 fn masters() -> [Server; 3] {
-    let now = ["--repl-diskless-sync-delay", "0", "--repl-diskless-sync", "yes"];
+    let now =
+        ["--repl-diskless-sync-delay", "0", "--repl-diskless-sync", "yes", "--enable-debug-command", "yes"];
     [
         Server::start(&ours(), &[&now[..], &["--io-threads", "1"]].concat()),
         Server::start(&ours(), &[&now[..], &["--io-threads", "2"]].concat()),
@@ -171,5 +172,83 @@ fn a_snapshot_goes_by_a_file_where_it_is_to() {
     client.call(&["SET", "k", "w"]);
     for replica in [&mut one, &mut two] {
         assert_eq!(told(replica)[1..], ["k", "w"]);
+    }
+}
+
+/// Who has just written waits for replicas by the offset that INFO and ROLE tell.
+#[test]
+fn the_offset_counts_all_that_was_answered() {
+    for master in masters() {
+        let (mut client, mut replica) = (master.connect(), master.connect());
+        replica.send(&["PSYNC", "?", "-1"]);
+        full_resync(&mut replica);
+        snapshot(&mut replica);
+        for _ in 0..20 {
+            let offset = |client: &mut Client| field(client, "replication", "master_repl_offset");
+            let before: u64 = offset(&mut client).parse().expect("an offset");
+            client.call(&["SET", "a", "1"]);
+            let behind: u64 = offset(&mut client).parse().expect("an offset");
+            assert!(behind > before, "{behind}");
+            assert!(client.call(&["ROLE"]).items()[1].integer() >= behind as i64);
+        }
+    }
+}
+
+/// Keys whose time came while the master was down are not loaded; a replica that goes on where it was has them still.
+#[test]
+fn who_comes_back_after_a_restart_is_told_what_has_expired() {
+    for binary in [ours(), redis_server()] {
+        let options =
+            ["--save", "3600 1", "--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes"];
+        let mut first = Server::start(&binary, &options);
+        let (mut client, mut replica) = (first.connect(), first.connect());
+        replica.send(&["PSYNC", "?", "-1"]);
+        let (id, _) = full_resync(&mut replica);
+        snapshot(&mut replica);
+        assert!(!client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]).is_error());
+        client.call(&["SET", "short", "1", "PX", "1"]);
+        client.call(&["SET", "long", "1"]);
+        let next =
+            field(&mut client, "replication", "master_repl_offset").parse::<u64>().expect("an offset") + 1;
+        client.send(&["SHUTDOWN", "NOW"]);
+        first.wait();
+        let dir = first.dir().to_str().expect("text");
+        let second = Server::start(&binary, &[&options[..], &["--dir", dir]].concat());
+        let mut replica = second.connect();
+        replica.send(&["PSYNC", &id, &next.to_string()]);
+        assert!(line(&mut replica).starts_with("+CONTINUE"));
+        assert_eq!(told(&mut replica)[1..], ["short"]);
+    }
+}
+
+/// What a snapshot for replicas tells was deleted meanwhile: nobody is to go on with it.
+#[test]
+fn flushall_ends_syncs_under_way() {
+    for master in masters() {
+        let (mut client, mut replica) = (master.connect(), master.connect());
+        assert!(!client.call(&["DEBUG", "POPULATE", "1000"]).is_error());
+        client.call(&["CONFIG", "SET", "rdb-key-save-delay", "100000"]);
+        replica.send(&["PSYNC", "?", "-1"]);
+        full_resync(&mut replica);
+        client.call(&["FLUSHALL"]);
+        replica.read_to_end().expect("the end");
+    }
+}
+
+/// A master that is slow to begin is not one that cannot be reached.
+#[test]
+fn a_replica_tells_that_it_waits_for_the_verdict() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    for binary in [ours(), redis_server()] {
+        let server = Server::start(&binary, &[]);
+        let mut client = server.connect();
+        client.call(&["REPLICAOF", "127.0.0.1", &port]);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while client.call(&["ROLE"]).items()[3].text() != "handshake" {
+            assert!(Instant::now() < deadline, "no handshake");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(server.output().contains(":S "), "a replica's lines are marked");
     }
 }
