@@ -2,7 +2,7 @@
 //! judge is a redis-server, which is asked the same.
 use crate::{
     pause,
-    replicas::{field, full_resync, snapshot, wait_for},
+    replicas::{field, full_resync, snapshot, told, wait_for},
     support::{Client, Server, Value, ours, redis_server},
 };
 use std::{
@@ -40,11 +40,12 @@ fn puppet(master: &Server, client: &mut Client, port: u16) -> Client {
     replica
 }
 /// It has all that there is.
-fn acknowledge(replica: &mut Client, client: &mut Client) {
+fn acknowledge(replica: &mut Client, client: &mut Client) -> u64 {
     let offset = field(client, "replication", "master_repl_offset");
     replica.send(&["REPLCONF", "ACK", &offset]);
     let wanted = format!("offset={offset},");
     wait_until("acknowledged", || field(client, "replication", "slave0").contains(&wanted));
+    offset.parse().expect("a number")
 }
 fn role(client: &mut Client) -> String {
     client.call(&["ROLE"]).items()[0].text()
@@ -66,7 +67,7 @@ fn a_replica_takes_over() {
         assert_eq!((role(&mut client), role(&mut follower)), ("slave".into(), "master".into()));
         assert!(client.call(&["SET", "k", "v"]).text().starts_with("READONLY"));
         assert_eq!(follower.call(&["SET", "k", "v"]), Value::ok());
-        wait_until("the write has come", || client.call(&["GET", "k"]).text() == "v");
+        wait_until("the write has come", || client.call(&["GET", "k"]) == Value::bulk("v"));
         assert_eq!(client.call(&["DBSIZE"]).integer(), 101);
         assert_eq!(field(&mut follower, "stats", "sync_full"), "0");
         assert_eq!(field(&mut follower, "stats", "sync_partial_ok"), "1");
@@ -97,12 +98,12 @@ fn writers_go_on_whatever_comes_of_it() {
             let (mut client, mut writer) = (master.connect(), master.connect());
             let mut replica = puppet(&master, &mut client, port);
             client.call(&["SET", "k", "1"]);
-            acknowledge(&mut replica, &mut client);
             let id = field(&mut client, "replication", "master_replid");
-            let next: u64 =
-                field(&mut client, "replication", "master_repl_offset").parse().expect("a number");
             assert_eq!(client.call(&["FAILOVER"]), Value::ok());
+            // Later it would be told at once that it asks a replica.
             writer.send(&["SET", "k", "2"]);
+            pause::wait_for(&mut client, 1);
+            let offset = acknowledge(&mut replica, &mut client);
             let (socket, _) = listener.accept().expect("it comes");
             let mut heard = BufReader::new(socket);
             let asked = loop {
@@ -113,7 +114,7 @@ fn writers_go_on_whatever_comes_of_it() {
                     _ => heard.get_mut().write_all(b"+OK\r\n").expect("it listens"),
                 }
             };
-            assert_eq!(asked[1..], [id, (next + 1).to_string(), "FAILOVER".into()]);
+            assert_eq!(asked[1..], [id, (offset + 1).to_string(), "FAILOVER".into()]);
             assert_eq!(field(&mut client, "replication", "master_failover_state"), "failover-in-progress");
             // Readers go on, and nobody may come between.
             assert_eq!(client.call(&["GET", "k"]).text(), "1");
@@ -122,7 +123,6 @@ fn writers_go_on_whatever_comes_of_it() {
                 client.call(&["REPLICAOF", "NO", "ONE"]).text(),
                 "ERR REPLICAOF not allowed while failing over."
             );
-            pause::wait_for(&mut client, 1);
             let answer = if agrees { "+CONTINUE\r\n" } else { "-ERR not me\r\n" };
             heard.get_mut().write_all(answer.as_bytes()).expect("it listens");
             match agrees {
@@ -170,7 +170,9 @@ fn a_failover_ends_by_itself_or_is_called_off() {
 
 #[test]
 fn a_shutdown_waits_for_replicas() {
-    for mut master in masters(&[]) {
+    // Redis 7.0 fails an assertion of its own when a shutdown that was called off begins again.
+    let [one, two, _] = masters(&[]);
+    for mut master in [one, two] {
         let (mut client, mut writer, mut asker) = (master.connect(), master.connect(), master.connect());
         let mut replica = puppet(&master, &mut client, 7);
         client.call(&["SET", "k", "1"]);
@@ -188,7 +190,8 @@ fn a_shutdown_waits_for_replicas() {
         assert!(!is_going(&mut client));
         // Again, and now the replica says that it has all.
         asker.send(&["SHUTDOWN", "NOSAVE"]);
-        wait_until("going down", || is_going(&mut client));
+        while told(&mut replica)[1..] != ["k", "2"] {}
+        assert_eq!(replica.receive().items()[1].text(), "GETACK");
         let offset = field(&mut client, "replication", "master_repl_offset");
         replica.send(&["REPLCONF", "ACK", &offset]);
         assert!(master.wait().success() && asker.is_closed());

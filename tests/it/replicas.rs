@@ -46,7 +46,7 @@ pub fn full_resync(replica: &mut Client) -> (String, u64) {
     (words[1].into(), words[2].parse().expect("an offset"))
 }
 /// The next command of the stream that is about data.
-fn told(replica: &mut Client) -> Vec<String> {
+pub fn told(replica: &mut Client) -> Vec<String> {
     loop {
         let words: Vec<String> = replica.receive().items().iter().map(|word| word.text()).collect();
         if !["ping", "select", "replconf"].contains(&words[0].to_lowercase().as_str()) {
