@@ -42,7 +42,11 @@ pub fn install(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
     host.raw_set("base", &base)?;
     let facades = Rc::new(Facades::default());
     let add = facades.clone();
-    host.raw_set("add_facade", lua.create_function(move |_, pair| Ok(add.add(pair)))?)?;
+    let add_facade = move |_: &Lua, pair: (Table, Table)| {
+        add.add(pair);
+        Ok(())
+    };
+    host.raw_set("add_facade", lua.create_function(add_facade)?)?;
     add_reading(lua, &base, &facades)?;
     add_writing(lua, &base, &facades)?;
     add_code(lua, &base)?;
@@ -124,10 +128,13 @@ fn add_writing(lua: &Lua, base: &Table, facades: &Rc<Facades>) -> Result<()> {
 /// What works on code: environments, compiling, coroutines, and the collector. The prelude has the last step of some.
 fn add_code(lua: &Lua, base: &Table) -> Result<()> {
     let setfenv = own(lua, "setfenv")?;
-    register(lua, base, "setfenv", move |arguments| match level(arguments)? {
-        // What all later scripts start from.
-        Some(0) => Err(Error::RuntimeError(READ_ONLY.into())),
-        level => forward::<Value>(arguments, &setfenv, one_level_up(arguments, level)),
+    register(lua, base, "setfenv", move |arguments| {
+        arguments.table(2)?;
+        match level(arguments)? {
+            // What all later scripts start from.
+            Some(0) => Err(Error::RuntimeError(READ_ONLY.into())),
+            level => forward::<Value>(arguments, &setfenv, one_level_up(arguments, level)),
+        }
     })?;
     let getfenv = own(lua, "getfenv")?;
     register(lua, base, "getfenv", move |arguments| {

@@ -11,7 +11,7 @@ local error, getmetatable, load, loadstring = real.error, real.getmetatable, rea
 local next, pcall, rawset, select, setmetatable = real.next, real.pcall, real.rawset, real.select, real.setmetatable
 local type, xpcall, resume = real.type, real.xpcall, real.coroutine.resume
 local is_killed, place_at, plain, text_of = host.is_killed, host.place_at, host.plain, host.text_of
-local base, byte = host.base, real.string.byte
+local base, byte, find, sub = host.base, real.string.byte, real.string.find, real.string.sub
 
 local READ_ONLY = "Attempt to modify a readonly table"
 
@@ -115,7 +115,10 @@ base.finish_load(function(read, name)
         end
         return piece
     end, name or "=(load)")
-    return code, plain_of(problem)
+    problem = plain_of(problem)
+    -- Behind an error that `read` raised stands where, which is for the host.
+    local trace = type(problem) == "string" and find(problem, "\nstack traceback:", 1, true)
+    return code, trace and sub(problem, 1, trace - 1) or problem
 end)
 
 -- What stands in for Lua's own functions.

@@ -427,7 +427,7 @@ fn a_runaway_script_ends_and_the_next_works() {
     let mut prompt = Prompt::default();
     for (body, part) in [
         ("return unpack({}, 1, 1e8)", "too many results to unpack"),
-        ("return #string.rep('x', 2^31)", "not enough memory"),
+        ("return #string.rep('x', 2^31 - 1)", "not enough memory"),
         ("local t = {} while true do t[#t+1] = string.rep('x', 1e7) .. #t end", "not enough memory"),
         ("local s = 'x' while true do s = s .. s end", "not enough memory"),
         ("local f f = function(x) return string.gsub('x', 'x', f) end return f()", "stack overflow"),

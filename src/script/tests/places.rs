@@ -19,8 +19,6 @@ fn wrong_arguments_are_told_with_their_place() {
         ("setmetatable({})", "bad argument #2 to 'setmetatable' (nil or table expected)"),
         ("setmetatable(setmetatable({}, {__metatable=1}), {})", "cannot change a protected metatable"),
         ("setfenv(1)", "bad argument #2 to 'setfenv' (table expected, got no value)"),
-        ("setfenv(2, {})", "bad argument #1 to 'setfenv' (invalid level)"),
-        ("getfenv(2)", "bad argument #1 to 'getfenv' (invalid level)"),
         ("load(1)", "bad argument #1 to 'load' (function expected, got number)"),
         ("load(1, {})", "bad argument #2 to 'load' (string expected, got table)"),
         ("loadstring({})", "bad argument #1 to 'loadstring' (string expected, got table)"),
@@ -57,8 +55,8 @@ fn functions_are_told_by_the_names_they_are_called_by() {
             "local each = pairs return each(1)",
             &raised(1, "bad argument #1 to 'each' (table expected, got number)"),
         ),
-        ("return {pcall(pairs, 1)}", "*2 $-1 $55 bad argument #1 to '?' (table expected, got number)"),
-        ("return {pcall(math.random, 0)}", "*2 $-1 $44 bad argument #1 to '?' (interval is empty)"),
+        ("return {pcall(pairs, 1)}", "*2 $-1 $51 bad argument #1 to '?' (table expected, got number)"),
+        ("return {pcall(math.random, 0)}", "*2 $-1 $42 bad argument #1 to '?' (interval is empty)"),
         ("return {pcall(table.insert, {})}", "*2 $-1 $37 wrong number of arguments to 'insert'"),
     ]);
 }
@@ -68,12 +66,11 @@ fn what_protects_calls_raises_nothing_of_its_own() {
     check(&[
         ("local ok, e = pcall(error, 'a', 2) return e", "$16 user_script:1: a"),
         ("\n\nlocal ok, e = pcall(error, 7, 2) return e", "$16 user_script:3: 7"),
-        ("local ok, e = pcall() return e", "$30 attempt to call a boolean value"),
-        ("local ok, e = pcall(nil) return e", "$26 attempt to call a nil value"),
-        (
-            "local f, e = load(function() error('in') end) return {type(f), e}",
-            "*2 $3 nil $17 user_script:1: in",
-        ),
+        ("local ok, e = pcall() return e", "$31 attempt to call a boolean value"),
+        ("local ok, e = pcall(nil) return e", "$27 attempt to call a nil value"),
+        ("local _, f, e = pcall(load, function() error('in') end) return e", "$17 user_script:1: in"),
+        ("return setfenv(2, {})", &raised(1, "bad argument #1 to 'setfenv' (invalid level)")),
+        ("return getfenv(2)", &raised(1, "bad argument #1 to 'getfenv' (invalid level)")),
         (
             "local co = coroutine.create(function(a) local b = coroutine.yield(a + 1) error({err = 'X ' .. b}) end)
              local _, one = coroutine.resume(co, 1)
@@ -93,7 +90,8 @@ fn what_stands_in_for_luas_functions_works_like_them() {
         ("local t = setmetatable({}, {__index = function(_, k) return k end}) return t.abc", "$3 abc"),
         ("return rawset({}, 1, 'x')", "*1 $1 x"),
         ("return rawget(setmetatable({}, {__index = {a = 1}}), 'a')", "$-1"),
-        ("x = nil", "-ERR Attempt to modify a readonly table script: SHA, on @user_script:1."),
+        ("x = nil", &raised(1, "Attempt to modify a readonly table")),
+        ("rawset(_G, 'x', 1)", "-ERR Attempt to modify a readonly table script: SHA, on @user_script:1."),
         ("local function f() return a end setfenv(f, {a = 5}) return f()", ":5"),
         ("local function f() setfenv(1, {a = 5}) return a end return f()", ":5"),
         ("local function f() return getfenv(1) == _G end return tostring(f())", "$4 true"),
