@@ -464,7 +464,7 @@ fn the_log_has_it_as_a_block() {
         .filter(|line| !line.starts_with(['*', '$']))
         .collect::<Vec<_>>()
         .join(" ");
-    assert_eq!(words, "SELECT 0 MULTI SET a 1 SELECT 1 INCR b EXEC INCR b");
+    assert_eq!(words, "MULTI SELECT 0 SET a 1 SELECT 1 INCR b EXEC INCR b");
     client.call(&["DEBUG", "LOADAOF"]);
     assert_eq!(client.call(&["GET", "b"]), Value::bulk("2"));
 }
