@@ -243,8 +243,8 @@ parameters! {
     "replica-ignore-maxmemory" => replica_ignore_maxmemory: bool = "yes",
         yes_no().alias("slave-ignore-maxmemory").later(REPLICATION);
     "replica-priority" => replica_priority: u32 = "100",
-        integer(0, INT).alias("slave-priority").later(REPLICATION);
-    "replica-announced" => replica_announced: bool = "yes", yes_no().later(REPLICATION);
+        integer(0, INT).alias("slave-priority");
+    "replica-announced" => replica_announced: bool = "yes", yes_no();
     "replica-announce-ip" => replica_announce_ip: Option<String> = "",
         optional().alias("slave-announce-ip");
     "replica-announce-port" => replica_announce_port: u16 = "0",
