@@ -7,6 +7,7 @@ mod archive;
 mod blocked;
 mod commits;
 mod dropper;
+mod following;
 mod held;
 mod moving;
 mod posting;
@@ -46,15 +47,13 @@ pub use blocked::{Gone, TimesUp};
 use commits::Commits;
 pub use commits::{LogMode, Synced};
 use dropper::Dropper;
+pub use following::{Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Replacing, StreamedCommand};
 use held::Held;
 pub use moving::Landed;
 use moving::Moving;
 pub use posting::{Configured, Letter};
 use replication::Place;
-pub use replication::{
-    AcksCame, Apply, AreYouAlive, BeginReplacing, BeginSync, EndReplacing, EndStream, Feed, Fence, Follow,
-    IsEmpty, Lead, Replacing, StreamedCommand, SyncContents,
-};
+pub use replication::{AcksCame, AreYouAlive, BeginSync, EndStream, Feed, Fence, SyncContents};
 use script::Parked;
 use std::sync::{
     Arc,

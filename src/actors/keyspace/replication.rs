@@ -1,43 +1,25 @@
-//! The Keyspace as a master: the stream of its effects. And as a replica: it applies the stream of another.
-use super::Keyspace;
+//! The Keyspace as a master: the stream of its effects, and snapshots for replicas.
+use super::{Keyspace, following::Aside};
 use crate::{
     actors::{
-        courier::messages::Run,
-        expiry::SurveyAnew,
         now_ms,
-        persistence::messages::GiveUpSave,
         primary::{
             GETACK,
-            messages::{Adopted, Alive, ChangeId, Piece, Promoted, Streamed, SyncBegun},
+            messages::{Alive, ChangeId, Piece, Streamed, SyncBegun},
         },
         supervisor::Fenced,
-        upstream::messages::Applied,
     },
-    board::{Activity, Failover, PauseReason},
-    commands::{
-        Access, Caller, Task,
-        error::CommandError,
-        loading::{self, Fault, Loader},
-        registry::Node,
-        replication::faults::note_fault,
-        stage::{READ_ONLY, count_error},
-        transactions::{Queued, Verdict},
-    },
+    board::{Failover, PauseReason},
     data::wheel::Item,
     formats::rdb,
-    resp::{Reply, Request},
-    store::{self, Database, SnapshotId, WheelEntry},
+    store::{self, SnapshotId, WheelEntry},
 };
 use actix::prelude::*;
 use bytes::Bytes;
 use std::{
     collections::HashSet,
-    sync::{
-        atomic::Ordering::{Relaxed, Release},
-        mpsc::SyncSender,
-    },
+    sync::atomic::Ordering::{Relaxed, Release},
 };
-use tokio::sync::oneshot;
 
 /// What of the data a snapshot for replicas tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,112 +62,25 @@ pub struct EndStream;
 #[rtype(result = "()")]
 pub struct AcksCame;
 
-/// From the Supervisor: from here on we are a replica. No client may write unless the configuration lets it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Follow {
-    /// Number of the link: what is applied must come from this one.
-    pub link: u64,
-    /// Is told, by an `Applied`, at which offset we were when we became a replica: clients write until then.
-    pub reply_to: Recipient<Applied>,
-}
-
-/// From the Supervisor: from here on we are a master. What the link still brings is not applied.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Lead;
-
-/// A command of the stream.
-pub struct StreamedCommand {
-    pub node: &'static Node,
-    pub task: Task,
-    pub request: Request,
-    pub db: usize,
-}
-
-/// From Upstream: a part of our master's stream. Transactions are whole. It is applied, and handed on as it is.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Apply {
-    pub link: u64,
-    /// Commands that stand or fall together are in one list.
-    pub units: Vec<Vec<StreamedCommand>>,
-    /// All of it, as it came.
-    pub bytes: Bytes,
-    /// Offset behind it.
-    pub end: u64,
-    /// Database that is selected behind it.
-    pub db: usize,
-    /// Our master has asked to be told how far we are.
-    pub asks: bool,
-    pub reply_to: Recipient<Applied>,
-}
-
-/// From Upstream: whether there are no data, which decides how those of a full sync are loaded (`repl-diskless-load
-/// on-empty-db`).
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct IsEmpty(pub oneshot::Sender<bool>);
-
-impl Handler<IsEmpty> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, IsEmpty(tell): IsEmpty, _: &mut Self::Context) {
-        // Who asked may have given up meanwhile.
-        let _ = tell.send(self.stage.store.databases().iter().all(|database| database.is_empty()));
-    }
-}
-
-/// How the data of a full sync take the place of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replacing {
-    /// Ours go first.
-    First,
-    /// Ours are there until the others are whole (`repl-diskless-load swapdb`).
-    AtTheEnd,
-}
-
-/// From Upstream: all data are going to come, by `Load`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct BeginReplacing {
-    pub link: u64,
-    pub how: Replacing,
-}
-
-/// From Upstream: they have come, or will not come (`None`).
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct EndReplacing {
-    pub link: u64,
-    /// The id of their history, and the offset.
-    pub of: Option<(String, u64)>,
-    /// Answered when it is done; false if this link is not the one that is followed by now.
-    pub done: SyncSender<bool>,
-}
-
 /// What the Keyspace knows of its place among servers.
 #[derive(Default)]
 pub struct Place {
     /// Number of the link that we follow.
-    link: Option<u64>,
+    pub(super) link: Option<u64>,
     /// Database that is selected in the stream which we hand on.
-    db: usize,
+    pub(super) db: usize,
     /// Replicas are to be asked what they have.
-    asks: bool,
+    pub(super) asks: bool,
     /// Snapshots for replicas.
-    syncs: Vec<SnapshotId>,
+    pub(super) syncs: Vec<SnapshotId>,
     /// The data that are to take the place of ours, while they come.
-    aside: Option<Aside>,
+    pub(super) aside: Option<Aside>,
     /// Deadlines that clients of a writable replica have set: their end is told by no master.
-    own_places: HashSet<(u16, u64)>,
+    pub(super) own_places: HashSet<(u16, u64)>,
 }
 /// Database and position of a key.
 fn place_of(item: &Item) -> (u16, u64) {
     (item.database(), item.position())
-}
-struct Aside {
-    databases: Vec<Database>,
-    functions: Vec<Bytes>,
 }
 
 impl Keyspace {
@@ -210,7 +105,7 @@ impl Keyspace {
     pub(super) fn is_asking(&self) -> bool {
         self.place.asks
     }
-    fn hand_on(&mut self, bytes: &Bytes, asks: bool) {
+    pub(super) fn hand_on(&mut self, bytes: &Bytes, asks: bool) {
         let stream = &mut self.stage.record.stream;
         if stream.is_on && !bytes.is_empty() {
             stream.end += bytes.len() as u64;
@@ -220,7 +115,7 @@ impl Keyspace {
         }
     }
     /// The stream that we hand on has selected this database.
-    fn select_in_stream(&mut self, db: usize) {
+    pub(super) fn select_in_stream(&mut self, db: usize) {
         self.place.db = db;
         self.stage.board.replication.stream_db.store(db, Relaxed);
     }
@@ -372,324 +267,5 @@ impl Handler<AcksCame> for Keyspace {
     fn handle(&mut self, _: AcksCame, ctx: &mut Self::Context) {
         self.stage.begin(now_ms());
         self.serve_log_waiters(ctx);
-    }
-}
-
-impl Handler<Follow> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, Follow { link, reply_to }: Follow, ctx: &mut Self::Context) {
-        self.stage.begin(now_ms());
-        // What was done by ourselves comes first.
-        self.commit(ctx);
-        self.place.link = Some(link);
-        self.stage.record.stream.follows = true;
-        self.begin_stream();
-        self.give_up_replacing();
-        self.stage.turn_away_waiting();
-        self.deliver_served(ctx);
-        self.stage.heed_board();
-        let offset = self.stage.record.stream.end;
-        reply_to.do_send(Applied { offset, synced_offset: self.synced_offset(), asked: false });
-    }
-}
-
-impl Handler<Lead> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
-        if self.place.link.take().is_none() {
-            return;
-        }
-        self.stage.begin(now_ms());
-        self.commit(ctx);
-        self.give_up_replacing();
-        self.place.own_places = HashSet::new();
-        self.stage.record.stream.follows = false;
-        self.stage.record.select_anew();
-        self.select_in_stream(0);
-        self.begin_stream();
-        self.stage.heed_board();
-        self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
-        // What came due while it was the master's to delete is ours now.
-        self.expiry.do_send(SurveyAnew);
-        self.note_changes(ctx);
-    }
-}
-
-impl Handler<Apply> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, apply: Apply, ctx: &mut Self::Context) {
-        let Apply { link, units, bytes, end, db, asks, reply_to } = apply;
-        if self.place.link != Some(link) {
-            return;
-        }
-        let now_ms = now_ms();
-        self.stage.begin(now_ms);
-        // Its master tells of every deletion: what its commands met there must be there here.
-        self.stage.store.keep_what_is_due();
-        for unit in units {
-            self.apply_unit(unit, ctx);
-        }
-        self.stage.begin(now_ms);
-        if self.stage.has_news() {
-            self.stage.serve_waiting();
-        }
-        self.hand_on(&bytes, false);
-        self.select_in_stream(db);
-        if self.stage.record.stream.end != end {
-            // A fault of ours. From here on only a full sync can bring us into step again.
-            tracing::error!(
-                "The stream is at offset {}, and its master at {end}",
-                self.stage.record.stream.end
-            );
-            self.stage.record.stream.end = end;
-        }
-        self.stage.settle_times();
-        self.post();
-        self.deliver_served(ctx);
-        self.post_pushes(ctx);
-        self.note_changes(ctx);
-        let log = &self.stage.record.log;
-        let is_synced = log.synced == log.committed && self.stage.record.effects_bytes() == 0;
-        if is_synced {
-            self.stage.board.replication.synced_offset.store(end, Release);
-        }
-        reply_to.do_send(Applied { offset: end, synced_offset: self.synced_offset(), asked: asks });
-    }
-}
-
-impl Keyspace {
-    /// Up to where the stream is on our medium, if there is an append-only file.
-    fn synced_offset(&self) -> Option<u64> {
-        let record = &self.stage.record;
-        record.log.is_on.then(|| self.stage.board.replication.synced_offset.load(Relaxed))
-    }
-    fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) {
-        let is_block = unit.len() > 1;
-        if is_block {
-            self.stage.record.begin_block();
-        }
-        for StreamedCommand { node, mut task, request, db } in unit {
-            let caller = Caller { db, ..Caller::default() };
-            let mut reply = Reply::default();
-            match &task {
-                // An old master tells scripts, where newer ones tell what they did.
-                Task::Script(invocation) => {
-                    self.stage.play_alone(node, invocation, &request, caller, &mut reply)
-                }
-                _ => drop(self.stage.perform(node, &mut task, &request, caller, &mut reply)),
-            }
-            self.stage.show_of(node, &request, caller);
-            if reply.as_bytes().first() == Some(&b'-') {
-                let error = String::from_utf8_lossy(&reply.as_bytes()[1..]).trim_end().to_string();
-                note_fault(&self.stage.board, Some(node.full_name), &error);
-            }
-            if let Some(errand) = self.stage.errand.take()
-                && let Err(error) = self.run_errand(errand, ctx)
-            {
-                tracing::warn!("What the master's command asked for has failed: {}", error.text());
-            }
-        }
-        if is_block {
-            self.stage.record.end_block();
-        }
-    }
-    /// All data go, and nobody is told of each.
-    fn clear_all(&mut self) {
-        for db in 0..self.stage.store.databases().len() {
-            self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
-        }
-        self.stage.scripting.clear_libraries(&self.stage.board);
-    }
-    /// A write that was under way when we became a replica: its connection has let it pass. True if it is refused.
-    pub(super) fn refuse_write(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
-        match &mut run.task {
-            Task::Transaction(transaction) => {
-                let writes = |item: &Queued| item.node.entry.access == Access::Write;
-                if matches!(transaction.verdict, Verdict::Execute) && transaction.items.iter().any(writes) {
-                    let because = READ_ONLY.text();
-                    transaction.verdict = Verdict::Refuse(CommandError::text_of(format!(
-                        "EXECABORT Transaction discarded because of: {because}"
-                    )));
-                }
-                // It has watches and a session to give back.
-                false
-            }
-            _ if run.node.entry.access == Access::Write => {
-                if !run.muted {
-                    reply.error(&READ_ONLY);
-                }
-                count_error(&self.stage.board, &READ_ONLY);
-                self.stage.note_rejection(run.node);
-                self.stage.tracking.end_caching(caller.client, Some(run.node));
-                true
-            }
-            _ => false,
-        }
-    }
-    /// Whether what came by this link is still wanted.
-    pub(super) fn is_followed(&self, link: Option<u64>) -> bool {
-        link.is_none() || self.place.link == link
-    }
-    fn give_up_replacing(&mut self) {
-        if let Some(Aside { databases, .. }) = self.place.aside.take() {
-            databases.into_iter().for_each(|database| self.stage.store.discard_database(database));
-            self.post_dropped();
-        }
-    }
-    /// What is loaded goes to the data that are to take the place of ours, if they are to be kept so long.
-    pub(super) fn load_here_or_aside(&mut self, mut pieces: Vec<loading::Piece>) -> Result<(), Fault> {
-        let Some(mut aside) = self.place.aside.take() else { return self.load(pieces) };
-        pieces.retain(|piece| match piece {
-            loading::Piece::Snapshot(rdb::Item::Function(source)) => {
-                aside.functions.push(source.clone());
-                false
-            }
-            _ => true,
-        });
-        self.stage.store.exchange_databases(&mut aside.databases);
-        let result = self.load(pieces);
-        self.stage.store.exchange_databases(&mut aside.databases);
-        self.place.aside = Some(aside);
-        result
-    }
-    fn adopt_aside(&mut self, aside: Aside) {
-        let Aside { databases, functions } = aside;
-        self.stage.changes(Caller::default()).replace_databases(databases);
-        self.stage.scripting.clear_libraries(&self.stage.board);
-        for source in functions {
-            if let Err(error) = self.stage.scripting.libraries().load(&source, true, None) {
-                tracing::warn!("A library of functions of the master cannot be loaded: {}", error.text());
-            }
-        }
-        self.stage.scripting.post(&self.stage.board);
-    }
-}
-
-impl Handler<BeginReplacing> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, BeginReplacing { link, how }: BeginReplacing, ctx: &mut Self::Context) {
-        if self.place.link != Some(link) {
-            return;
-        }
-        self.stage.begin(now_ms());
-        self.give_up_replacing();
-        // The file is to be of the new data.
-        self.persistence.do_send(GiveUpSave);
-        // Its master tells of every deletion.
-        self.loader = Loader { keeps_expired: true, ..Loader::default() };
-        match how {
-            Replacing::First => {
-                self.clear_all();
-                // The files are to hold none of them either.
-                if self.stage.record.wants.effects {
-                    self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
-                }
-                self.stage.record.settle();
-                self.note_news(ctx);
-            }
-            Replacing::AtTheEnd => {
-                let databases = self.stage.store.fresh_databases();
-                self.place.aside = Some(Aside { databases, functions: Vec::new() });
-            }
-        }
-    }
-}
-
-impl Handler<EndReplacing> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, EndReplacing { link, of, done }: EndReplacing, ctx: &mut Self::Context) {
-        let is_followed = self.place.link == Some(link);
-        if is_followed {
-            self.stage.begin(now_ms());
-            match of {
-                Some((id, offset)) => self.begin_history(id, offset, ctx),
-                None if self.place.aside.is_some() => self.give_up_replacing(),
-                None => self.drop_part(ctx),
-            }
-        }
-        // Who asked may be gone.
-        let _ = done.send(is_followed);
-    }
-}
-
-impl Keyspace {
-    /// A part of our master's data has come, and no more: nobody is to take that for all.
-    fn drop_part(&mut self, ctx: &mut Context<Self>) {
-        self.clear_all();
-        self.loader = Loader::default();
-        self.end_loading();
-        self.note_news(ctx);
-    }
-    /// All data have come from our master.
-    fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
-        if let Some(aside) = self.place.aside.take() {
-            self.adopt_aside(aside);
-            if self.stage.record.wants.effects {
-                self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
-            }
-            self.stage.record.settle();
-            self.commit(ctx);
-        }
-        self.loader.tell(&self.stage.board.archive.loading);
-        let db = self.loader.history.as_ref().map_or(0, |history| history.db);
-        self.select_in_stream(db);
-        self.end_loading();
-        self.adopt_history(id, offset, false);
-        self.note_news(ctx);
-        if self.stage.board.config.load().appendonly {
-            // The base of the append-only file is of other data.
-            let archive = &self.stage.board.archive;
-            match archive.claim(Activity::Rewrite, now_ms() / 1000) {
-                true => self.begin(Activity::Rewrite, ctx),
-                false => archive.rewrite_scheduled.store(true, Relaxed),
-            }
-        }
-    }
-    /// The data are those of this history at this offset.
-    pub(super) fn adopt_history(&mut self, id: String, offset: u64, is_past: bool) {
-        let stream = &mut self.stage.record.stream;
-        stream.end = offset;
-        self.stage.record.writers.forget_offsets();
-        self.stage.board.replication.offset.store(offset, Release);
-        // What is on the medium is of another history.
-        self.stage.board.replication.synced_offset.store(0, Release);
-        self.begin_stream();
-        self.primary.do_send(Adopted { id, offset, is_past });
-    }
-    /// What happened to all data at once is told to those who wait or watch.
-    fn note_news(&mut self, ctx: &mut Context<Self>) {
-        if self.stage.has_news() {
-            self.stage.serve_waiting();
-        }
-        self.post();
-        self.deliver_served(ctx);
-        self.post_dropped();
-        self.post_pushes(ctx);
-        self.note_changes(ctx);
-    }
-}
-
-impl Keyspace {
-    /// What was loaded at the start may say what data they are: then replicas that have the same need not be sent them.
-    /// The base of a log says it, too, but not for what stands behind it.
-    pub(super) fn resume_history(&mut self, ctx: &mut Context<Self>) {
-        let Some(history) = self.loader.history.take().filter(|_| !self.loader.is_log) else { return };
-        if history.id.len() == 40 {
-            let is_past = self.stage.board.config.load().replicaof.is_none();
-            self.select_in_stream(history.db);
-            self.adopt_history(history.id, history.offset, is_past);
-            self.stage.board.replication.is_resumed.store(true, Relaxed);
-            self.tell_expired(ctx);
-        }
-    }
-    /// What was left out has gone since that place in the history, and replicas that go on from there have it.
-    fn tell_expired(&mut self, ctx: &mut Context<Self>) {
-        for (db, key) in std::mem::take(&mut self.loader.expired_keys) {
-            let record = &mut self.stage.record;
-            record.begin();
-            record.log(db, [&b"DEL"[..], &key].into_iter());
-            record.settle();
-        }
-        self.commit(ctx);
     }
 }
