@@ -127,8 +127,8 @@ fn start() -> Receiver<Addr<Flooder>> {
             let supervisor = Supervisor::new(board.clone(), |_| {}).start();
             let migration = Migration::new(board.clone()).start();
             let pubsub = PubSub::new(board.clone()).start();
-            let primary = Primary::new(board.clone()).start();
             let (data, files) = (Arbiter::new(), Arbiter::new());
+            let primary = Primary::new(board.clone(), files.handle(), false).start();
             let (introduce, introduced) = channel();
             let persistence = {
                 let (board, supervisor) = (board.clone(), supervisor.clone());

@@ -11,6 +11,7 @@ Servers of both kinds take turns; each figure is the median over rounds, the rat
 """
 import csv
 import io
+import multiprocessing
 import statistics
 import subprocess
 import threading
@@ -56,7 +57,7 @@ class Cast:
     def attach(self):
         replica = Server(self.command, "--replicaof", "127.0.0.1", self.master.port)
         self.replicas.append(replica)
-        until(lambda: link_is_up(replica))
+        until(lambda: link_is_up(replica), 0.02)
         return replica
 
     def settle(self):
@@ -75,12 +76,12 @@ class Cast:
             server.stop()
 
 
-def until(reached):
+def until(reached, every=0.002):
     end = time.monotonic() + SYNC_SECONDS_MAX
     while not reached():
         if time.monotonic() > end:
             raise TimeoutError("the replica does not come into step")
-        time.sleep(0.002)
+        time.sleep(every)
 
 
 def link_is_up(server):
@@ -103,42 +104,51 @@ def sync(options, command):
     with Cast(command, 0) as cast:
         fill(cast.master, options.keys)
         before = cast.master.resident_bytes()
-        waits, peak, stopped = [], [before], threading.Event()
+        peak, stopped = [before], multiprocessing.Event()
+        tell, told = multiprocessing.Pipe()
 
-        def bystander():
-            with Client(cast.master.port) as client:
-                index = 0
-                while not stopped.is_set():
-                    index += 7919
-                    began = time.perf_counter()
-                    client.ask(*((b"GET", b"key:%d" % (index % options.keys)) if index % 2 else
-                                 (b"SET", b"key:%d" % (index % options.keys), b"w" * VALUE_BYTES)))
-                    waits.append(time.perf_counter() - began)
-
-        def watcher():
-            while not stopped.is_set():
-                peak.append(family_bytes(cast.master))
-                time.sleep(0.02)
-
-        threads = [threading.Thread(target=bystander), threading.Thread(target=watcher)]
-        for thread in threads:
-            thread.start()
+        # A process of its own: what it waits for must be the server, not another thread of Python.
+        bystander = multiprocessing.Process(target=stand_by, args=(cast.master.port, options.keys, stopped, told))
+        watcher = threading.Thread(target=lambda: watch(cast.master, peak, stopped))
+        bystander.start()
+        watcher.start()
         began = time.monotonic()
         cast.attach()
         seconds = time.monotonic() - began
         stopped.set()
-        for thread in threads:
-            thread.join()
-        waits.sort()
+        waits = sorted(tell.recv())
+        bystander.join()
+        watcher.join()
         return {"full sync, s": seconds, "master's memory grows, %": (max(peak) - before) * 100 / before,
                 "p99.9 of other clients, ms": waits[int(len(waits) * 0.999)] * 1000, "the worst, ms": waits[-1] * 1000}
+
+
+def stand_by(port, keys, stopped, told):
+    """Sets and gets, one request at a time; tells how long each took."""
+    waits = []
+    with Client(port) as client:
+        index = 0
+        while not stopped.is_set():
+            index += 7919
+            key = b"key:%d" % (index % keys)
+            began = time.perf_counter()
+            client.ask(*((b"GET", key) if index % 2 else (b"SET", key, b"w" * VALUE_BYTES)))
+            waits.append(time.perf_counter() - began)
+    told.send(waits)
+
+
+def watch(server, peak, stopped):
+    while not stopped.is_set():
+        peak.append(family_bytes(server))
+        time.sleep(0.05)
 
 
 def family_bytes(server):
     """Memory of the server, and what a forked child has of its own."""
     own = server.resident_bytes()
-    found = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True).stdout.split()
-    for child in found:
+    with open(f"/proc/{server.pid}/task/{server.pid}/children") as file:
+        children = file.read().split()
+    for child in children:
         try:
             with open(f"/proc/{child}/smaps_rollup") as file:
                 own += sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private_Dirty:"))

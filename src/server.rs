@@ -139,8 +139,16 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
     let migration = Migration::new(board.clone()).start();
-    let primary = Primary::new(board.clone()).start();
     let (data, files) = (Arbiter::new(), Arbiter::new());
+    // Replicas are beside the data where clients are, too: what they are told, and say, wakes no other thread then. With
+    // several I/O threads the data have theirs for themselves.
+    let primary = {
+        let (board, disk) = (board.clone(), files.handle());
+        match io_threads {
+            1 => Primary::start_in_arbiter(&data.handle(), move |_| Primary::new(board, disk, true)),
+            _ => Primary::new(board, disk, false).start(),
+        }
+    };
     // Keyspace and Persistence know each other: the one is told the other's address when both have one.
     let (introduce, introduced) = std::sync::mpsc::sync_channel(1);
     let persistence = {

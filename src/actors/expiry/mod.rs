@@ -14,7 +14,6 @@ use crate::{
 };
 use actix::prelude::*;
 use std::{
-    collections::BTreeSet,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -53,25 +52,10 @@ pub struct Surveyed {
     pub next: Option<SurveyPlace>,
 }
 
-/// When the patience of a blocked client ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Alarm {
-    /// ms since 1970.
-    pub at_ms: u64,
-    pub client: u64,
-}
-/// From the Keyspace: alarms to set, and those that need not go off any more.
-#[derive(Message, Default)]
+/// From the Keyspace: send [`TimesUp`] at this time (ms since 1970), earlier than what was asked for before.
+#[derive(Message)]
 #[rtype(result = "()")]
-pub struct Alarms {
-    pub set: Vec<Alarm>,
-    pub stopped: Vec<Alarm>,
-}
-impl Alarms {
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.stopped.is_empty()
-    }
-}
+pub struct RingAt(pub u64);
 
 /// From the Keyspace: it has not heeded what came due. Deadlines are to be heard of all anew.
 #[derive(Message)]
@@ -103,8 +87,7 @@ pub struct Expiry {
     /// Items that the next message may hold.
     budget: usize,
     timer: Option<(u64, SpawnHandle)>,
-    alarms: BTreeSet<Alarm>,
-    alarm_timer: Option<(u64, SpawnHandle)>,
+    alarm: Option<SpawnHandle>,
 }
 
 impl Expiry {
@@ -119,8 +102,7 @@ impl Expiry {
             spare: Vec::new(),
             budget: ITEMS_MIN,
             timer: None,
-            alarms: BTreeSet::new(),
-            alarm_timer: None,
+            alarm: None,
         }
     }
     fn insert(&mut self, entries: Vec<WheelEntry>) {
@@ -172,27 +154,23 @@ impl Expiry {
         self.unacknowledged = true;
         keyspace.do_send(Due { items });
     }
-    /// Tells the Keyspace of the alarms that go off, and sets the timer for the next.
-    fn ring(&mut self, ctx: &mut Context<Self>) {
-        let now_ms = now_ms() as u64;
-        let later = self.alarms.split_off(&Alarm { at_ms: now_ms + 1, client: 0 });
-        let over: Vec<Alarm> = std::mem::replace(&mut self.alarms, later).into_iter().collect();
-        if let (Some(keyspace), false) = (&self.keyspace, over.is_empty()) {
-            keyspace.do_send(TimesUp(over));
-        }
-        let Some(&Alarm { at_ms, .. }) = self.alarms.first() else { return };
-        if let Some((set_ms, handle)) = self.alarm_timer {
-            if set_ms <= at_ms {
-                return;
-            }
+    /// Tells the Keyspace when the time has come.
+    fn ring(&mut self, at_ms: u64, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.alarm.take() {
             ctx.cancel_future(handle);
         }
-        let sleep_ms = at_ms.saturating_sub(now_ms).min(SLEEP_MAX_MS);
-        let handle = ctx.run_later(Duration::from_millis(sleep_ms), |expiry, ctx| {
-            expiry.alarm_timer = None;
-            expiry.ring(ctx);
+        let sleep_ms = at_ms.saturating_sub(now_ms() as u64).min(SLEEP_MAX_MS);
+        if sleep_ms == 0 {
+            if let Some(keyspace) = &self.keyspace {
+                keyspace.do_send(TimesUp);
+            }
+            return;
+        }
+        let handle = ctx.run_later(Duration::from_millis(sleep_ms), move |expiry, ctx| {
+            expiry.alarm = None;
+            expiry.ring(at_ms, ctx);
         });
-        self.alarm_timer = Some((at_ms, handle));
+        self.alarm = Some(handle);
     }
     fn arm(&mut self, ctx: &mut Context<Self>) {
         let Some(due_ms) = self.wheel.next_due_ms() else { return };
@@ -282,14 +260,10 @@ impl Handler<Done> for Expiry {
     }
 }
 
-impl Handler<Alarms> for Expiry {
+impl Handler<RingAt> for Expiry {
     type Result = ();
-    fn handle(&mut self, Alarms { set, stopped }: Alarms, ctx: &mut Self::Context) {
-        self.alarms.extend(set);
-        for alarm in stopped {
-            self.alarms.remove(&alarm);
-        }
-        self.ring(ctx);
+    fn handle(&mut self, RingAt(at_ms): RingAt, ctx: &mut Self::Context) {
+        self.ring(at_ms, ctx);
     }
 }
 

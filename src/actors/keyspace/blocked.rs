@@ -6,7 +6,7 @@ use super::{Execute, Keyspace};
 use crate::{
     actors::{
         courier::messages::{Batch, End, LineId, Replies, Run},
-        expiry::{Alarm, Alarms},
+        expiry::RingAt,
         now_ms,
     },
     commands::{
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use actix::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// From a Courier: a client is gone that had something under way.
 #[derive(Message)]
@@ -24,10 +24,44 @@ pub struct Gone {
     pub client: u64,
 }
 
-/// From Expiry: these alarms have gone off.
+/// From Expiry: the time has come that was asked for.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct TimesUp(pub Vec<Alarm>);
+pub struct TimesUp;
+
+/// When the patience of a blocked client ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Alarm {
+    /// ms since 1970.
+    at_ms: u64,
+    client: u64,
+}
+/// All alarms. Expiry is asked to ring for the first, and is left alone while others begin and end behind that: most
+/// clients are served long before their time is over, and none of them is worth waking a thread for.
+#[derive(Default)]
+struct Alarms {
+    set: BTreeSet<Alarm>,
+    /// When Expiry will ring.
+    rings_at_ms: Option<u64>,
+}
+impl Alarms {
+    /// When Expiry has to be asked to ring, if what it was asked for is too late.
+    fn next_to_ask(&self) -> Option<u64> {
+        let first = self.set.first()?.at_ms;
+        self.rings_at_ms.is_none_or(|rings| first < rings).then_some(first)
+    }
+    fn ask(&mut self) -> Option<RingAt> {
+        let at_ms = self.next_to_ask()?;
+        self.rings_at_ms = Some(at_ms);
+        Some(RingAt(at_ms))
+    }
+    /// Expiry has rung: takes out those whose time is over.
+    fn take_over(&mut self, now_ms: u64) -> BTreeSet<Alarm> {
+        self.rings_at_ms = None;
+        let later = self.set.split_off(&Alarm { at_ms: now_ms + 1, client: 0 });
+        std::mem::replace(&mut self.set, later)
+    }
+}
 
 /// One client that is blocked in the midst of its turn.
 struct Seat {
@@ -43,26 +77,21 @@ struct Seat {
 #[derive(Default)]
 pub struct Blocked {
     seats: HashMap<u64, Seat>,
-    /// Alarms to be set and stopped.
     alarms: Alarms,
     /// Replies to clients whose wait is over.
     served: Vec<(Recipient<Replies>, Replies)>,
 }
 impl Blocked {
-    pub fn has_alarms(&self) -> bool {
-        !self.alarms.is_empty()
+    /// Whether Expiry has to hear of an alarm.
+    pub fn has_alarm_to_ask(&self) -> bool {
+        self.alarms.next_to_ask().is_some()
     }
-    pub fn take_alarms(&mut self) -> Alarms {
-        std::mem::take(&mut self.alarms)
+    pub fn ask_for_alarm(&mut self) -> Option<RingAt> {
+        self.alarms.ask()
     }
     fn stop(&mut self, alarm: Option<Alarm>) {
-        let Some(alarm) = alarm else { return };
-        // One that Expiry has not heard of yet, it need not hear of.
-        match self.alarms.set.iter().rposition(|set| *set == alarm) {
-            Some(index) => {
-                self.alarms.set.swap_remove(index);
-            }
-            None => self.alarms.stopped.push(alarm),
+        if let Some(alarm) = alarm {
+            self.alarms.set.remove(&alarm);
         }
     }
 }
@@ -165,12 +194,11 @@ impl Handler<Gone> for Keyspace {
 
 impl Handler<TimesUp> for Keyspace {
     type Result = ();
-    fn handle(&mut self, TimesUp(alarms): TimesUp, ctx: &mut Self::Context) {
-        self.stage.begin(now_ms());
-        for alarm in alarms {
-            // It may have been served, and have come back to wait for something else.
-            let seat = self.blocked.seats.get_mut(&alarm.client).filter(|seat| seat.alarm == Some(alarm));
-            if let Some(seat) = seat {
+    fn handle(&mut self, _: TimesUp, ctx: &mut Self::Context) {
+        let now_ms = now_ms();
+        self.stage.begin(now_ms);
+        for alarm in self.blocked.alarms.take_over(now_ms.max(0) as u64) {
+            if let Some(seat) = self.blocked.seats.get_mut(&alarm.client) {
                 seat.alarm = None;
                 self.stage.waiting.end(alarm.client, Ending::TimeOver);
             }
@@ -178,5 +206,43 @@ impl Handler<TimesUp> for Keyspace {
         self.deliver_served(ctx);
         self.post_pushes(ctx);
         self.note_changes(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(at_ms: u64, client: u64) -> Alarm {
+        Alarm { at_ms, client }
+    }
+    fn asked(alarms: &mut Alarms) -> Option<u64> {
+        alarms.ask().map(|RingAt(at_ms)| at_ms)
+    }
+
+    #[test]
+    fn expiry_is_asked_for_the_first_alarm_only() {
+        let mut alarms = Alarms::default();
+        assert_eq!(asked(&mut alarms), None);
+        alarms.set.extend([alarm(500, 1), alarm(700, 2)]);
+        assert_eq!(asked(&mut alarms), Some(500));
+        // What is later, or ends, is not told; what is earlier is.
+        alarms.set.remove(&alarm(500, 1));
+        alarms.set.insert(alarm(600, 1));
+        assert_eq!(asked(&mut alarms), None);
+        alarms.set.insert(alarm(400, 3));
+        assert_eq!(asked(&mut alarms), Some(400));
+        assert_eq!(asked(&mut alarms), None);
+    }
+    #[test]
+    fn who_is_over_time_is_taken_out_and_the_next_asked_for() {
+        let mut alarms = Alarms::default();
+        alarms.set.extend([alarm(500, 1), alarm(500, 9), alarm(501, 2)]);
+        assert_eq!(asked(&mut alarms), Some(500));
+        assert_eq!(Vec::from_iter(alarms.take_over(500)), [alarm(500, 1), alarm(500, 9)]);
+        assert_eq!(asked(&mut alarms), Some(501));
+        // It rang in vain: it is asked for again.
+        assert!(alarms.take_over(500).is_empty());
+        assert_eq!(asked(&mut alarms), Some(501));
     }
 }

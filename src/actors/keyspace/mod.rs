@@ -237,7 +237,7 @@ impl Keyspace {
         if store.has_deadlines()
             || store.has_garbage()
             || self.has_effects_to_commit()
-            || self.blocked.has_alarms()
+            || self.blocked.has_alarm_to_ask()
             || self.commits.is_open()
             || self.has_announcements()
         {
@@ -251,8 +251,8 @@ impl Keyspace {
         if !deadlines.is_empty() {
             self.expiry.do_send(Deadlines(deadlines));
         }
-        if self.blocked.has_alarms() {
-            self.expiry.do_send(self.blocked.take_alarms());
+        if let Some(alarm) = self.blocked.ask_for_alarm() {
+            self.expiry.do_send(alarm);
         }
         self.tell(ctx);
         self.post_dropped();

@@ -7,7 +7,7 @@ use crate::{
 };
 use actix::Message;
 use bytes::{Bytes, BytesMut};
-use std::sync::Arc;
+use std::{fs::File, io, sync::Arc};
 
 /// From the Keyspace: more of the stream.
 #[derive(Message)]
@@ -48,6 +48,14 @@ pub struct Piece {
     pub bytes: Vec<u8>,
     pub entries: u64,
     pub last: bool,
+}
+
+/// From Spool: a part is kept, or could not be; with the last one, all of the file, and how long it is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Spooled {
+    pub id: SnapshotId,
+    pub kept: io::Result<Option<(Arc<File>, u64)>>,
 }
 
 /// Somebody waits for acknowledgements. Replicas are to be asked for them now; when

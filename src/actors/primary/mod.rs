@@ -5,7 +5,7 @@
 //! begins, and behind that word comes the stream that follows it.
 //!
 //! * `attaching`: a replica comes, and goes; * `decision`: whether it can go on where it was; * `backlog`: from what;
-//! * `waves`, `framing`: snapshots on their way; * `history`: ids; * `clock`: what is done each second.
+//! * `waves`, `framing`, `spool`: snapshots on their way; * `history`: ids; * `clock`: what is done each second.
 mod attaching;
 mod backlog;
 mod clock;
@@ -13,6 +13,7 @@ mod decision;
 mod framing;
 mod history;
 pub mod messages;
+mod spool;
 mod waves;
 
 use crate::{
@@ -56,6 +57,10 @@ pub struct Primary {
     /// Seconds that have passed.
     seconds: u64,
     acks: Acks,
+    /// Where files are written.
+    files: ArbiterHandle,
+    /// The Keyspace, and clients, are on this thread, too.
+    is_beside_data: bool,
     rng: fastrand::Rng,
 }
 
@@ -101,7 +106,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 pub const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 impl Primary {
-    pub fn new(board: Arc<Board>) -> Primary {
+    pub fn new(board: Arc<Board>, files: ArbiterHandle, is_beside_data: bool) -> Primary {
         Primary {
             board,
             keyspace: None,
@@ -114,6 +119,8 @@ impl Primary {
             alone_since: Instant::now(),
             seconds: 0,
             acks: Acks::default(),
+            files,
+            is_beside_data,
             rng: fastrand::Rng::new(),
         }
     }

@@ -5,8 +5,9 @@
 use super::{
     Follower, Place, Primary,
     backlog::Backlog,
-    framing::{Marked, Spooled},
-    messages::{Alive, GiveUpSyncs, Piece, Ready, SyncBegun},
+    framing::Marked,
+    messages::{Alive, GiveUpSyncs, Piece, Ready, Spooled, SyncBegun},
+    spool::{self, Keep, Spool},
 };
 use crate::{
     actors::{
@@ -22,6 +23,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
+    fs::File,
     io,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -66,8 +68,9 @@ pub struct Wave {
     members: Vec<u64>,
     /// Those who have no room for more yet.
     full: Vec<u64>,
-    /// Pieces that were asked for and have not come.
+    /// Pieces that were asked for and have not come, and those on their way to the file.
     asked: usize,
+    spooling: usize,
     /// Pieces that have come, and wait for `rdb-key-save-delay`.
     told: VecDeque<Piece>,
     /// When the last one was passed on.
@@ -77,9 +80,18 @@ pub struct Wave {
 }
 enum Output {
     Sockets(Marked),
-    File(Spooled),
+    File(Addr<Spool>),
 }
-/// Two at a time: one is made while the other is sent.
+impl Output {
+    /// It is of no use any more.
+    fn drop(&self) {
+        if let Output::File(spool) = self {
+            spool.do_send(spool::Drop);
+        }
+    }
+}
+/// Two at a time: one is made while the other is sent, where these are two threads. On one thread clients would wait for
+/// both.
 const PIECES_MAX: usize = 2;
 /// At the same time, bits of the entries' headers being scarce: others save, too.
 const WAVES_MAX: usize = 4;
@@ -130,12 +142,16 @@ impl Primary {
         self.post_waves();
         Some(wave)
     }
-    fn open_output(&mut self, plan: Plan) -> io::Result<Output> {
+    fn open_output(&mut self, plan: Plan, id: SnapshotId, ctx: &Context<Self>) -> Output {
         let with_checksum = self.board.config.load().rdbchecksum;
-        Ok(match plan.way {
+        match plan.way {
             Way::Sockets => Output::Sockets(Marked::new(&mut self.rng, with_checksum)),
-            Way::File => Output::File(Spooled::new(self.rng.u64(..), with_checksum)?),
-        })
+            Way::File => {
+                let (number, primary) = (self.rng.u64(..), ctx.address());
+                let spool = move |_: &mut Context<Spool>| Spool::new(id, number, with_checksum, primary);
+                Output::File(Spool::start_in_arbiter(&self.files, spool))
+            }
+        }
     }
     /// Those who wait for such a snapshot are on this one. The stream goes on behind it from `offset`.
     fn embark(&mut self, plan: Plan, id: SnapshotId, offset: u64, head: Option<Bytes>) -> Vec<u64> {
@@ -160,9 +176,10 @@ impl Primary {
     }
     /// Asks for as many pieces as there is room for.
     fn pull(&mut self, id: SnapshotId) {
+        let pieces_max = if self.is_beside_data { 1 } else { PIECES_MAX };
         let Some(wave) = self.wave(id) else { return };
         let mut wanted = 0;
-        while wave.full.is_empty() && wave.asked + wave.told.len() < PIECES_MAX {
+        while wave.full.is_empty() && wave.asked + wave.told.len() + wave.spooling < pieces_max {
             wave.asked += 1;
             wanted += 1;
         }
@@ -192,28 +209,27 @@ impl Primary {
             }
         }
     }
-    fn pass_piece(&mut self, Piece { id, bytes, last, .. }: Piece, ctx: &mut Context<Self>) {
+    fn pass_piece(&mut self, Piece { id, bytes, last: is_last, .. }: Piece, ctx: &mut Context<Self>) {
         let Some(wave) = self.wave(id) else { return };
         match &mut wave.output {
             Output::Sockets(framing) => {
-                let part = framing.part(bytes, last);
-                if !last {
+                let part = framing.part(bytes, is_last);
+                if !is_last {
                     wave.full.clone_from(&wave.members);
                 }
                 let members = wave.members.clone();
-                self.send_to(&members, |actor| match last {
+                self.send_to(&members, |actor| match is_last {
                     true => actor.do_send(SendLast(part.clone())),
                     false => actor.do_send(SendPart(part.clone())),
                 });
-            }
-            Output::File(spooled) => {
-                if let Err(error) = spooled.write(&bytes) {
-                    return self.fail_wave(id, &error, ctx);
+                if is_last {
+                    self.end_wave(id, ctx);
                 }
             }
-        }
-        if last {
-            self.end_wave(id, ctx);
+            Output::File(spool) => {
+                spool.do_send(Keep { bytes, is_last });
+                wave.spooling += 1;
+            }
         }
     }
     fn send_to(&self, members: &[u64], send: impl Fn(&Addr<crate::actors::replica::Replica>)) {
@@ -223,34 +239,26 @@ impl Primary {
     }
     fn end_wave(&mut self, id: SnapshotId, ctx: &mut Context<Self>) {
         let Some(wave) = self.take_wave(id) else { return };
-        match wave.output {
-            Output::Sockets(_) => tracing::info!(
-                "Diskless rdb transfer, done reading from pipe, {} replicas still up.",
-                wave.members.len()
-            ),
-            Output::File(spooled) => match spooled.end() {
-                Ok((file, bytes)) => {
-                    tracing::info!("Background saving for SYNC terminated with success: {bytes} bytes");
-                    let file = Arc::new(file);
-                    self.send_to(&wave.members, |actor| {
-                        actor.do_send(SendFile { file: file.clone(), bytes });
-                    });
-                }
-                Err(error) => self.let_go(&wave.members, &error),
-            },
-        }
+        tracing::info!(
+            "Diskless rdb transfer, done reading from pipe, {} replicas still up.",
+            wave.members.len()
+        );
+        self.begin_due(ctx);
+    }
+    /// All of it is in the file.
+    fn send_file(&mut self, id: SnapshotId, file: &Arc<File>, bytes: u64, ctx: &mut Context<Self>) {
+        let Some(wave) = self.take_wave(id) else { return };
+        tracing::info!("Background saving for SYNC terminated with success: {bytes} bytes");
+        self.send_to(&wave.members, |actor| actor.do_send(SendFile { file: file.clone(), bytes }));
         self.begin_due(ctx);
     }
     fn fail_wave(&mut self, id: SnapshotId, error: &io::Error, ctx: &mut Context<Self>) {
         self.tell_keyspace(Abandon(id));
         if let Some(wave) = self.take_wave(id) {
-            self.let_go(&wave.members, error);
+            tracing::warn!("SYNC failed. The snapshot for replicas could not be kept: {error}");
+            self.send_to(&wave.members, |actor| actor.do_send(HangUp));
         }
         self.begin_due(ctx);
-    }
-    fn let_go(&self, members: &[u64], error: &io::Error) {
-        tracing::warn!("SYNC failed. The snapshot for replicas could not be kept: {error}");
-        self.send_to(members, |actor| actor.do_send(HangUp));
     }
     /// A replica is gone.
     pub(super) fn leave_waves(&mut self, client: u64, ctx: &mut Context<Self>) {
@@ -262,6 +270,7 @@ impl Primary {
         if !wave.members.is_empty() {
             return self.pull(id);
         }
+        wave.output.drop();
         match wave.output {
             Output::Sockets(_) => {
                 tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.")
@@ -276,6 +285,7 @@ impl Primary {
     pub(super) fn give_up_waves(&mut self) {
         for wave in std::mem::take(&mut self.waves) {
             self.tell_keyspace(Abandon(wave.id));
+            wave.output.drop();
             self.send_to(&wave.members, |actor| actor.do_send(HangUp));
         }
         self.post_waves();
@@ -312,15 +322,7 @@ impl Handler<SyncBegun> for Primary {
         // The stream may begin here.
         self.backlog.get_or_insert_with(|| Backlog::at(offset));
         self.post_backlog();
-        let output = match self.open_output(plan) {
-            Ok(output) => output,
-            Err(error) => {
-                self.tell_keyspace(Abandon(id));
-                tracing::warn!("Can't make a file for a snapshot for replicas: {error}");
-                ctx.run_later(RETRY_AFTER, Primary::begin_due);
-                return;
-            }
-        };
+        let output = self.open_output(plan, id, ctx);
         let head = match &output {
             Output::Sockets(framing) => Some(framing.head()),
             Output::File(_) => None,
@@ -328,6 +330,7 @@ impl Handler<SyncBegun> for Primary {
         let members = self.embark(plan, id, offset, head);
         if members.is_empty() {
             self.tell_keyspace(Abandon(id));
+            output.drop();
             return self.begin_due(ctx);
         }
         let what = if plan.way == Way::Sockets { "RDB transfer" } else { "saving" };
@@ -338,6 +341,7 @@ impl Handler<SyncBegun> for Primary {
             members,
             full: Vec::new(),
             asked: 0,
+            spooling: 0,
             told: VecDeque::new(),
             passed: Instant::now(),
             has_timer: false,
@@ -356,6 +360,20 @@ impl Handler<Piece> for Primary {
             wave.asked -= 1;
             wave.told.push_back(piece);
             self.pass_on(id, ctx);
+        }
+    }
+}
+
+impl Handler<Spooled> for Primary {
+    type Result = ();
+    fn handle(&mut self, Spooled { id, kept }: Spooled, ctx: &mut Self::Context) {
+        // It may have been given up meanwhile.
+        let Some(wave) = self.wave(id) else { return };
+        wave.spooling -= 1;
+        match kept {
+            Ok(None) => self.pull(id),
+            Ok(Some((file, bytes))) => self.send_file(id, &file, bytes, ctx),
+            Err(error) => self.fail_wave(id, &error, ctx),
         }
     }
 }
