@@ -69,6 +69,8 @@ pub struct Load {
 
 /// Of a snapshot beside the clients: some tenths of a millisecond of their time.
 const PIECE: PieceSize = PieceSize { bytes: 64 * 1024, entries: 400 };
+/// Of one for replicas, who take it as fast as it is told: each turn of the clients comes between two pieces.
+const SYNC_PIECE: PieceSize = PieceSize { bytes: 16 * 1024, entries: 128 };
 /// Of one for which all wait.
 const LARGE_PIECE: PieceSize = PieceSize { bytes: 1024 * 1024, entries: 100_000 };
 /// Pieces on their way to the disk while all wait.
@@ -198,7 +200,7 @@ impl Handler<Next> for Keyspace {
 impl Keyspace {
     fn tell_next(&mut self, id: SnapshotId) {
         if self.is_sync(id) {
-            if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
+            if let Some(piece) = self.stage.store.next_piece(id, SYNC_PIECE) {
                 self.tell_sync(id, piece);
             }
         } else if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
