@@ -361,3 +361,31 @@ fn the_next_server_waits_for_the_last_one_to_be_gone() {
     assert_eq!(count(&mut server.connect()), 1);
     letting_go.join().expect("it let go");
 }
+
+/// Each try to begin fails: that nothing stands in the new log yet does not mean that the disk is well.
+#[test]
+fn a_log_whose_base_finds_no_room_is_not_solved_before_it_does() {
+    let site = Site::new();
+    let server = site.start(&["--appendonly", "no", "--save", ""]);
+    let mut client = server.connect();
+    for key in 0..100_u64 {
+        // What can be compressed might find room.
+        let words =
+            (0..60).map(|word| format!("{:016x}", (key * 60 + word).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        assert_eq!(client.call(&["SET", &format!("filler:{key}"), &words.collect::<String>()]), Value::ok());
+    }
+    limit_files(&server, 20_000);
+    assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), Value::ok());
+    wait_for(&mut client, "aof_last_write_status", "err");
+    let tries = |client: &mut Client| info(client, "aof_rewrites").parse::<u32>().expect("a number");
+    let before = tries(&mut client);
+    while tries(&mut client) < before + 3 {
+        assert_eq!(info(&mut client, "aof_last_write_status"), "err");
+        assert!(client.call(&["INCR", "count"]).text().starts_with("MISCONF Errors writing to the AOF file"));
+    }
+    assert!(!site.output().contains("looks solved"), "{}", site.output());
+    lift_limit(&server);
+    wait_for(&mut client, "aof_last_write_status", "ok");
+    assert_eq!(client.call(&["INCR", "count"]), Value::Integer(1));
+    assert_eq!(client.call(&["WAITAOF", "1", "0", "0"]).items()[0], Value::Integer(1));
+}

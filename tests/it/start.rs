@@ -344,9 +344,15 @@ fn no_more_clients_than_allowed() {
 #[test]
 fn idle_clients_are_closed() {
     let server = Server::start(&ours(), &["--timeout", "1"]);
-    let mut client = server.connect();
+    let (mut monitor, mut client) = (server.connect(), server.connect());
+    assert_eq!(monitor.call(&["MONITOR"]), Value::ok());
     assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
     assert!(client.is_closed());
+    // Who watches has nothing to ask.
+    monitor.receive();
+    let mut later = server.connect();
+    assert_eq!(later.call(&["PING"]), Value::Simple("PONG".into()));
+    assert!(monitor.receive().text().ends_with(r#""PING""#));
 }
 
 #[test]

@@ -87,9 +87,9 @@ impl Carrier {
             },)
             .err();
         let mut delivery = summary(&lines, preface.len());
-        delivery.trouble = failure.as_ref().map(|(trouble, _)| *trouble);
+        delivery.trouble = failure.as_ref().map(|(trouble, _)| *trouble).or(delivery.trouble);
         self.db = shipment.db;
-        let is_good = failure.is_none() && delivery.refusal.is_none();
+        let is_good = delivery.trouble.is_none() && delivery.refusal.is_none();
         let timed_out = failure.is_some_and(|(_, error)| error.kind() == io::ErrorKind::TimedOut);
         Journey { delivery, timed_out, carrier: is_good.then_some(self) }
     }
@@ -159,7 +159,9 @@ fn summary(lines: &[String], preface: usize) -> Delivery {
     let (before, answers) = lines.split_at(preface.min(lines.len()));
     let is_there = before.len() == preface && !before.iter().any(|line| line.starts_with('-'));
     let answers = answers.iter().map(|line| is_there && line.starts_with('+')).collect();
-    Delivery { answers, refusal, trouble: None }
+    // Another kind of server, perhaps: what it says is no answer.
+    let is_strange = lines.iter().any(|line| !line.starts_with(['+', '-']));
+    Delivery { answers, refusal, trouble: is_strange.then_some(Trouble::Reading) }
 }
 
 #[cfg(test)]
@@ -177,6 +179,12 @@ mod tests {
         assert_eq!(delivery.refusal.as_deref(), Some("BUSYKEY Target key name already exists."));
     }
 
+    #[test]
+    fn who_speaks_another_language_has_taken_nothing() {
+        let delivery = summary(&lines("HTTP/1.1 400 Bad Request"), 0);
+        assert_eq!((&delivery.answers[..], delivery.trouble), (&[false][..], Some(Trouble::Reading)));
+        assert_eq!(summary(&lines("+OK|-ERR no"), 0).trouble, None);
+    }
     #[test]
     fn nothing_arrives_in_a_place_that_is_not_there() {
         let delivery = summary(&lines("+OK|-ERR DB index is out of range|+OK"), 2);

@@ -133,7 +133,10 @@ impl Persistence {
             if let Err(error) = result {
                 return self.complain(&error);
             }
-            self.rejoice();
+            // Without its base the file is none yet: nothing is solved before that is on disk, too.
+            if !log.files.is_beginning() {
+                self.rejoice();
+            }
             let now = Instant::now();
             self.group.confirm(self.waiting_replies(), now - began, now);
         }
@@ -275,7 +278,6 @@ impl Persistence {
             self.folder().remove_leftovers();
         }
         self.lock = None;
-        self.rejoice();
         self.synced();
         self.post_log();
     }

@@ -221,6 +221,7 @@ impl Handler<LogEnds> for Persistence {
             return;
         }
         self.stop_log();
+        self.rejoice();
         if self.config().appendonly {
             // It was switched on again meanwhile: another one begins.
             self.next_rewrite = Instant::now();

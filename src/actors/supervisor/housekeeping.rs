@@ -90,7 +90,8 @@ impl Supervisor {
         }
         let now_ms = now_ms();
         for record in self.board.roster.all() {
-            let waits = record.blocked.load(Relaxed) || record.kind() != ClientKind::Normal;
+            let listens = record.monitors.load(Relaxed) || record.kind() != ClientKind::Normal;
+            let waits = record.blocked.load(Relaxed) || listens;
             if record.idle_ms(now_ms) > timeout_ms && !waits {
                 tracing::debug!("Closing idle client id={}", record.id);
                 record.kill();

@@ -37,6 +37,7 @@ impl Session {
     ) -> Result<(), String> {
         let mut pulse = interval(TICK);
         let header = self.await_header(wire, input, &mut pulse).await?;
+        self.tell_of_full_sync(&place);
         let source = self.source(place.as_ref()).await;
         let to = if matches!(source, Source::File) { "disk" } else { "parser" };
         let bytes = match &header {

@@ -171,7 +171,9 @@ impl Session {
                 self.full_syncs = 0;
             }
             Ok(Next::Full(place)) => {
-                self.tell_of_full_sync(&place);
+                if let Some((id, offset)) = &place {
+                    tracing::info!("Full resync from master: {id}:{offset}");
+                }
                 link.set_state(LinkState::Syncing);
                 if let Err(reason) = self.take_all(&mut wire, &mut input, place).await {
                     tracing::warn!("{reason}");
@@ -195,11 +197,16 @@ impl Session {
             }
             Ok(Next::Say(_) | Next::Wait) => return End::Early,
         }
+        let began = Instant::now();
         let reason = self.follow(&mut wire, input).await;
-        tracing::info!("Connection with master lost.");
+        if began.elapsed() > self.patience() {
+            // It was well for long: what comes next is no loop.
+            self.full_syncs = 0;
+        }
         if let Some(reason) = reason {
             tracing::warn!("{reason}");
         }
+        tracing::info!("Connection with master lost.");
         End::Link
     }
     /// A link that came to nothing before is tried again; an answer is one.
@@ -267,16 +274,11 @@ impl Session {
         }
         tracing::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
     }
-    /// A full sync now and then is nothing special; one after the other is, and the operator must see why.
-    fn tell_of_full_sync(&mut self, place: &Option<Place>) {
+    /// The snapshot comes. Where there was something to go on from the operator must see why that was not possible; and one
+    /// full sync after the other is a loop that he has to see.
+    pub(super) fn tell_of_full_sync(&mut self, place: &Option<Place>) {
         self.knows_offsets = place.is_some();
         self.full_syncs += 1;
-        if let Some((id, offset)) = place {
-            tracing::info!("Full resync from master: {id}:{offset}");
-        }
-        if self.full_syncs < 2 {
-            return;
-        }
         let why = match (&self.place, place) {
             (None, _) => "there are no whole data here to go on from".to_string(),
             (_, None) => "the master does not know PSYNC".to_string(),
@@ -288,7 +290,11 @@ impl Session {
                  repl-backlog-size may be too small"
             ),
         };
-        tracing::warn!("This is full resynchronization number {} in a row: {why}", self.full_syncs);
+        match self.full_syncs {
+            1 if self.place.is_none() => {}
+            1 => tracing::info!("The resynchronization is full: {why}"),
+            count => tracing::warn!("This is full resynchronization number {count} in a row: {why}"),
+        }
     }
 
     /// Hands the stream on until the link is lost. Says why, if not by the other side's will.

@@ -17,6 +17,7 @@ use crate::{
     store::{Changes, Event, Hash},
 };
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 const NO_COUNT: &str = "ERR Number of fields must be a positive integer";
 
@@ -225,7 +226,20 @@ impl HSetEx {
         })?;
         changes.modified(Event::Hash, "hset", key);
         changes.also_dirty(pairs.len() as u64 - 1);
+        // As commands that Redis knows since long: HSETEX is younger than the versions that read what we write.
+        let words = pairs.iter().flat_map(|(name, value)| [&name[..], &value[..]]);
+        changes.rewrite(&[&b"HSET"[..], key].into_iter().chain(words).collect::<Vec<_>>());
         Ok(())
+    }
+    /// The deadlines that these fields have, and which have them.
+    fn deadlines<'a>(&self, hash: Option<&Hash>, names: &[&'a [u8]]) -> BTreeMap<i64, Vec<&'a [u8]>> {
+        let mut found: BTreeMap<i64, Vec<&[u8]>> = BTreeMap::new();
+        for name in names {
+            if let Some(at) = hash.and_then(|hash| hash.get(name)).and_then(|field| field.deadline) {
+                found.entry(at).or_default().push(name);
+            }
+        }
+        found
     }
 }
 impl WriteCommand for HSetEx {
@@ -237,11 +251,22 @@ impl WriteCommand for HSetEx {
         if !admitted {
             return Ok(());
         }
-        let Lifetime::Until(time) = self.lifetime else { return self.set(changes) };
-        let (key, at) = (&self.key, time.at(changes.now_ms()));
+        let key = &self.key;
         let mut names: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
         names.sort_unstable();
         names.dedup();
+        let time = match self.lifetime {
+            Lifetime::Until(time) => time,
+            Lifetime::Forever => return self.set(changes),
+            Lifetime::Keep => {
+                // HSET takes them away; whoever is told that is told them, too.
+                let kept = self.deadlines(changes.source_value::<Hash>(key)?, &names);
+                self.set(changes)?;
+                kept.iter().for_each(|(at, names)| tell(changes, key, *at, None, names));
+                return Ok(());
+            }
+        };
+        let at = time.at(changes.now_ms());
         if at <= changes.due_until_ms() {
             // They would be gone at once: what stands there goes, and nothing comes.
             let hash = changes.source_value::<Hash>(key)?;
@@ -255,8 +280,6 @@ impl WriteCommand for HSetEx {
             })
         })?;
         changes.event_in(changes.db, Event::Hash, "hexpire", key);
-        let words = self.pairs.iter().flat_map(|(name, value)| [&name[..], &value[..]]);
-        changes.rewrite(&[&b"HSET"[..], key].into_iter().chain(words).collect::<Vec<_>>());
         tell(changes, key, at, None, &names);
         Ok(())
     }

@@ -271,7 +271,7 @@ fn two_things_at_once() {
             ("HGETDEL h FIELDS 2 a b", "[nil, nil]", "", ""),
             ("HGETEX h EX 10 FIELDS 1 a", "[nil]", "", ""),
             ("HSETEX h FXX FIELDS 1 a 1", "0", "", ""),
-            ("HSETEX h FIELDS 2 a 1 b 2", "1", "hset h", "HSETEX h FIELDS 2 a 1 b 2"),
+            ("HSETEX h FIELDS 2 a 1 b 2", "1", "hset h", "HSET h a 1 b 2"),
             ("HSETEX h FNX FIELDS 2 a 1 c 2", "0", "", ""),
             ("HSETEX h FXX FIELDS 2 a 1 c 2", "0", "", ""),
             (
@@ -280,7 +280,12 @@ fn two_things_at_once() {
                 "hset h, hexpire h",
                 "MULTI HSET h c 3 d 4 HPEXPIREAT h 1700000010000 FIELDS 2 c d EXEC",
             ),
-            ("HSETEX h KEEPTTL FIELDS 1 c 5", "1", "hset h", "HSETEX h KEEPTTL FIELDS 1 c 5"),
+            (
+                "HSETEX h KEEPTTL FIELDS 2 c 5 a 1",
+                "1",
+                "hset h",
+                "MULTI HSET h c 5 a 1 HPEXPIREAT h 1700000010000 FIELDS 1 c EXEC",
+            ),
             ("HPTTL h FIELDS 4 a b c d", "[-1, -1, 10000, 10000]", "", ""),
             ("HGETEX h FIELDS 3 a c x", "[\"1\", \"5\", nil]", "", ""),
             (
@@ -291,7 +296,7 @@ fn two_things_at_once() {
             ),
             ("HGETEX h PERSIST FIELDS 2 a b", "[\"1\", \"2\"]", "hpersist h", "HPERSIST h FIELDS 2 a b"),
             ("HGETEX h PERSIST FIELDS 2 a b", "[\"1\", \"2\"]", "", ""),
-            ("HSETEX h FIELDS 1 d 6", "1", "hset h", "HSETEX h FIELDS 1 d 6"),
+            ("HSETEX h FIELDS 1 d 6", "1", "hset h", "HSET h d 6"),
             ("HPTTL h FIELDS 4 a b c d", "[-1, -1, 10000, -1]", "", ""),
             ("HGETEX h EXAT 1 FIELDS 1 d", "[\"6\"]", "hdel h", "HDEL h d"),
             ("HSETEX h PXAT 1 FIELDS 2 c 7 x 8", "1", "hdel h", "HDEL h c"),
