@@ -133,10 +133,7 @@ impl Persistence {
             if let Err(error) = result {
                 return self.complain(&error);
             }
-            // Without its base the file is none yet: nothing is solved before that is on disk, too.
-            if !log.files.is_beginning() {
-                self.rejoice();
-            }
+            self.rejoice();
             let now = Instant::now();
             self.group.confirm(self.waiting_replies(), now - began, now);
         }
@@ -198,6 +195,10 @@ impl Persistence {
         }
     }
     pub(super) fn rejoice(&self) {
+        // Without its base the file is none yet: nothing is solved before that is on disk, too.
+        if self.log.as_ref().is_some_and(|log| log.files.is_beginning()) {
+            return;
+        }
         if self.board.archive.log_error.swap(0, Relaxed) != 0 {
             tracing::warn!("AOF write error looks solved. The server can write again.");
         }
