@@ -57,6 +57,8 @@ pub struct Archive {
     pub last_rewrite_seconds: AtomicI64,
     pub rewrites: AtomicU64,
     pub rewrite_failures_in_a_row: AtomicU64,
+    /// Bases that the log was given. Writer: Persistence.
+    pub bases: AtomicU64,
 }
 
 /// How far loading has come.
@@ -104,6 +106,7 @@ impl Archive {
             last_rewrite_seconds: AtomicI64::new(-1),
             rewrites: AtomicU64::new(0),
             rewrite_failures_in_a_row: AtomicU64::new(0),
+            bases: AtomicU64::new(0),
         }
     }
     pub fn activity(&self) -> Activity {

@@ -120,6 +120,9 @@ impl Keyspace {
         board.archive.keys_total.store(keys, Relaxed);
         let changes = board.vitals.changes.load(Relaxed);
         board.archive.count_begun(of);
+        if of == Activity::Rewrite {
+            self.note_base_begun();
+        }
         // The commit that tells of the beginning comes next; what is in it is in the base.
         let commit = self.stage.record.log.committed + u64::from(logging == Logging::Beginning);
         self.persistence.do_send(Begun { of, id, changes, commit, logging });

@@ -186,6 +186,7 @@ impl Keyspace {
         self.forget_writers();
         if self.commits.mode != LogMode::Off && !(effects.is_empty() && self.commits.held.is_empty()) {
             self.log(effects, ctx);
+            self.note_on_way_to_medium();
         }
     }
     /// Many clients have written: of those whose writes are safe everywhere nothing need be known.
@@ -251,6 +252,7 @@ impl Handler<LogMode> for Keyspace {
             self.tell_held();
         }
         self.stage.record.log.is_wanted = self.stage.board.config.load().appendonly;
+        self.post_synced_offset();
         self.serve_log_waiters(ctx);
     }
 }
@@ -262,6 +264,7 @@ impl Handler<Synced> for Keyspace {
         while self.commits.unsynced.front().is_some_and(|(of, _)| *of <= number) {
             self.commits.unsynced.pop_front();
         }
+        self.post_synced_offset();
         self.tell_held();
         self.serve_log_waiters(ctx);
     }
@@ -293,6 +296,7 @@ impl Keyspace {
         let number = progress.committed;
         progress.begun = number;
         self.persistence.do_send(Commit { effects: Bytes::new(), held: Vec::new(), number });
+        self.note_on_way_to_medium();
     }
     pub(super) fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {
         if self.stage.waiting.is_empty() {

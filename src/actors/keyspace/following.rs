@@ -136,8 +136,9 @@ impl Handler<Follow> for Keyspace {
         self.stage.turn_away_waiting();
         self.deliver_served(ctx);
         self.stage.heed_board();
+        self.note_on_way_to_medium();
         let offset = self.stage.record.stream.end;
-        reply_to.do_send(Applied { offset, synced_offset: self.synced_offset(), asked: false });
+        reply_to.do_send(Applied { offset, has_log: self.stage.record.log.is_on, asked: false });
     }
 }
 
@@ -196,23 +197,20 @@ impl Handler<Apply> for Keyspace {
         self.deliver_served(ctx);
         self.post_pushes(ctx);
         self.note_changes(ctx);
-        let log = &self.stage.record.log;
-        let is_synced = log.synced == log.committed && self.stage.record.effects_bytes() == 0;
-        if is_synced {
-            self.stage.board.replication.synced_offset.store(end, Release);
+        // What has effects is noted with their commit.
+        self.note_on_way_to_medium();
+        if asks {
+            self.tell_when_synced(&reply_to);
         }
-        reply_to.do_send(Applied { offset: end, synced_offset: self.synced_offset(), asked: asks });
+        reply_to.do_send(Applied { offset: end, has_log: self.stage.record.log.is_on, asked: asks });
     }
 }
 
 impl Keyspace {
-    /// Up to where the stream is on our medium, if there is an append-only file.
-    fn synced_offset(&self) -> Option<u64> {
-        let record = &self.stage.record;
-        record.log.is_on.then(|| self.stage.board.replication.synced_offset.load(Relaxed))
-    }
-    fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) {
-        let is_block = unit.len() > 1;
+    /// Says how many commands were run.
+    fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) -> usize {
+        let count = unit.iter().filter(|command| command.task.is_some()).count();
+        let is_block = count > 1;
         if is_block {
             self.stage.record.begin_block();
         }
@@ -321,6 +319,7 @@ impl Handler<BeginReplacing> for Keyspace {
         }
         self.stage.begin(now_ms());
         self.give_up_replacing();
+        self.forget_media();
         // The file is to be of the new data.
         self.persistence.do_send(GiveUpSave);
         // Its master tells of every deletion.
@@ -386,11 +385,13 @@ impl Keyspace {
         self.note_news(ctx);
         if self.stage.board.config.load().appendonly {
             // The base of the append-only file is of other data.
+            self.want_base();
             let archive = &self.stage.board.archive;
             match archive.claim(Activity::Rewrite, now_ms() / 1000) {
                 true => self.begin(Activity::Rewrite, ctx),
                 false => archive.rewrite_scheduled.store(true, Relaxed),
             }
+            self.note_on_way_to_medium();
         }
     }
     /// The data are those of this history at this offset.
@@ -400,7 +401,7 @@ impl Keyspace {
         self.stage.record.writers.forget_offsets();
         self.stage.board.replication.offset.store(offset, Release);
         // What is on the medium is of another history.
-        self.stage.board.replication.synced_offset.store(0, Release);
+        self.forget_media();
         self.begin_stream();
         self.primary.do_send(Adopted { id, offset, is_past });
     }

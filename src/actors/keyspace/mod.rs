@@ -9,6 +9,7 @@ mod commits;
 mod dropper;
 mod following;
 mod held;
+mod media;
 mod moving;
 mod posting;
 mod replication;
@@ -49,6 +50,7 @@ pub use commits::{LogMode, Synced};
 use dropper::Dropper;
 pub use following::{Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Replacing, StreamedCommand};
 use held::Held;
+use media::Media;
 pub use moving::Landed;
 use moving::Moving;
 pub use posting::{Configured, Letter};
@@ -119,6 +121,7 @@ pub struct Keyspace {
     primary: Addr<Primary>,
     telling: Telling,
     place: Place,
+    media: Media,
     commits: Commits,
     /// How far loading has come.
     loader: Loader,
@@ -156,6 +159,7 @@ impl Keyspace {
             primary,
             telling: Telling::default(),
             place: Place::default(),
+            media: Media::default(),
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,

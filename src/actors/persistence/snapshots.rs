@@ -204,6 +204,7 @@ impl Persistence {
                 log.files.adopt(output, format)?;
                 self.board.archive.log_base_bytes.store(log.files.bytes(), Relaxed);
                 self.delete_history();
+                self.board.archive.bases.fetch_add(1, Relaxed);
             }
             // Asked for while logging is off.
             None => {

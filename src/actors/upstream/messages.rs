@@ -6,13 +6,13 @@ use actix::Message;
 #[rtype(result = "()")]
 pub struct Unfollow;
 
-/// From the Keyspace: what it was sent last is applied, up to this offset.
+/// From the Keyspace: what it was sent last is applied, up to this offset; or (0) only more of it is on the medium.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Applied {
     pub offset: u64,
-    /// The offset up to which it is on the medium; `None` without an append-only file.
-    pub synced_offset: Option<u64>,
+    /// There is an append-only file: how much of the stream is on the medium stands on the board.
+    pub has_log: bool,
     /// Our master has asked to be told (REPLCONF GETACK).
     pub asked: bool,
 }

@@ -50,8 +50,8 @@ pub struct Session {
     pub(super) place: Option<Place>,
     /// The database that the stream has selected there.
     pub(super) db: usize,
-    /// What is on our medium of it, if we know.
-    synced_offset: Option<u64>,
+    /// There is an append-only file: our master is told what of it is on our medium.
+    has_log: bool,
     /// Where the parts end that are on their way to the Keyspace.
     underway: VecDeque<u64>,
     /// The master knows offsets: it came by PSYNC.
@@ -69,7 +69,7 @@ impl Session {
             reply_to,
             place: None,
             db: 0,
-            synced_offset: None,
+            has_log: false,
             underway: VecDeque::new(),
             knows_offsets: true,
             failed_syncs: 0,
@@ -79,6 +79,7 @@ impl Session {
     /// Follows the master until it is dropped.
     pub async fn live(mut self) {
         let Some(began) = self.hears.recv().await else { return };
+        self.has_log = began.has_log;
         let replication = self.peers.board.replication.history.load();
         if self.peers.ground.is_whole() {
             self.place = Some((replication.id.clone(), began.offset));
@@ -129,7 +130,7 @@ impl Session {
         if let Some((_, offset)) = &mut self.place {
             *offset = applied.offset.max(*offset);
         }
-        self.synced_offset = applied.synced_offset;
+        self.has_log = applied.has_log;
     }
     pub(super) fn config(&self) -> Arc<Config> {
         self.peers.board.config.load_full()
@@ -180,7 +181,6 @@ impl Session {
                     return End::Sync;
                 }
                 self.failed_syncs = 0;
-                self.synced_offset = None;
                 tracing::info!("MASTER <-> REPLICA sync: Finished with success");
             }
             Ok(Next::Later(reason)) => {
@@ -379,9 +379,8 @@ impl Session {
     }
     fn acknowledge(&self, wire: &mut Wire) {
         let Some((_, offset)) = self.place.as_ref().filter(|_| self.knows_offsets) else { return };
-        // More of it may be on the medium than was when it was applied.
         let synced = &self.peers.board.replication.synced_offset;
-        let synced = self.synced_offset.map(|known| known.max(synced.load(Relaxed)).min(*offset));
+        let synced = self.has_log.then(|| synced.load(Relaxed).min(*offset));
         let offset = offset.to_string();
         match synced.map(|synced| synced.to_string()) {
             Some(synced) => wire.say(&request(&["REPLCONF", "ACK", &offset, "FACK", &synced])),
