@@ -246,6 +246,7 @@ impl Stage {
             format!("{UNKNOWN_COMMAND} '{}' reading the append only file", name.escape_ascii())
         })?;
         let mut task = registry::parse(node, request, context).map_err(told)?;
+        self.obeys = true;
         let mut reply = Reply::default();
         let caller = Caller { db: loader.db, ..Caller::default() };
         match &task {
@@ -253,6 +254,7 @@ impl Stage {
             Task::Script(invocation) => self.play_alone(node, invocation, request, caller, &mut reply),
             _ => drop(self.perform(node, &mut task, request, caller, &mut reply)),
         }
+        self.obeys = false;
         // Whoever ran it first has seen to that.
         self.errand = None;
         Ok(())

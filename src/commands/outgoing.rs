@@ -8,7 +8,10 @@ use super::{
     spec::SKIP_MONITOR,
     stage::Stage,
 };
-use crate::resp::{Reply, Request};
+use crate::{
+    board::ClientRecord,
+    resp::{Reply, Request},
+};
 use std::{sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 impl Stage {
@@ -30,14 +33,17 @@ impl Stage {
         }
     }
     /// Shows monitors a script that is to be run: before what it calls.
-    pub fn show_script(&mut self, node: &Node, request: &Request, caller: Caller) {
-        if self.monitors.is_empty() {
-            return;
+    pub fn show_script_of(&mut self, node: &Node, request: &Request, caller: Caller) {
+        if !self.monitors.is_empty()
+            && let Some(record) = self.board.roster.get(caller.client)
+        {
+            self.show_script(node, request, caller.db, &record);
         }
-        let Some(record) = self.board.roster.get(caller.client) else { return };
+    }
+    pub fn show_script(&mut self, node: &Node, request: &Request, db: usize, by: &ClientRecord) {
         let Stage { monitors, pushes, board, .. } = self;
         let mut mail = Mail { pushes, roster: &board.roster };
-        monitors.show(SystemTime::now(), caller.db, Origin::Client(&record), node, request, &mut mail);
+        monitors.show(SystemTime::now(), db, Origin::Client(by), node, request, &mut mail);
     }
     /// Tells those who may have them in their caches of the keys that the command at hand has changed, and remembers those
     /// that it has read. (Of a script, what its commands read counts, and not what it was given.)

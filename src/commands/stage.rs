@@ -48,6 +48,8 @@ pub struct Stage {
     /// Under CLIENT PAUSE, and on a replica, what is due stays.
     frozen: bool,
     read_only: bool,
+    /// What runs was decided elsewhere, by our master or by who wrote the log: it is not for us to refuse it.
+    pub obeys: bool,
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
@@ -89,6 +91,7 @@ impl Stage {
             errand: None,
             frozen: false,
             read_only: false,
+            obeys: false,
             tally,
             last: Instant::now(),
             in_a_row: InARow::default(),
@@ -137,17 +140,17 @@ impl Stage {
     /// We are a replica whose clients may not write.
     #[inline]
     pub fn is_read_only(&self) -> bool {
-        self.read_only
+        self.read_only && !self.obeys
     }
     /// Whether a script may write here and now.
     ///
     /// # Errors
     /// Why not, as its caller is told.
     pub fn replicas_let_write(&self) -> Result<(), CommandError> {
-        if self.read_only {
+        if self.is_read_only() {
             return Err(READ_ONLY.clone());
         }
-        if self.record.stream.follows { Ok(()) } else { may_write_here(&self.board) }
+        if self.record.stream.follows || self.obeys { Ok(()) } else { may_write_here(&self.board) }
     }
     /// The server becomes a replica: what clients wait for may never come here.
     pub fn turn_away_waiting(&mut self) {

@@ -46,6 +46,17 @@ pub enum Decoded {
     Incomplete(usize),
 }
 
+/// What a call of [`Decoder::scan`] found, and how long it is.
+#[derive(Debug)]
+pub enum Scanned {
+    /// A request. Where its arguments are says [`Decoder::take_spans`].
+    Frame(usize),
+    /// One that is not a part of the bytes.
+    Inline(usize, Request),
+    Nothing(usize),
+    Incomplete(usize),
+}
+
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// How much of the buffer's front has been understood.
@@ -75,14 +86,45 @@ impl Decoder {
         limits: Limits,
         alone: bool,
     ) -> Result<Decoded, ProtocolError> {
+        match self.scan(buffer, limits)? {
+            Scanned::Frame(length) => {
+                let frame = buffer.split_to(length).freeze();
+                let alone = alone && std::mem::take(&mut self.large);
+                Ok(Decoded::Request(Request::new(frame, self.take_spans(), alone)))
+            }
+            Scanned::Inline(length, request) => {
+                let _ = buffer.split_to(length);
+                Ok(Decoded::Request(request))
+            }
+            Scanned::Nothing(length) => {
+                let _ = buffer.split_to(length);
+                Ok(Decoded::Nothing)
+            }
+            Scanned::Incomplete(missing) => Ok(Decoded::Incomplete(missing)),
+        }
+    }
+
+    /// Where the arguments of the request are that was found last.
+    #[inline]
+    pub fn take_spans(&mut self) -> SmallVec<[Span; 4]> {
+        std::mem::take(&mut self.spans)
+    }
+
+    /// Finds the next request at the front of `buffer`, and leaves it there. While one is incomplete, the buffer may only
+    /// grow.
+    ///
+    /// # Errors
+    /// If this is no request.
+    #[inline]
+    pub fn scan(&mut self, buffer: &[u8], limits: Limits) -> Result<Scanned, ProtocolError> {
         if self.missing.is_none() {
             match buffer.first() {
-                None => return Ok(Decoded::Incomplete(1)),
+                None => return Ok(Scanned::Incomplete(1)),
                 Some(b'*') => {}
                 Some(_) => return self.inline(buffer, limits),
             }
             let Some(count) = self.header(buffer, "mbulk count string", 0)? else {
-                return Ok(Decoded::Incomplete(1));
+                return Ok(Scanned::Incomplete(1));
             };
             match count {
                 Some(count) if count > i32::MAX as i64 => {
@@ -92,9 +134,7 @@ impl Decoder {
                     return broken("Protocol error: unauthenticated multibulk length");
                 }
                 Some(count) if count <= 0 => {
-                    let _ = buffer.split_to(self.position);
-                    self.position = 0;
-                    return Ok(Decoded::Nothing);
+                    return Ok(Scanned::Nothing(std::mem::take(&mut self.position)));
                 }
                 Some(count) => self.missing = Some(count as u32),
                 None => return broken("Protocol error: invalid multibulk length"),
@@ -105,27 +145,24 @@ impl Decoder {
                 Some(length) => length,
                 None => match self.bulk_header(buffer, limits)? {
                     Some(length) => length,
-                    None => return Ok(Decoded::Incomplete(1)),
+                    None => return Ok(Scanned::Incomplete(1)),
                 },
             };
             let end = self.position + length + 2;
             if buffer.len() < end {
                 self.bulk = Some(length);
-                return Ok(Decoded::Incomplete(end - buffer.len()));
+                return Ok(Scanned::Incomplete(end - buffer.len()));
             }
             self.bulk = None;
             self.spans.push((self.position as u32, length as u32));
             self.position = end;
             self.missing = self.missing.map(|n| n - 1);
         }
-        let frame = buffer.split_to(self.position).freeze();
-        self.position = 0;
         self.missing = None;
-        let alone = alone && std::mem::take(&mut self.large);
-        Ok(Decoded::Request(Request::new(frame, std::mem::take(&mut self.spans), alone)))
+        Ok(Scanned::Frame(std::mem::take(&mut self.position)))
     }
 
-    fn bulk_header(&mut self, buffer: &BytesMut, limits: Limits) -> Result<Option<usize>, ProtocolError> {
+    fn bulk_header(&mut self, buffer: &[u8], limits: Limits) -> Result<Option<usize>, ProtocolError> {
         let start = self.position;
         let Some(length) = self.header(buffer, "bulk count string", start)? else { return Ok(None) };
         // Only a whole line is judged: what never ends is told to be too long, whatever it begins with.
@@ -151,7 +188,7 @@ impl Decoder {
     #[inline]
     fn header(
         &mut self,
-        buffer: &BytesMut,
+        buffer: &[u8],
         what: &str,
         start: usize,
     ) -> Result<Option<Option<i64>>, ProtocolError> {
@@ -174,32 +211,31 @@ impl Decoder {
         Ok(Some(rest.get(1..end).and_then(crate::data::number::parse_integer)))
     }
 
-    fn inline(&mut self, buffer: &mut BytesMut, limits: Limits) -> Result<Decoded, ProtocolError> {
+    fn inline(&mut self, buffer: &[u8], limits: Limits) -> Result<Scanned, ProtocolError> {
         // `position` remembers how far this line was searched already.
         let Some(end) = memchr(b'\n', &buffer[self.position..]).map(|at| at + self.position) else {
             if buffer.len() > LINE_BYTES_MAX {
                 return broken("Protocol error: too big inline request");
             }
             self.position = buffer.len();
-            return Ok(Decoded::Incomplete(1));
+            return Ok(Scanned::Incomplete(1));
         };
         // Whether the end came with the rest or later must make no difference.
         if end > LINE_BYTES_MAX {
             return broken("Protocol error: too big inline request");
         }
         self.position = 0;
-        let line = buffer.split_to(end + 1).freeze();
-        let text = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
+        let text = buffer[..end].strip_suffix(b"\r").unwrap_or(&buffer[..end]);
         let Some(args) = split_args(text) else {
             return broken("Protocol error: unbalanced quotes in request");
         };
         if args.is_empty() {
-            return Ok(Decoded::Nothing);
+            return Ok(Scanned::Nothing(end + 1));
         }
         if !limits.authenticated && args.len() as i64 > UNAUTHENTICATED_ARGS_MAX {
             return broken("Protocol error: unauthenticated multibulk length");
         }
-        Ok(Decoded::Request(Request::from_args(&args)))
+        Ok(Scanned::Inline(end + 1, Request::from_args(&args)))
     }
 }
 

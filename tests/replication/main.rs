@@ -30,6 +30,7 @@ mod load;
 mod node;
 mod pairs;
 mod proxy;
+mod puppet;
 mod state;
 
 /// A number from the environment, or its default.

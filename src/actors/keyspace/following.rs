@@ -9,11 +9,12 @@ use crate::{
         primary::messages::{Adopted, Promoted},
         upstream::messages::Applied,
     },
-    board::Activity,
+    board::{Activity, ClientRecord},
     commands::{
         Access, Caller, Task,
         error::CommandError,
         loading::{self, Fault, Loader},
+        monitors::Origin,
         registry::Node,
         replication::faults::note_fault,
         stage::{READ_ONLY, count_error},
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use std::{
     collections::HashSet,
     sync::{
+        Arc,
         atomic::Ordering::{Relaxed, Release},
         mpsc::SyncSender,
     },
@@ -52,7 +54,8 @@ pub struct Lead;
 /// A command of the stream.
 pub struct StreamedCommand {
     pub node: &'static Node,
-    pub task: Task,
+    /// None if it is about the stream itself (SELECT, MULTI …), and is only to be shown to monitors.
+    pub task: Option<Task>,
     pub request: Request,
     pub db: usize,
 }
@@ -64,6 +67,8 @@ pub struct Apply {
     pub link: u64,
     /// Commands that stand or fall together are in one list.
     pub units: Vec<Vec<StreamedCommand>>,
+    /// Those that are about the stream itself.
+    pub words: Vec<&'static Node>,
     /// All of it, as it came.
     pub bytes: Bytes,
     /// Offset behind it.
@@ -167,7 +172,7 @@ impl Handler<Lead> for Keyspace {
 impl Handler<Apply> for Keyspace {
     type Result = ();
     fn handle(&mut self, apply: Apply, ctx: &mut Self::Context) {
-        let Apply { link, units, bytes, end, db, asks, reply_to } = apply;
+        let Apply { link, units, words, bytes, end, db, asks, reply_to } = apply;
         if self.place.link != Some(link) {
             return;
         }
@@ -175,9 +180,14 @@ impl Handler<Apply> for Keyspace {
         self.stage.begin(now_ms);
         // Its master tells of every deletion: what its commands met there must be there here.
         self.stage.store.keep_what_is_due();
+        self.stage.obeys = true;
+        let mut count = words.len();
         for unit in units {
-            self.apply_unit(unit, ctx);
+            count += self.apply_unit(unit, ctx);
         }
+        self.stage.obeys = false;
+        words.into_iter().for_each(|node| self.stage.note_call(node));
+        self.stage.board.vitals.commands_processed.fetch_add(count as u64, Relaxed);
         self.stage.begin(now_ms);
         if self.stage.has_news() {
             self.stage.serve_waiting();
@@ -214,17 +224,24 @@ impl Keyspace {
         if is_block {
             self.stage.record.begin_block();
         }
-        for StreamedCommand { node, mut task, request, db } in unit {
+        let master = if self.stage.monitors.is_empty() { None } else { self.master() };
+        for StreamedCommand { node, task, request, db } in unit {
             let caller = Caller { db, ..Caller::default() };
             let mut reply = Reply::default();
-            match &task {
+            match task {
                 // An old master tells scripts, where newer ones tell what they did.
-                Task::Script(invocation) => {
-                    self.stage.play_alone(node, invocation, &request, caller, &mut reply)
+                Some(Task::Script(invocation)) => {
+                    if let Some(master) = &master {
+                        self.stage.show_script(node, &request, db, master);
+                    }
+                    self.stage.play_alone(node, &invocation, &request, caller, &mut reply)
                 }
-                _ => drop(self.stage.perform(node, &mut task, &request, caller, &mut reply)),
+                Some(mut task) => drop(self.stage.perform(node, &mut task, &request, caller, &mut reply)),
+                None => {}
             }
-            self.stage.show_of(node, &request, caller);
+            if let Some(master) = &master {
+                self.stage.show(node, &request, db, Origin::Client(master));
+            }
             if reply.as_bytes().first() == Some(&b'-') {
                 let error = String::from_utf8_lossy(&reply.as_bytes()[1..]).trim_end().to_string();
                 note_fault(&self.stage.board, Some(node.full_name), &error);
@@ -238,6 +255,11 @@ impl Keyspace {
         if is_block {
             self.stage.record.end_block();
         }
+        count
+    }
+    /// The link to our master, as a client.
+    fn master(&self) -> Option<Arc<ClientRecord>> {
+        self.stage.board.replication.link.load().as_ref().and_then(|link| link.client.load_full())
     }
     /// All data go, and nobody is told of each.
     fn clear_all(&mut self) {

@@ -39,7 +39,7 @@ impl Keyspace {
     ) -> (Progress, bool) {
         let Task::Script(invocation) = &run.task else { return (Progress::Done, false) };
         let started = self.stage.mark_time();
-        self.stage.show_script(run.node, &run.request, caller);
+        self.stage.show_script_of(run.node, &run.request, caller);
         let mut play = match Play::begin(&mut self.stage, invocation, &run.request, caller, started) {
             Ok(play) => play,
             Err(error) => {
@@ -67,7 +67,7 @@ impl Keyspace {
         ctx: &mut Context<Self>,
     ) -> bool {
         let started = self.stage.mark_time();
-        self.stage.show_script(node, request, caller);
+        self.stage.show_script_of(node, request, caller);
         match Play::begin(&mut self.stage, invocation, request, caller, started) {
             Ok(mut play) => match self.play_on(&mut play, request, false, ctx) {
                 Some(outcome) => self.end_script(play, outcome, node, reply),

@@ -339,7 +339,6 @@ impl Session {
                 read = wire.exchange(&mut stream.input, reads) => match read {
                     Ok(0) => break None,
                     Ok(count) => {
-                        stream.note_read(count);
                         heard = Instant::now();
                         client.note_read(count, &link, &self.peers);
                     }
@@ -362,6 +361,7 @@ impl Session {
             self.peers.keyspace.do_send(Apply {
                 link: self.peers.number,
                 units: part.units,
+                words: part.words,
                 bytes: part.bytes,
                 end: *read_offset,
                 db: part.db,

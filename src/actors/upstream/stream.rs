@@ -13,10 +13,11 @@ use crate::{
         replication::faults::note_fault,
     },
     data::number::parse_integer,
-    resp::{Decoder, Limits, ProtocolError, Request, decode::Decoded},
+    resp::{Decoder, Limits, ProtocolError, Request, decode::Scanned, request::Span},
 };
 use bytes::{Bytes, BytesMut};
-use std::sync::Arc;
+use smallvec::SmallVec;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// A part is closed when it has so many bytes.
 const PART_BYTES: usize = 64 * 1024;
@@ -24,11 +25,16 @@ const PART_BYTES: usize = 64 * 1024;
 /// Nobody limits what a master sends.
 const LIMITS: Limits = Limits { bulk_bytes: usize::MAX >> 1, authenticated: true };
 
+/// A buffer that has held so much is not kept when little of that is left.
+const LARGE_BYTES: usize = 256 * 1024;
+
 /// What can be applied at once.
 #[derive(Default)]
 pub struct Part {
     /// Commands that stand or fall together are in one list.
     pub units: Vec<Vec<StreamedCommand>>,
+    /// The others among them, which are about the stream: they count as commands, too.
+    pub words: Vec<&'static Node>,
     pub bytes: Bytes,
     /// The database that is selected behind it.
     pub db: usize,
@@ -39,20 +45,40 @@ pub struct Part {
 pub struct Stream {
     board: Arc<Board>,
     decoder: Decoder,
-    /// What was read and is not decoded yet.
+    /// What was read and is in no part yet. The commands of a part share its bytes: whatever comes is here once.
     pub input: BytesMut,
-    /// The same, and what is decoded but not in a part yet.
-    raw: BytesMut,
-    /// How much of `raw` is decoded, and how much of that is nothing half done.
-    decoded: usize,
+    /// How much of it is scanned, and how much of that is nothing half done.
+    scanned: usize,
     whole: usize,
+    /// The requests in it.
+    frames: Vec<Frame>,
+    /// The last of them are of a transaction that goes on.
+    in_transaction: bool,
+    /// One of them asks how far we are.
+    asks: bool,
+    /// The most that there was in this buffer.
+    most: usize,
     db: usize,
-    /// The commands of the transaction that has begun.
+    /// The commands of the transaction at hand.
     transaction: Option<Vec<StreamedCommand>>,
     part: Part,
 }
 
+/// A request in the input.
+struct Frame {
+    start: usize,
+    length: usize,
+    words: Words,
+    meaning: Meaning,
+}
+enum Words {
+    Here(SmallVec<[Span; 4]>),
+    /// It came as a line of text.
+    Apart(Request),
+}
+
 /// What a command of the stream means for the stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Begin,
     End,
@@ -63,10 +89,9 @@ enum Meaning {
     Run,
 }
 impl Meaning {
-    fn of(request: &Request) -> Meaning {
-        let is = |index: usize, word: &[u8]| {
-            request.get(index).is_some_and(|found| found.eq_ignore_ascii_case(word))
-        };
+    fn of<'a>(word: impl Fn(usize) -> Option<&'a [u8]>) -> Meaning {
+        let is =
+            |index: usize, name: &[u8]| word(index).is_some_and(|found| found.eq_ignore_ascii_case(name));
         match () {
             () if is(0, b"multi") => Meaning::Begin,
             () if is(0, b"exec") => Meaning::End,
@@ -81,13 +106,20 @@ impl Meaning {
 impl Stream {
     /// It goes on in this database. `read` is what was read of it already.
     pub fn new(board: Arc<Board>, db: usize, read: BytesMut) -> Stream {
-        let raw = read.clone();
-        let (decoder, part) = (Decoder::default(), Part::default());
-        Stream { board, decoder, input: read, raw, decoded: 0, whole: 0, db, transaction: None, part }
-    }
-    /// The last `count` bytes of the input are new.
-    pub fn note_read(&mut self, count: usize) {
-        self.raw.extend_from_slice(&self.input[self.input.len() - count..]);
+        Stream {
+            board,
+            decoder: Decoder::default(),
+            input: read,
+            scanned: 0,
+            whole: 0,
+            frames: Vec::new(),
+            in_transaction: false,
+            asks: false,
+            most: 0,
+            db,
+            transaction: None,
+            part: Part::default(),
+        }
     }
     pub fn db(&self) -> usize {
         self.db
@@ -97,57 +129,113 @@ impl Stream {
     /// # Errors
     /// If this is no stream of commands.
     pub fn next_part(&mut self, now_ms: i64) -> Result<Option<Part>, ProtocolError> {
-        while self.whole < PART_BYTES && !self.part.asks {
-            let before = self.input.len();
-            let decoded = self.decoder.decode(&mut self.input, LIMITS, false)?;
-            self.decoded += before - self.input.len();
-            match decoded {
-                Decoded::Request(request) => self.take(request, now_ms),
-                Decoded::Nothing => {}
-                Decoded::Incomplete(_) => break,
+        self.most = self.most.max(self.input.len());
+        while self.whole < PART_BYTES && (self.in_transaction || !self.asks) {
+            match self.decoder.scan(&self.input[self.scanned..], LIMITS)? {
+                Scanned::Frame(length) => {
+                    let spans = self.decoder.take_spans();
+                    let frame = &self.input[self.scanned..self.scanned + length];
+                    let word = |index: usize| {
+                        spans.get(index).map(|&(start, length)| &frame[start as usize..][..length as usize])
+                    };
+                    let meaning = Meaning::of(word);
+                    self.note(length, Words::Here(spans), meaning);
+                }
+                Scanned::Inline(length, request) => {
+                    let meaning = Meaning::of(|index| request.get(index));
+                    self.note(length, Words::Apart(request), meaning);
+                }
+                Scanned::Nothing(length) => self.scanned += length,
+                Scanned::Incomplete(_) => break,
             }
-            if self.transaction.is_none() {
-                self.whole = self.decoded;
+            if !self.in_transaction {
+                self.whole = self.scanned;
             }
         }
         if self.whole == 0 {
             return Ok(None);
         }
-        let bytes = self.raw.split_to(self.whole).freeze();
-        self.decoded -= std::mem::take(&mut self.whole);
-        let part = std::mem::take(&mut self.part);
-        Ok(Some(Part { bytes, db: self.db, ..part }))
+        Ok(Some(self.close(now_ms)))
     }
-    fn take(&mut self, request: Request, now_ms: i64) {
-        match Meaning::of(&request) {
-            Meaning::Begin => self.transaction = Some(self.transaction.take().unwrap_or_default()),
-            Meaning::End => {
-                let unit = self.transaction.take().unwrap_or_default();
-                self.keep(unit);
-            }
-            Meaning::Select => match self.selected(&request) {
-                Some(db) => self.db = db,
-                None => note_fault(&self.board, Some("select"), &CommandError::DbIndexOutOfRange.text()),
-            },
-            Meaning::Ask => self.part.asks = true,
-            Meaning::Nothing => {}
-            Meaning::Run => match self.parse(&request, now_ms) {
-                Ok((node, task)) => {
-                    let command = StreamedCommand { node, task, request, db: self.db };
-                    match &mut self.transaction {
-                        Some(unit) => unit.push(command),
-                        None => self.keep(vec![command]),
-                    }
-                }
-                Err(error) => {
-                    let name = Registry::get().named_by(&request).map(|node| node.full_name);
-                    let text = error.text();
-                    note_fault(&self.board, name, &String::from_utf8_lossy(&bytes_of_text(&text)));
-                }
-            },
+    fn note(&mut self, length: usize, words: Words, meaning: Meaning) {
+        match meaning {
+            Meaning::Begin => self.in_transaction = true,
+            Meaning::End => self.in_transaction = false,
+            Meaning::Ask => self.asks = true,
+            _ => {}
+        }
+        self.frames.push(Frame { start: self.scanned, length, words, meaning });
+        self.scanned += length;
+    }
+    /// Makes a part of what is whole.
+    fn close(&mut self, now_ms: i64) -> Part {
+        let whole = std::mem::take(&mut self.whole);
+        let bytes = self.input.split_to(whole).freeze();
+        self.give_back();
+        self.scanned -= whole;
+        let count = self.frames.partition_point(|frame| frame.start < whole);
+        let mut frames = std::mem::take(&mut self.frames);
+        for Frame { start, length, words, meaning } in frames.drain(..count) {
+            let request = match words {
+                Words::Here(spans) => Request::new(bytes.slice(start..start + length), spans, false),
+                Words::Apart(request) => request,
+            };
+            self.take(meaning, request, now_ms);
+        }
+        frames.iter_mut().for_each(|frame| frame.start -= whole);
+        self.frames = frames;
+        let part = std::mem::take(&mut self.part);
+        Part { bytes, db: self.db, asks: std::mem::take(&mut self.asks), ..part }
+    }
+    /// The buffer that something large came in goes with that.
+    fn give_back(&mut self) {
+        if self.most >= LARGE_BYTES && self.input.len() <= self.most / 4 {
+            self.input = BytesMut::from(&self.input[..]);
+            self.most = self.input.len();
         }
     }
-    fn keep(&mut self, unit: Vec<StreamedCommand>) {
+    fn take(&mut self, meaning: Meaning, request: Request, now_ms: i64) {
+        if meaning == Meaning::Run {
+            return self.take_command(request, now_ms);
+        }
+        match meaning {
+            Meaning::Begin => self.transaction = Some(self.transaction.take().unwrap_or_default()),
+            Meaning::Select => match self.selected(&request) {
+                Some(db) => self.db = db,
+                None => {
+                    note_fault(&self.board, Some("select"), &CommandError::DbIndexOutOfRange.text());
+                }
+            },
+            _ => {}
+        }
+        if let Some(node) = Registry::get().named_by(&request) {
+            self.part.words.push(node);
+            if self.board.vitals.monitors.load(Relaxed) > 0 {
+                self.keep(StreamedCommand { node, task: None, request, db: self.db });
+            }
+        }
+        if meaning == Meaning::End {
+            let unit = self.transaction.take().unwrap_or_default();
+            self.keep_unit(unit);
+        }
+    }
+    fn take_command(&mut self, request: Request, now_ms: i64) {
+        match self.parse(&request, now_ms) {
+            Ok((node, task)) => self.keep(StreamedCommand { node, task: Some(task), request, db: self.db }),
+            Err(error) => {
+                let name = Registry::get().named_by(&request).map(|node| node.full_name);
+                let text = error.text();
+                note_fault(&self.board, name, &String::from_utf8_lossy(&bytes_of_text(&text)));
+            }
+        }
+    }
+    fn keep(&mut self, command: StreamedCommand) {
+        match &mut self.transaction {
+            Some(unit) => unit.push(command),
+            None => self.keep_unit(vec![command]),
+        }
+    }
+    fn keep_unit(&mut self, unit: Vec<StreamedCommand>) {
         if !unit.is_empty() {
             self.part.units.push(unit);
         }
@@ -175,7 +263,6 @@ mod tests {
     use super::*;
     use crate::{config::Config, resp::encode_command};
     use proptest::prelude::*;
-    use std::sync::atomic::Ordering::Relaxed;
 
     fn board() -> Arc<Board> {
         Board::new(Config::default(), None, 1, 0)
@@ -194,7 +281,6 @@ mod tests {
         let (mut units, mut bytes, mut asked) = (Vec::new(), Vec::new(), 0);
         for piece in pieces {
             stream.input.extend_from_slice(piece);
-            stream.note_read(piece.len());
             while let Some(part) = stream.next_part(0).expect("commands") {
                 for unit in &part.units {
                     let shown = unit.iter().map(|command| {
@@ -264,7 +350,6 @@ mod tests {
         assert!(stream.next_part(0).expect("commands").is_none());
         let rest = encode(&["EXEC", "SELECT 2"]);
         stream.input.extend_from_slice(&rest);
-        stream.note_read(rest.len());
         let part = stream.next_part(0).expect("commands").expect("the rest");
         assert_eq!(&part.bytes[..], encode(&["MULTI", "SET b 2", "EXEC", "SELECT 2"]));
         assert_eq!((part.units.len(), part.db), (1, 2));
@@ -283,6 +368,51 @@ mod tests {
         assert_eq!(lengths.iter().sum::<usize>(), bytes.len());
         assert!(lengths.iter().all(|length| *length < PART_BYTES + 1100), "{lengths:?}");
         assert_eq!(lengths.len(), 4);
+    }
+
+    #[test]
+    fn a_large_buffer_goes_with_what_came_in_it() {
+        let large = format!("SET key {}", "v".repeat(4_000_000));
+        let bytes = encode(&["SET a 1", &large, "SET b 2"]);
+        let mut stream = Stream::new(board(), 0, BytesMut::new());
+        let mut seen = 0;
+        for piece in bytes.chunks(50_000) {
+            stream.input.extend_from_slice(piece);
+            while let Some(part) = stream.next_part(0).expect("commands") {
+                seen += part.bytes.len();
+                let pieces = part.bytes.as_ptr_range();
+                for command in part.units.iter().flatten() {
+                    let word = command.request.get(0).expect("a name").as_ptr();
+                    assert!(pieces.contains(&word), "what is run is what is handed on, there once");
+                }
+            }
+        }
+        assert_eq!(seen, bytes.len());
+        assert!(stream.input.capacity() < LARGE_BYTES, "{}", stream.input.capacity());
+    }
+
+    #[test]
+    fn words_about_the_stream_count_and_monitors_are_shown_them() {
+        let board = board();
+        let names = |part: &Part| part.words.iter().map(|node| node.full_name).collect::<Vec<_>>().join(" ");
+        let bytes = encode(LINES);
+        let mut stream = Stream::new(board.clone(), 3, BytesMut::from(&bytes[..]));
+        let part = stream.next_part(0).expect("commands").expect("a part");
+        assert_eq!(names(&part), "ping select multi select exec replconf");
+        assert!(part.units.iter().flatten().all(|command| command.task.is_some()));
+        board.vitals.monitors.store(1, Relaxed);
+        let (units, ..) = read(&board, &[&bytes]);
+        let shown = [
+            "3:SET a 1",
+            "3:PING",
+            "0:SELECT 0",
+            "0:SET b 2",
+            "0:MULTI;0:INCR c;5:SELECT 5;5:INCR d;5:EXEC",
+            "5:DEL e",
+            "5:REPLCONF GETACK *",
+            "5:DEL f",
+        ];
+        assert_eq!(units, shown);
     }
 
     #[test]
