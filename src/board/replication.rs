@@ -65,6 +65,8 @@ pub struct Backlog {
     /// Offset of its first byte.
     pub first: AtomicU64,
     pub bytes: AtomicU64,
+    /// Memory that it takes, which may be more.
+    pub held_bytes: AtomicU64,
 }
 
 /// How far the link to our master is.
@@ -276,10 +278,10 @@ impl Replication {
         };
         self.replicas.load().iter().filter(has).count()
     }
-    /// How much of the stream is kept, bytes: for those who come back, and for those who are slow. It is there once, however
-    /// many need it.
+    /// Memory that the part of the stream takes which is kept, bytes: for those who come back, and for those who are slow.
+    /// It is there once, however many need it.
     pub fn kept_bytes(&self) -> u64 {
-        let backlog = self.backlog.bytes.load(Relaxed);
+        let backlog = self.backlog.held_bytes.load(Relaxed);
         let replicas = self.replicas.load();
         let pending = replicas.iter().map(|replica| replica.pending_bytes.load(Relaxed)).max();
         backlog.max(pending.unwrap_or(0))

@@ -4,6 +4,9 @@
 //! stream is there once. A large commit is a piece as it is. Small ones are copied behind each other into a block, and
 //! each is a view into that. When a block is full its many views are replaced by a single copy of them all, so that what
 //! a piece costs by itself does not add up.
+//!
+//! Bytes that are views hold all of what they are views into. So of a piece that is much larger than what is kept of it, that
+//! is copied, and the piece let go.
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 
@@ -13,12 +16,30 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const OWN_PIECE_BYTES_MIN: usize = 16 * 1024;
 /// So few views into a block are left as they are.
 const VIEWS_KEPT_MAX: usize = 16;
+/// A piece is cut down if it is at least so long, and so many times what is kept of it.
+const CUT_BYTES_MIN: usize = 64 * 1024;
+const CUT_FROM: usize = 2;
+
+/// A part of the stream.
+struct Piece {
+    bytes: Bytes,
+    /// What it holds in memory, as far as that is known: bytes in front of it that are forgotten, too.
+    held: usize,
+}
+impl Piece {
+    fn new(bytes: Bytes) -> Piece {
+        let held = bytes.len();
+        Piece { bytes, held }
+    }
+}
 
 pub struct Backlog {
     /// Offset of the first byte.
     first: u64,
     bytes: usize,
-    pieces: VecDeque<Bytes>,
+    /// What the pieces hold in memory.
+    held: usize,
+    pieces: VecDeque<Piece>,
     /// The room that is left in the block.
     room: BytesMut,
     /// How many of the last pieces are views into it.
@@ -28,7 +49,8 @@ pub struct Backlog {
 impl Backlog {
     /// An empty one, whose first byte will be that at `offset`.
     pub fn at(offset: u64) -> Backlog {
-        Backlog { first: offset, bytes: 0, pieces: VecDeque::new(), room: BytesMut::new(), views: 0 }
+        let (pieces, room) = (VecDeque::new(), BytesMut::new());
+        Backlog { first: offset, bytes: 0, held: 0, pieces, room, views: 0 }
     }
     pub fn first(&self) -> u64 {
         self.first
@@ -38,6 +60,10 @@ impl Backlog {
     }
     pub fn len(&self) -> usize {
         self.bytes
+    }
+    /// Memory that it holds, bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.held + self.room.capacity()
     }
     /// Adds what comes next in the stream; gives it back as it is to be sent.
     pub fn push(&mut self, bytes: Bytes) -> Bytes {
@@ -54,7 +80,8 @@ impl Backlog {
             self.room.split().freeze()
         };
         self.bytes += piece.len();
-        self.pieces.push_back(piece.clone());
+        self.held += piece.len();
+        self.pieces.push_back(Piece::new(piece.clone()));
         piece
     }
     /// Nothing more is put into the block behind the views that there are.
@@ -63,9 +90,11 @@ impl Backlog {
         let views = std::mem::take(&mut self.views).min(self.pieces.len());
         if views > VIEWS_KEPT_MAX {
             let views = self.pieces.split_off(self.pieces.len() - views);
-            let mut whole = Vec::with_capacity(views.iter().map(Bytes::len).sum());
-            views.iter().for_each(|view| whole.extend_from_slice(view));
-            self.pieces.push_back(whole.into());
+            self.held -= views.iter().map(|view| view.held).sum::<usize>();
+            let mut whole = Vec::with_capacity(views.iter().map(|view| view.bytes.len()).sum());
+            views.iter().for_each(|view| whole.extend_from_slice(&view.bytes));
+            self.held += whole.len();
+            self.pieces.push_back(Piece::new(whole.into()));
         }
     }
     /// Forgets the oldest bytes, if there are more than this.
@@ -74,13 +103,19 @@ impl Backlog {
         self.bytes -= excess;
         self.first += excess as u64;
         while excess > 0
-            && let Some(piece) = self.pieces.front_mut()
+            && let Some(Piece { bytes, held }) = self.pieces.front_mut()
         {
-            if excess < piece.len() {
-                let _ = piece.split_to(excess);
+            if excess < bytes.len() {
+                let _ = bytes.split_to(excess);
+                // What is copied is less than what was forgotten since the last time.
+                if *held >= CUT_BYTES_MIN && *held >= CUT_FROM * bytes.len() {
+                    self.held -= *held - bytes.len();
+                    (*bytes, *held) = (Bytes::copy_from_slice(bytes), bytes.len());
+                }
                 return;
             }
-            excess -= piece.len();
+            excess -= bytes.len();
+            self.held -= *held;
             self.pieces.pop_front();
         }
     }
@@ -94,11 +129,11 @@ impl Backlog {
         }
         let mut skipped = (offset - self.first) as usize;
         let mut rest = Vec::new();
-        for piece in &self.pieces {
-            if skipped >= piece.len() {
-                skipped -= piece.len();
+        for Piece { bytes, .. } in &self.pieces {
+            if skipped >= bytes.len() {
+                skipped -= bytes.len();
             } else {
-                rest.push(piece.slice(std::mem::take(&mut skipped)..));
+                rest.push(bytes.slice(std::mem::take(&mut skipped)..));
             }
         }
         Some(rest)
@@ -133,6 +168,18 @@ mod tests {
             let sent = backlog.push(vec![1; length].into());
             assert_eq!(backlog.from(7).expect("its beginning")[0].as_ptr(), sent.as_ptr());
         }
+    }
+
+    #[test]
+    fn a_long_piece_is_not_kept_for_its_end() {
+        let mut backlog = Backlog::at(0);
+        let whole = backlog.push((0..100_000_000_u32).map(|n| n as u8).collect::<Vec<u8>>().into());
+        assert_eq!(backlog.held_bytes(), 100_000_000, "as long as all of it is kept");
+        backlog.trim(1_000_000);
+        assert_eq!((backlog.first(), backlog.len()), (99_000_000, 1_000_000));
+        assert!(whole.is_unique(), "nothing of it is held any more");
+        assert_eq!(backlog.held_bytes(), 1_000_000);
+        assert!(backlog.from(99_000_000).expect("its end").concat() == whole[99_000_000..]);
     }
 
     #[derive(Clone, Debug)]
@@ -181,6 +228,9 @@ mod tests {
                 prop_assert_eq!(backlog.first(), first);
                 prop_assert_eq!(backlog.end(), first + model.len() as u64);
                 prop_assert_eq!(backlog.len(), model.len());
+                let held: usize = backlog.pieces.iter().map(|piece| piece.held).sum();
+                prop_assert_eq!(backlog.held, held);
+                prop_assert!(held >= model.len() && held <= CUT_FROM * model.len() + CUT_BYTES_MIN);
                 prop_assert!(!backlog.has(backlog.end() + 1) && backlog.from(backlog.end() + 1).is_none());
                 prop_assert!(first == 0 || backlog.from(first - 1).is_none());
             }

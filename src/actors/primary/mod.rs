@@ -143,6 +143,8 @@ impl Primary {
         let (first, bytes) = self.backlog.as_ref().map_or((0, 0), |log| (log.first(), log.len()));
         post.first.store(first, Relaxed);
         post.bytes.store(bytes as u64, Relaxed);
+        let held = self.backlog.as_ref().map_or(0, Backlog::held_bytes);
+        post.held_bytes.store(held as u64, Relaxed);
     }
     fn trim_backlog(&mut self) {
         if let Some(backlog) = &mut self.backlog {

@@ -145,7 +145,7 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
     report.field("mem_not_counted_for_evict", 0);
     let kept = board.replication.kept_bytes();
-    let backlog = board.replication.backlog.bytes.load(Relaxed);
+    let backlog = board.replication.backlog.held_bytes.load(Relaxed);
     report.field("mem_replication_backlog", backlog);
     report.field("mem_total_replication_buffers", kept);
     report.field("mem_clients_slaves", kept - backlog.min(kept));
