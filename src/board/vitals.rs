@@ -20,7 +20,8 @@ pub struct Vitals {
     pub monitors: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
-    /// From and to replicas. Writers: the Replicas.
+    /// From our master, and to replicas, which are not in the two above. What replicas say is, as in Redis. Writers: Upstream
+    /// and the Replicas.
     pub replication_input_bytes: AtomicU64,
     pub replication_output_bytes: AtomicU64,
     pub reads: AtomicU64,
@@ -55,6 +56,11 @@ pub struct Vitals {
     pub operations_per_second: AtomicU64,
     pub input_bytes_per_second: AtomicU64,
     pub output_bytes_per_second: AtomicU64,
+    /// Of these, between us and our master or our replicas.
+    pub replication_input_bytes_per_second: AtomicU64,
+    pub replication_output_bytes_per_second: AtomicU64,
+    /// Of a replica: keys and fields with deadlines that its own clients have set. Posted by the Keyspace.
+    pub own_deadlines: AtomicUsize,
     /// Keys with a deadline. Posted by the Keyspace.
     pub volatile_keys: AtomicUsize,
     /// Keys that a survey of all deadlines would look at. Posted by the Keyspace.
@@ -127,6 +133,13 @@ impl Vitals {
             counter.store(0, Relaxed)
         }
         self.expiry_lag.reset();
+    }
+    /// All that was read from others, and all that was written to them, bytes.
+    pub fn all_input_bytes(&self) -> u64 {
+        self.input_bytes.load(Relaxed) + self.replication_input_bytes.load(Relaxed)
+    }
+    pub fn all_output_bytes(&self) -> u64 {
+        self.output_bytes.load(Relaxed) + self.replication_output_bytes.load(Relaxed)
     }
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);

@@ -157,6 +157,7 @@ impl Handler<Lead> for Keyspace {
         self.commit(ctx);
         self.give_up_replacing();
         self.place.own_places = HashSet::new();
+        self.post_volatile();
         self.stage.record.stream.follows = false;
         self.stage.record.select_anew();
         self.select_in_stream(0);

@@ -289,6 +289,7 @@ impl Keyspace {
     fn post_volatile(&self) {
         let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
         vitals.volatile_keys.store(store.volatile() + store.parted(), Relaxed);
+        vitals.own_deadlines.store(self.place.own_places.len(), Relaxed);
         vitals.keys_to_survey.store(store.keys_to_survey(), Relaxed);
     }
 }

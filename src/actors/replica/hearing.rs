@@ -75,7 +75,7 @@ impl Replica {
     fn note_input(&self, count: usize) {
         let vitals = &self.board.vitals;
         vitals.reads.fetch_add(1, Relaxed);
-        vitals.replication_input_bytes.fetch_add(count as u64, Relaxed);
+        vitals.input_bytes.fetch_add(count as u64, Relaxed);
         self.client.input_bytes.fetch_add(count as u64, Relaxed);
         self.client.active_at_ms.store(now_ms(), Relaxed);
     }

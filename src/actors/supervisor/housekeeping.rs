@@ -17,8 +17,7 @@ struct Rate {
     next: usize,
 }
 impl Rate {
-    fn sample(&mut self, counter: &AtomicU64, seconds: f64, post: &AtomicU64) {
-        let now = counter.load(Relaxed);
+    fn sample(&mut self, now: u64, seconds: f64, post: &AtomicU64) {
         // After CONFIG RESETSTAT the counter is below what it was.
         let grown = now.checked_sub(self.last).unwrap_or(now);
         self.last = now;
@@ -33,6 +32,8 @@ pub struct Rates {
     operations: Rate,
     input: Rate,
     output: Rate,
+    replication_input: Rate,
+    replication_output: Rate,
     last: Option<Instant>,
     rounds: u64,
     /// The most memory used since memory was last given back, bytes.
@@ -51,10 +52,14 @@ impl Supervisor {
         let now = Instant::now();
         let seconds = self.rates.last.replace(now).map_or(0.1, |last| now.duration_since(last).as_secs_f64());
         let vitals = &self.board.vitals;
-        let Rates { operations, input, output, .. } = &mut self.rates;
-        operations.sample(&vitals.commands_processed, seconds, &vitals.operations_per_second);
-        input.sample(&vitals.input_bytes, seconds, &vitals.input_bytes_per_second);
-        output.sample(&vitals.output_bytes, seconds, &vitals.output_bytes_per_second);
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        let Rates { operations, input, output, replication_input, replication_output, .. } = &mut self.rates;
+        operations.sample(read(&vitals.commands_processed), seconds, &vitals.operations_per_second);
+        input.sample(vitals.all_input_bytes(), seconds, &vitals.input_bytes_per_second);
+        output.sample(vitals.all_output_bytes(), seconds, &vitals.output_bytes_per_second);
+        let from = (read(&vitals.replication_input_bytes), read(&vitals.replication_output_bytes));
+        replication_input.sample(from.0, seconds, &vitals.replication_input_bytes_per_second);
+        replication_output.sample(from.1, seconds, &vitals.replication_output_bytes_per_second);
         vitals.note_memory(allocator::used_bytes());
         if self.give_up_at.is_some_and(|at| at <= now) {
             self.end();

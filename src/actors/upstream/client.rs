@@ -44,7 +44,7 @@ impl Client {
         link.read_offset.fetch_add(count, Relaxed);
         self.record.active_at_ms.store(now_ms, Relaxed);
         self.record.input_bytes.fetch_add(count, Relaxed);
-        peers.board.vitals.input_bytes.fetch_add(count, Relaxed);
+        peers.board.vitals.replication_input_bytes.fetch_add(count, Relaxed);
     }
 }
 impl Drop for Client {

@@ -116,7 +116,7 @@ impl Session {
     }
     fn note_received(&self, count: usize) {
         self.note_heard();
-        self.peers.board.vitals.input_bytes.fetch_add(count as u64, Relaxed);
+        self.peers.board.vitals.replication_input_bytes.fetch_add(count as u64, Relaxed);
         self.peers.link.synced_at_ms.store(now_ms(), Relaxed);
     }
     /// How the snapshot is to be loaded.

@@ -92,7 +92,9 @@ impl Session {
             self.settle().await;
             link.set_state(LinkState::Connecting);
             let end = self.attempt().await;
-            let _ = link.down_since_ms.compare_exchange(0, now_ms(), Relaxed, Relaxed);
+            if end == End::Link {
+                link.down_since_ms.store(now_ms(), Relaxed);
+            }
             link.set_state(LinkState::Waiting);
             self.rest(end).await;
         }

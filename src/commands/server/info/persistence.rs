@@ -84,14 +84,24 @@ fn log_size(scene: &Scene, archive: &Archive, report: &mut Report) {
 fn loading(archive: &Archive, now_s: i64, report: &mut Report) {
     let loading = &archive.loading;
     let (began_s, total) = (loading.began_s.load(Relaxed), loading.bytes_total.load(Relaxed));
-    let loaded = loading.bytes_loaded.load(Relaxed).min(total);
+    let (loaded, writer_bytes) = (loading.bytes_loaded.load(Relaxed), loading.writer_bytes.load(Relaxed));
+    // A stream without a length is guessed to be as long as the memory that its writer holds; and whatever is guessed, it is
+    // never all before it is.
+    let (percent, left_bytes) = match (total, writer_bytes) {
+        (0, 0) => (0.0, 1),
+        (0, guess) => (percent_of(loaded, guess).min(99.99), guess.saturating_sub(loaded).max(1)),
+        _ => (percent_of(loaded, total).min(100.0), total.saturating_sub(loaded)),
+    };
     let seconds = (now_s - began_s).max(0) as u64;
     // As long again for each byte that is left as for those that are loaded.
-    let left_seconds = (seconds * (total - loaded)).checked_div(loaded).unwrap_or(1);
+    let left_seconds = if seconds == 0 { 1 } else { seconds.saturating_mul(left_bytes) / (loaded + 1) };
     report.field("loading_start_time", began_s);
     report.field("loading_total_bytes", total);
-    report.field("loading_rdb_used_mem", loading.writer_bytes.load(Relaxed));
+    report.field("loading_rdb_used_mem", writer_bytes);
     report.field("loading_loaded_bytes", loaded);
-    report.field("loading_loaded_perc", format!("{:.2}", loaded as f64 / total.max(1) as f64 * 100.0));
+    report.field("loading_loaded_perc", format_args!("{percent:.2}"));
     report.field("loading_eta_seconds", left_seconds);
+}
+fn percent_of(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole as f64
 }

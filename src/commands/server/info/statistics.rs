@@ -16,13 +16,16 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("total_connections_received", read(&vitals.connections_received));
     report.field("total_commands_processed", read(&vitals.commands_processed));
     report.field("instantaneous_ops_per_sec", read(&vitals.operations_per_second));
-    report.field("total_net_input_bytes", read(&vitals.input_bytes));
-    report.field("total_net_output_bytes", read(&vitals.output_bytes));
+    report.field("total_net_input_bytes", vitals.all_input_bytes());
+    report.field("total_net_output_bytes", vitals.all_output_bytes());
     report.field("total_net_repl_input_bytes", read(&vitals.replication_input_bytes));
     report.field("total_net_repl_output_bytes", read(&vitals.replication_output_bytes));
     report.field("instantaneous_input_kbps", kilobytes(&vitals.input_bytes_per_second));
     report.field("instantaneous_output_kbps", kilobytes(&vitals.output_bytes_per_second));
-    report.fields([("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00")]);
+    let replication =
+        [&vitals.replication_input_bytes_per_second, &vitals.replication_output_bytes_per_second];
+    report.field("instantaneous_input_repl_kbps", kilobytes(replication[0]));
+    report.field("instantaneous_output_repl_kbps", kilobytes(replication[1]));
     report.field("rejected_connections", read(&vitals.connections_rejected));
     let replication = &scene.backstage.board.replication;
     report.fields([
@@ -50,10 +53,10 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     ] {
         report.field(name, scene.backstage.board.subscriptions.names(topic));
     }
+    report.field("latest_fork_usec", 0);
+    report.field("slave_expires_tracked_keys", vitals.own_deadlines.load(Relaxed));
     report.fields(
         [
-            "latest_fork_usec",
-            "slave_expires_tracked_keys",
             "active_defrag_hits",
             "active_defrag_misses",
             "active_defrag_key_hits",
@@ -67,7 +70,7 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     report.field("tracking_total_keys", keys);
     report.field("tracking_total_items", items);
     report.field("tracking_total_prefixes", scene.backstage.tracking.prefixes());
-    // From a master, or from the append-only file: there is neither.
+    // To what our master told us: commands that cannot run here, and those that fail.
     report.field("unexpected_error_replies", vitals.unexpected_errors.load(Relaxed));
     report.field("migrate_cached_sockets", read(&vitals.migration_connections));
     // Nothing forks. Who waits for a fork waits for what it would be for.
