@@ -215,25 +215,27 @@ impl Job {
         let wait = |answer: Receiver<Result<(), Fault>>| answer.recv().unwrap_or_else(|_| Err(given_up()));
         let checks = board.config.load().rdbchecksum;
         let mut stream_db = 0;
-        let result = disk::read_snapshot_from(chunks, checks, &mut |pieces: Vec<Piece>, bytes_read| {
-            board.archive.loading.bytes_loaded.store(bytes_read, Relaxed);
-            if let Some(db) = pieces.iter().find_map(stream_db_of) {
-                stream_db = db;
-            }
-            if underway.len() >= BATCHES_AHEAD
-                && let Some(first) = underway.pop_front()
-            {
-                wait(first)?;
-            }
-            self.delay(pieces.iter().filter(|piece| piece.is_key()).count() as u64);
-            if self.stop.is_said() {
-                return Err(given_up());
-            }
-            let (done, answer) = sync_channel(1);
-            keyspace.do_send(Load { link: Some(self.peers.number), pieces, done });
-            underway.push_back(answer);
-            Ok(())
-        });
+        let length = Some(self.bytes).filter(|bytes| *bytes > 0);
+        let result =
+            disk::read_snapshot_from(chunks, length, checks, &mut |pieces: Vec<Piece>, bytes_read| {
+                board.archive.loading.bytes_loaded.store(bytes_read, Relaxed);
+                if let Some(db) = pieces.iter().find_map(stream_db_of) {
+                    stream_db = db;
+                }
+                if underway.len() >= BATCHES_AHEAD
+                    && let Some(first) = underway.pop_front()
+                {
+                    wait(first)?;
+                }
+                self.delay(pieces.iter().filter(|piece| piece.is_key()).count() as u64);
+                if self.stop.is_said() {
+                    return Err(given_up());
+                }
+                let (done, answer) = sync_channel(1);
+                keyspace.do_send(Load { link: Some(self.peers.number), pieces, done });
+                underway.push_back(answer);
+                Ok(())
+            });
         // What was taken in wrongly is told before what could not be read behind it.
         underway.into_iter().try_for_each(wait)?;
         result.map(|()| stream_db)

@@ -148,7 +148,7 @@ impl<E: Entry, S: BuildHasher> Table<E, S> {
     }
 
     /// Prepares an empty table for `additional` keys, so that filling it splits nothing. A table that holds keys
-    /// already grows as it goes. At most 300 MB are prepared, as the number may come from a file.
+    /// already grows as it goes. Whoever has the number from a file sees to it that it can be true.
     pub fn reserve(&mut self, additional: usize) {
         const DEPTH_RESERVED_MAX: u8 = 17;
         const SEGMENT_KEYS: usize = 400;
