@@ -15,7 +15,7 @@ pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
 pub use pause::{Pause, PauseReason, PauseScope};
 pub use replication::{
-    Backlog, Failover, History, Link, LinkState, ReplicaRecord, ReplicaState, Replication,
+    Backlog, Failover, History, Link, LinkState, OFFSET_MAX, ReplicaRecord, ReplicaState, Replication,
 };
 pub use roster::{ClientKind, ClientRecord, Place, Roster, TrackingMode};
 pub use subscriptions::{Subscriptions, Topic};

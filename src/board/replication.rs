@@ -11,6 +11,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
+/// No server has ever told so much. An offset beyond it is made up, and there might be no room behind it to count on.
+pub const OFFSET_MAX: u64 = 1 << 62;
+
 pub struct Replication {
     /// We are a replica. Writer: the Supervisor, which sets it before the Keyspace hears of it.
     pub follows: AtomicBool,

@@ -11,7 +11,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    board::Loading,
+    board::{Loading, OFFSET_MAX},
     formats::{aof, rdb},
     resp::{Reply, Request},
     store::Content,
@@ -87,7 +87,10 @@ impl Loader {
         let fresh = || rdb::History { id: String::new(), offset: 0, db: 0 };
         match name {
             b"repl-id" => self.history.get_or_insert_with(fresh).id = value.into(),
-            b"repl-offset" => self.history.get_or_insert_with(fresh).offset = value.parse().unwrap_or(0),
+            b"repl-offset" => {
+                let offset = value.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
+                self.history.get_or_insert_with(fresh).offset = offset.unwrap_or(0);
+            }
             b"repl-stream-db" => self.history.get_or_insert_with(fresh).db = value.parse().unwrap_or(0),
             _ => {}
         }

@@ -5,12 +5,20 @@ use crate::{
     board::Failover,
 };
 use actix::prelude::*;
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
 impl Primary {
     pub(super) fn tick(&mut self, ctx: &mut Context<Self>) {
+        // A process that was stopped gets all of them at once that it has missed.
+        if self.last_tick.elapsed() < SECOND / 2 {
+            return;
+        }
+        self.last_tick = Instant::now();
         // Counted from the start of the server, so that a long period means that none comes for long.
         self.seconds += 1;
         let period = u64::from(self.board.config.load().repl_ping_replica_period_seconds).max(1);

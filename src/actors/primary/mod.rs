@@ -56,6 +56,7 @@ pub struct Primary {
     alone_since: Instant,
     /// Seconds that have passed.
     seconds: u64,
+    last_tick: Instant,
     acks: Acks,
     /// Where files are written.
     files: ArbiterHandle,
@@ -118,6 +119,7 @@ impl Primary {
             heralds: Vec::new(),
             alone_since: Instant::now(),
             seconds: 0,
+            last_tick: Instant::now(),
             acks: Acks::default(),
             files,
             is_beside_data,

@@ -165,6 +165,10 @@ impl Replica {
     }
     /// `repl-timeout`, and limits that only time oversteps.
     fn look_after(&mut self, ctx: &mut Context<Self>) {
+        if ctx.state() != ActorState::Running {
+            // It is over. (The ticks that a stopped process has missed come all at once.)
+            return;
+        }
         let timeout = Duration::from_secs(self.board.config.load().repl_timeout_seconds.into());
         let silent_ms = now_ms() - self.record.heard_at_ms.load(Relaxed);
         let is_online = self.record.is_online();

@@ -2,7 +2,7 @@
 //!
 //! PING, to see that somebody is there; who we are (AUTH, REPLCONF), all at once; then PSYNC, with the place in the history
 //! that we have come to. Masters that do not know a REPLCONF of ours say so, and that is all: only AUTH must succeed.
-use crate::{config::Config, resp::encode_command};
+use crate::{board::OFFSET_MAX, config::Config, resp::encode_command};
 
 /// How we introduce ourselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,7 +158,9 @@ impl Handshake {
                 }
             }
             "+FULLRESYNC" => match (words.next().filter(|id| is_id(id)), words.next().map(str::parse)) {
-                (Some(id), Some(Ok(offset))) => Next::Full(Some((id.to_string(), offset))),
+                (Some(id), Some(Ok(offset))) if offset <= OFFSET_MAX => {
+                    Next::Full(Some((id.to_string(), offset)))
+                }
                 _ => Next::Fail(format!("Master replied with wrong +FULLRESYNC syntax: {line}")),
             },
             _ if self.gives_way => Next::Refused(line.to_string()),
@@ -285,6 +287,9 @@ mod tests {
             (vec!["+PONG", "+OK", "+OK", "+OK", "-LOADING soon"], true),
             (vec!["+PONG", "+OK", "+OK", "+OK", "+CONTINUE"], false),
             (vec!["+PONG", "+OK", "+OK", "+OK", "+FULLRESYNC 12 0"], false),
+            // There would be no room behind it to count on.
+            (vec!["+PONG", "+OK", "+OK", "+OK", &format!("+FULLRESYNC {ID} {}", i64::MAX - 7)], false),
+            (vec!["+PONG", "+OK", "+OK", "+OK", &format!("+FULLRESYNC {ID} -1")], false),
             (vec!["+PONG", "+OK", "+OK", "+OK", "+FULLRESYNC"], false),
         ] {
             match talk(plain(), None, &lines).1 {

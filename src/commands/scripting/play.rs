@@ -14,7 +14,7 @@ use crate::{
         registry::{self, Node, Registry},
         replication::gates::may_see_data,
         spec::{MAY_REPLICATE, NO_SCRIPT, STALE},
-        stage::{Stage, count_error},
+        stage::{READ_ONLY, Stage, count_error},
     },
     resp::{Reply, Request},
     script::{Answer, Call, Flags, Host, Keep, Outcome, Replicate, Run, Step, Wish},
@@ -392,9 +392,7 @@ fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), Comma
         return Ok(());
     }
     if stage.is_read_only() {
-        return Err(CommandError::fixed(
-            "READONLY You can not run script with write flag on readonly replica.",
-        ));
+        return Err(READ_ONLY.clone());
     }
     stage.replicas_let_write()?;
     if stage.board.archive.is_ailing() {
