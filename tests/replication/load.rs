@@ -128,7 +128,10 @@ impl Loader {
                 // Constant, not overwhelming: all servers share few cores with others.
                 thread::sleep(Duration::from_micros(200));
             }
-            client.call(&["DISCARD"]);
+            // It may have been since the last time.
+            if client.send_raw(&encode(&["DISCARD"])).is_ok() {
+                let _ = client.try_receive();
+            }
         });
         Loader { ended, commands, thread: Some(thread) }
     }
