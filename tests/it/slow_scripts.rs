@@ -65,6 +65,7 @@ fn operators_are_answered_while_somebody_monitors() {
             "\"MULTI\"",
             "\"RESET\"",
             "\"AUTH\" \"(redacted)\"",
+            "\"FUNCTION\" \"STATS\"",
             "\"FUNCTION\" \"KILL\"",
             "\"SCRIPT\" \"KILL\"",
             "\"ECHO\" \"end\"",
