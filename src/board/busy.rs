@@ -46,6 +46,8 @@ pub struct Busy {
     /// It has changed data, so it cannot be stopped without leaving them half changed.
     pub wrote: AtomicBool,
     killed: AtomicBool,
+    /// It was killed because the server ends.
+    abandoned: AtomicBool,
     /// Read and written when somebody asks, or when a script begins or ends to be slow.
     slow: Mutex<Option<Slow>>,
     /// How many libraries and functions there are.
@@ -66,6 +68,7 @@ impl Busy {
     pub fn begin(&self, with: BusyWith, slow: Slow) {
         *self.slow.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(slow);
         self.killed.store(false, Relaxed);
+        self.abandoned.store(false, Relaxed);
         self.with.store(if with == BusyWith::Script { 1 } else { 2 }, Relaxed);
     }
     pub fn end(&self) {
@@ -79,7 +82,15 @@ impl Busy {
     pub fn kill(&self) {
         self.killed.store(true, Relaxed)
     }
+    /// Ends it because the server ends: nobody hears of what became of it.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Relaxed);
+        self.kill();
+    }
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Relaxed)
     }
 }

@@ -18,6 +18,8 @@ pub struct Vitals {
     pub migration_connections: AtomicU64,
     /// Clients that see all commands. Writer: the Keyspace.
     pub monitors: AtomicUsize,
+    /// Commands that were answered and that the Keyspace has still to hear of, bytes. Writers: Couriers and the Keyspace.
+    pub noted_bytes: AtomicUsize,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     /// From our master, and to replicas, which are not in the two above. What replicas say is, as in Redis. Writers: Upstream

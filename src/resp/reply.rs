@@ -91,8 +91,12 @@ impl Reply {
         (self.out, self.grafts)
     }
 
-    /// Adds what another writer has written.
+    /// Adds what another writer has written. Where nothing stands yet, its buffer is taken over.
     pub fn append(&mut self, other: Reply) {
+        if self.size_bytes() == 0 {
+            *self = Reply { protocol: self.protocol, ..other };
+            return;
+        }
         let base = self.out.len();
         self.out.extend_from_slice(&other.out);
         self.grafted_bytes += other.grafted_bytes;

@@ -23,6 +23,9 @@ use std::{
 const STACK_BYTES: usize = 32 << 20;
 /// What one interpreter may hold. A script that wants more ends in an error.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// What a script's reply may have: one that is larger than all that the interpreter may hold names the same things again
+/// and again.
+const REPLY_BYTES_MAX: usize = MEMORY_BYTES_MAX;
 /// A reply's buffer that has grown beyond this is not kept for the next.
 const KEPT_BUFFER_BYTES_MAX: usize = 64 << 10;
 
@@ -50,6 +53,8 @@ pub(super) struct Shared {
     pub protocol: Cell<Protocol>,
     /// The script chose it, by `redis.set_repl`.
     pub replicate: Cell<Replicate>,
+    /// How large its reply may grow.
+    pub reply_bytes_max: Cell<usize>,
     pub killed: Cell<bool>,
     /// Where it was then.
     pub killed_at: RefCell<Option<(String, i64)>>,
@@ -145,6 +150,7 @@ impl Engine {
         };
         self.shared.protocol.set(Protocol::Resp2);
         self.shared.replicate.set(Replicate::ALL);
+        self.shared.reply_bytes_max.set(REPLY_BYTES_MAX);
         self.shared.killed.set(false);
         self.shared.killed_at.take();
         let start = Start {

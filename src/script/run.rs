@@ -162,6 +162,11 @@ impl Run {
     pub fn kill(&self) {
         self.shared.killed.set(true)
     }
+    /// So much of what its reply may have is taken already: it is one of several that are sent together.
+    pub fn shorten_reply(&self, taken_bytes: usize) {
+        let max = &self.shared.reply_bytes_max;
+        max.set(max.get().saturating_sub(taken_bytes));
+    }
     /// An empty buffer for a reply.
     pub fn take_buffer(&self) -> Vec<u8> {
         self.shared.buffer.take()
@@ -187,7 +192,7 @@ fn perform(lua: &Lua, shared: &Shared, start: Start) -> Outcome {
     let ended = entry.call::<(bool, Value)>((function, keys, arguments));
     shared.unlimit(lua);
     let (raised, failure) = match ended {
-        Ok((true, value)) => match to_reply::write(value, shared.protocol.get(), &mut reply) {
+        Ok((true, value)) => match to_reply::write(value, shared, &mut reply) {
             Ok(failure) => return Outcome { reply, failure, raised: false },
             Err(error) => (true, errors::failure_of_host(&name, shared, &error)),
         },

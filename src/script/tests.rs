@@ -1,5 +1,6 @@
 //! Scripts against a small driver that knows a handful of commands.
 mod places;
+mod replies;
 mod strings;
 
 use super::*;
@@ -17,6 +18,8 @@ pub struct Prompt {
     pub pauses: usize,
     /// After so many pauses the script is killed.
     pub patience: usize,
+    /// So much of what a reply may have is taken already.
+    pub replied_bytes: usize,
 }
 
 impl Default for Prompt {
@@ -28,6 +31,7 @@ impl Default for Prompt {
             replicates: Vec::new(),
             pauses: 0,
             patience: usize::MAX,
+            replied_bytes: 0,
         }
     }
 }
@@ -101,6 +105,7 @@ impl Prompt {
         let arguments = arguments.iter().map(|argument| argument.as_bytes());
         let started = self.scripts.engine.start(&script.function, &name, keys, arguments, self.client);
         let mut run = started.unwrap();
+        run.shorten_reply(self.replied_bytes);
         let outcome = self.drive(&mut run);
         self.scripts.engine.end(run);
         outcome

@@ -35,6 +35,7 @@ mod scan;
 mod scripting;
 mod server;
 mod sets;
+mod slow_scripts;
 mod sort;
 mod sorted_sets;
 mod start;

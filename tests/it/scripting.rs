@@ -93,6 +93,7 @@ fn scripts_that_are_kept() {
         EVALSHA E0E1F9FABFC9D4800C877A703B823AC0578FF8DB 0
         EVALSHA_RO e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
         SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0000000000000000000000000000000000000000 x
+        SCRIPT EXISTS E0E1F9FABFC9D4800C877A703B823AC0578FF8DB e0e1F9FABFC9D4800C877A703B823AC0578FF8DB x0E1F9FABFC9D4800C877A703B823AC0578FF8DB
         SCRIPT LOAD "x x"
         SCRIPT FLUSH SYNC
         SCRIPT FLUSH ASYNC
@@ -199,7 +200,13 @@ fn a_script_that_takes_long_is_killed() {
         assert!(busy(&mut other, &["SCRIPT", "KILL"]).starts_with("UNKILLABLE Sorry the script already"));
         assert!(busy(&mut other, &["SHUTDOWN"]).starts_with("BUSY"));
         other.send(&["SHUTDOWN", "NOSAVE"]);
+        // Nobody has sent SCRIPT KILL this time.
+        assert!(slow.is_closed());
         server.wait();
+        assert_eq!(server.output().matches("killed by user").count(), 2, "{}", server.output());
+        assert!(
+            server.output().contains("Lua script ended in the midst of its work: the server shuts down.")
+        );
     }
 }
 

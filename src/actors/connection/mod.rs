@@ -5,6 +5,7 @@
 //! clients, and a fast sender is slowed by TCP. It treats its peer's bytes as hostile.
 mod hand_over;
 mod listening;
+mod noting;
 mod pace;
 mod requests;
 

@@ -4,7 +4,7 @@ use crate::{
     actors::{
         courier::{
             line::Said,
-            messages::{Answer, Batch, Note, Run, Step},
+            messages::{Answer, Batch, Run, Step},
         },
         now_ms,
         pubsub::messages::Wish,
@@ -15,12 +15,10 @@ use crate::{
         args::Context,
         error::CommandError,
         may_write,
-        monitors::is_shown,
         registry::{self, Node, Registry},
         replication::gates::{may_see_data, may_write_here},
         spec,
         stage::count_error,
-        tracking::is_about_client,
         transactions::{Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
@@ -41,11 +39,11 @@ fn is_exec(request: &Request) -> bool {
 }
 
 /// What is to be read and judged by, for one turn.
-struct Rules {
+pub(super) struct Rules {
     /// No command may run now: CLIENT PAUSE ALL.
     paused: bool,
     /// Somebody sees all commands.
-    monitored: bool,
+    pub(super) monitored: bool,
     limits: Limits,
     context: Context,
 }
@@ -68,14 +66,15 @@ impl Connection {
         }
         let desk = self.desk.clone();
         let before = buffer.len();
-        let mut only_said = false;
+        let (mut only_said, mut notes) = (false, Vec::new());
         desk.submit(self.line, |batch| {
             let (steps, says) = (batch.steps.len(), batch.says.position());
             let count = self.gather(buffer, alone, batch);
-            only_said = batch.steps[steps..].iter().all(|step| matches!(step, Step::Say(_)));
+            only_said = self.may_say_at_once(&batch.steps[steps..]);
             self.note_activity(count);
             if only_said {
-                // Nothing for the Keyspace: the replies can go out at once.
+                // Nothing that the Keyspace must do: the replies can go out at once.
+                notes.extend(batch.steps[steps..].iter_mut().filter_map(Step::take_note));
                 let bytes = batch.says.as_bytes()[says..].to_vec();
                 batch.take_back(steps, says);
                 self.said = bytes;
@@ -87,6 +86,9 @@ impl Connection {
         if only_said && !self.said.is_empty() {
             let said = std::mem::take(&mut self.said);
             desk.send(self.line, Said::Lent(&said), &[], 0);
+        }
+        if !notes.is_empty() {
+            desk.note(self.session.record.clone(), notes);
         }
         if !self.in_flight
             && let Some(deferred) = self.deferred.take()
@@ -283,23 +285,6 @@ impl Connection {
             }
         }
         self.last_command = Some(node);
-    }
-    /// Tells the Keyspace of a command that it does not run, if that matters to anybody: to monitors, or to this client's
-    /// CLIENT CACHING, which is for one command.
-    fn note(&mut self, node: &'static Node, request: Request, batch: &mut Batch, rules: &Rules) {
-        let ends_caching = self.ends_caching(Some(node)) && self.session.transaction.is_none();
-        if ends_caching || rules.monitored && is_shown(node) {
-            batch.steps.push(Step::Note(Note { node: Some(node), request, db: self.session.db }));
-        }
-    }
-    fn note_refused(&mut self, request: Request, batch: &mut Batch) {
-        let node = Registry::get().named_by(&request);
-        if self.ends_caching(node) {
-            batch.steps.push(Step::Note(Note { node, request, db: self.session.db }));
-        }
-    }
-    fn ends_caching(&mut self, node: Option<&Node>) -> bool {
-        !node.is_some_and(is_about_client) && std::mem::take(&mut self.said_caching)
     }
     fn push_run(&mut self, node: &'static Node, task: Task, request: Request, batch: &mut Batch) {
         // Any command but CLIENT ends it by itself when the Keyspace runs it.

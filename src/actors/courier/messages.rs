@@ -21,6 +21,13 @@ impl Step {
     pub fn take(&mut self) -> Step {
         std::mem::replace(self, Step::Say(0..0))
     }
+    /// The same, if it is a note.
+    pub fn take_note(&mut self) -> Option<Note> {
+        match self.take() {
+            Step::Note(note) => Some(note),
+            _ => None,
+        }
+    }
 }
 /// A typed command with what it must know of its client.
 pub struct Run {
@@ -39,6 +46,12 @@ pub struct Note {
     pub request: Request,
     /// The client's database by now.
     pub db: usize,
+}
+impl Note {
+    /// What it costs, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Note>() + self.request.frame_bytes()
+    }
 }
 /// What one client asked: the steps up to `end`, from where the previous turn's ended.
 #[derive(Clone, Copy, Debug)]

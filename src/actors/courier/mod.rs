@@ -14,7 +14,7 @@ pub mod socket;
 use crate::{
     actors::{
         connection::{Connection, HangUp, Resume},
-        keyspace::{Execute, Gone, Keyspace, Unwatch, Watch},
+        keyspace::{Execute, Gone, Keyspace, Noted, Unwatch, Watch},
         primary::Primary,
         pubsub::{self, PubSub},
         supervisor::Supervisor,
@@ -27,7 +27,7 @@ use actix::prelude::*;
 use bytes::{Bytes, BytesMut};
 use deliveries::Deliveries;
 use line::{Line, Said, Sent};
-use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Push, Replies, Turn};
+use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Note, Push, Replies, Turn};
 use slab::Slab;
 use socket::{Accepted, Socket};
 use std::{
@@ -198,6 +198,12 @@ impl Desk {
             half.let_go();
         }
         Some(Ok(socket))
+    }
+    /// Tells the Keyspace of what a client was answered already.
+    pub fn note(&self, client: Arc<ClientRecord>, notes: Vec<Note>) {
+        let bytes = notes.iter().map(Note::bytes).sum();
+        self.board.vitals.noted_bytes.fetch_add(bytes, Relaxed);
+        self.keyspace.do_send(Noted { client, notes, bytes });
     }
     pub fn unwatch(&self, client: u64) {
         self.keyspace.do_send(Unwatch { client });

@@ -53,7 +53,7 @@ use held::Held;
 use media::Media;
 pub use moving::Landed;
 use moving::Moving;
-pub use posting::{Configured, Letter};
+pub use posting::{Configured, Letter, Noted};
 use replication::Place;
 pub use replication::{AcksCame, AreYouAlive, BeginSync, EndStream, Feed, Fence, SyncContents};
 use script::Parked;
@@ -339,7 +339,7 @@ impl Handler<Execute> for Keyspace {
                         continue;
                     }
                     Step::Note(note) => {
-                        self.note(note, Caller { client, ..Caller::default() }, &mut reply);
+                        self.note(note, client, &mut reply);
                         continue;
                     }
                     Step::Run(run) => run,

@@ -6,12 +6,12 @@ use super::Keyspace;
 use crate::{
     actors::{courier::messages::Note, persistence::messages::Held},
     board::ClientRecord,
-    commands::Caller,
+    commands::monitors::Origin,
     resp::Reply,
 };
 use actix::prelude::*;
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 /// One client's.
 pub struct Letter {
@@ -29,16 +29,41 @@ impl Letter {
 #[rtype(result = "()")]
 pub struct Configured;
 
+/// From a Courier: commands that a Connection has answered, without waiting until we hear of them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Noted {
+    /// Who may be gone by now.
+    pub client: Arc<ClientRecord>,
+    pub notes: Vec<Note>,
+    /// As they were counted.
+    pub bytes: usize,
+}
+
+impl Handler<Noted> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, Noted { client, notes, bytes }: Noted, ctx: &mut Self::Context) {
+        self.stage.board.vitals.noted_bytes.fetch_sub(bytes, Relaxed);
+        notes.iter().for_each(|note| self.hear_of(note, &client));
+        self.post_pushes(ctx);
+    }
+}
+
 impl Keyspace {
-    /// Hears of a command that a Connection has answered.
-    pub(super) fn note(&mut self, note: &Note, caller: Caller, reply: &mut Reply) {
+    /// Hears of a command that a Connection has answered, in its place among those that are to be run here.
+    pub(super) fn note(&mut self, note: &Note, client: u64, reply: &mut Reply) {
+        if let Some(record) = self.stage.board.roster.get(client) {
+            self.hear_of(note, &record);
+        }
+        self.stage.write_pushes(client, reply);
+    }
+    fn hear_of(&mut self, note: &Note, client: &ClientRecord) {
         if let Some(node) = note.node {
-            self.stage.show_of(node, &note.request, Caller { db: note.db, ..caller });
+            self.stage.show(node, &note.request, note.db, Origin::Client(client));
         }
         if note.node.is_none_or(|node| node.full_name != "multi") {
-            self.stage.tracking.end_caching(caller.client, note.node);
+            self.stage.tracking.end_caching(client.id, note.node);
         }
-        self.stage.write_pushes(caller.client, reply);
     }
     /// Sends what has gathered, to be called behind the replies.
     pub(super) fn post_pushes(&mut self, ctx: &mut Context<Self>) {

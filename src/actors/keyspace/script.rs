@@ -1,7 +1,7 @@
 //! Scripts and functions. One that takes longer than `busy-reply-threshold` is *parked*: the Keyspace takes no messages
 //! until it is done, but leaves the thread to others after each slice of it, so that Connections can say BUSY, and
 //! somebody can kill it.
-use super::{Execute, Keyspace, LogMode};
+use super::{Execute, Keyspace, LogMode, telling::let_listeners_catch_up};
 use crate::{
     actors::courier::messages::{Batch, End, LineId, Replies, Run},
     commands::{
@@ -108,7 +108,7 @@ impl Keyspace {
                     let threshold =
                         Duration::from_millis(self.stage.board.config.load().busy_reply_threshold_ms);
                     if !threshold.is_zero() && play.started.elapsed() >= threshold {
-                        play.post(&self.stage, request);
+                        play.post(&mut self.stage, request);
                         if may_park {
                             return None;
                         }
@@ -136,10 +136,27 @@ impl Keyspace {
         play.finish_call(&mut self.stage, called);
     }
 
-    /// Takes no messages until the script that is parked has ended.
+    /// Takes no messages until the script that is parked has ended. What it has published is told meanwhile, and what it
+    /// called is shown: some scripts have no end.
     pub(super) fn wait_for_script(&mut self, ctx: &mut Context<Self>) {
-        let yielded = actix::fut::wrap_future::<_, Self>(tokio::task::yield_now());
-        ctx.wait(yielded.map(|(), keyspace, ctx| keyspace.resume_script(ctx)));
+        self.tell_of_script();
+        self.post_pushes(ctx);
+        let board = self.stage.board.clone();
+        let others = async move {
+            tokio::task::yield_now().await;
+            let_listeners_catch_up(&board).await;
+        };
+        ctx.wait(others.into_actor(self).map(|(), keyspace, ctx| keyspace.resume_script(ctx)));
+    }
+    /// Tells what a script has published so far. Where a write waits for the disk that is not possible, for nothing of a
+    /// script is logged before its end; and a client that listens to itself is answered first.
+    fn tell_of_script(&mut self) {
+        let Some(Parked { caller, .. }) = &self.parked else { return };
+        let client = self.stage.board.roster.get(caller.client);
+        let listens = client.is_some_and(|client| client.is_subscribed());
+        if self.has_announcements() && !self.syncs_first() && !listens {
+            self.send_announcements();
+        }
     }
     fn resume_script(&mut self, ctx: &mut Context<Self>) {
         let Some(mut parked) = self.parked.take() else { return };
@@ -164,6 +181,11 @@ impl Keyspace {
         }
         self.stage.settle_times();
         self.post();
+        if self.stage.board.busy.is_abandoned() {
+            // The end of the server is the end of the client, too, who is told nothing that did not happen.
+            self.stage.board.roster.get(line.client).inspect(|client| client.kill());
+            return;
+        }
         let settles = rest.is_empty();
         if waits_for_disk {
             self.hold_replies(reply, line, settles, reply_to.clone());
@@ -175,6 +197,7 @@ impl Keyspace {
         if !settles {
             ctx.notify(Execute { batch: rest, reply_to, spent_bytes: None });
         }
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! With `appendfsync always` a list waits for the disk as replies do: nobody is told what a crash could take back.
 use super::Keyspace;
-use crate::actors::pubsub::messages::{Announce, Burden};
+use crate::{
+    actors::pubsub::messages::{Announce, Burden},
+    board::Board,
+};
 use actix::prelude::*;
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,6 +13,16 @@ use std::{collections::VecDeque, time::Duration};
 /// can be handed to sockets would fill the memory. (It does not wait for anybody to read them.)
 const UNDERWAY_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
+
+/// Waits until not much is on its way to subscribers any more, if much is.
+pub async fn let_listeners_catch_up(board: &Board) {
+    let underway_bytes = || board.subscriptions.underway_bytes();
+    if underway_bytes() > UNDERWAY_BYTES_MAX {
+        while underway_bytes() > UNDERWAY_BYTES_MAX / 2 {
+            actix_rt::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+}
 
 #[derive(Default)]
 pub struct Telling {
@@ -32,18 +45,12 @@ impl Keyspace {
     /// Sends the list, behind the replies: who publishes to himself is answered first.
     pub(super) fn tell(&mut self, ctx: &mut Context<Self>) {
         self.send_announcements();
-        let board = self.stage.board.clone();
-        let underway_bytes = move || board.subscriptions.underway_bytes();
-        if underway_bytes() > UNDERWAY_BYTES_MAX {
-            let wait = async move {
-                while underway_bytes() > UNDERWAY_BYTES_MAX / 2 {
-                    actix_rt::time::sleep(LOOK_AGAIN_AFTER).await;
-                }
-            };
-            ctx.wait(wait.into_actor(self));
+        if self.stage.board.subscriptions.underway_bytes() > UNDERWAY_BYTES_MAX {
+            let board = self.stage.board.clone();
+            ctx.wait(async move { let_listeners_catch_up(&board).await }.into_actor(self));
         }
     }
-    fn send_announcements(&mut self) {
+    pub(super) fn send_announcements(&mut self) {
         self.begin_to_tell();
         if let Some(number) = self.telling.open.take() {
             self.send_list(Some(number));

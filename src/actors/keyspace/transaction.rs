@@ -106,6 +106,7 @@ impl Keyspace {
         let Transaction { items, session, .. } = transaction;
         self.prefetch(items.iter().map(|item| Some((item.node, &item.request, caller.db))));
         let mut session = session.as_mut().map(|(session, _)| session);
+        let start_bytes = reply.size_bytes();
         reply.array(items.len());
         self.stage.record.begin_block();
         let mut waits_for_disk = false;
@@ -135,6 +136,7 @@ impl Keyspace {
                 }
             };
             if let Task::Script(invocation) = task {
+                self.stage.scripting.replied_bytes = reply.size_bytes() - start_bytes;
                 waits_for_disk |= self.run_script_at_once(node, invocation, request, caller, reply, ctx);
                 continue;
             }
@@ -161,6 +163,7 @@ impl Keyspace {
             waits_for_disk |= self.waits_for_disk(node, request, effects);
         }
         self.stage.record.end_block();
+        self.stage.scripting.replied_bytes = 0;
         waits_for_disk
     }
     /// Nothing blocks in a transaction: who would wait is told at once that nothing came.

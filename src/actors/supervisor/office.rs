@@ -74,7 +74,7 @@ impl Office for AtDesk<'_> {
                 return Err(with.refusal());
             }
             // What it has changed by halves is not kept. It may be deaf, too (in a call that does not come back).
-            self.supervisor.board.busy.kill();
+            self.supervisor.board.busy.abandon();
             self.supervisor.give_up_at = Some(Instant::now() + DEAF_AFTER);
         }
         tracing::warn!("User requested shutdown...");

@@ -60,6 +60,8 @@ pub struct Scripting {
     session: Option<Session>,
     /// Scripts may call what is not meant for them (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub allows_all: bool,
+    /// Of what a script may reply, the transaction that it runs in has replied so much already.
+    pub replied_bytes: usize,
 }
 
 impl Scripting {

@@ -13,6 +13,7 @@ use crate::{
         monitors::Origin,
         registry::{self, Node, Registry},
         replication::gates::may_see_data,
+        server::time::system_us,
         spec::{MAY_REPLICATE, NO_SCRIPT, STALE},
         stage::{READ_ONLY, Stage, count_error},
     },
@@ -24,6 +25,9 @@ use bytes::Bytes;
 use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
 
 const NO_SCRIPT_FOUND: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
+
+/// From this size on a script's reply is handed on as it is, and below it is copied, so that its buffer can be used again.
+const LARGE_REPLY_BYTES: usize = 16 << 10;
 
 /// How far a script came.
 #[expect(clippy::large_enum_variant, reason = "it is looked at where it was made, and moved no further")]
@@ -69,6 +73,7 @@ pub struct Play {
     owns_block: bool,
     /// Everybody knows that it takes long.
     pub is_slow: bool,
+    is_killed: bool,
 }
 
 /// What a script's commands are judged by.
@@ -160,6 +165,7 @@ impl Play {
             let run = engine.start(&script.function, &script.name, keys, arguments, caller.protocol)?;
             (run, script.name.clone(), script.flags)
         };
+        run.shorten_reply(stage.scripting.replied_bytes);
         stage.store.in_script = true;
         let owns_block = !stage.record.is_in_block();
         if owns_block {
@@ -177,6 +183,7 @@ impl Play {
             waits_for_disk: false,
             owns_block,
             is_slow: false,
+            is_killed: false,
         })
     }
     /// Lets it go on until it pauses, is done, or calls a command that is to be seen to.
@@ -218,8 +225,10 @@ impl Play {
     pub fn caller(&self) -> Caller {
         self.part.caller
     }
-    /// Tells everybody that it takes long.
-    pub fn post(&mut self, stage: &Stage, request: &Request) {
+    /// Tells everybody that it takes long. From now on TIME goes on for it, so that a script that waits for a time to come
+    /// sees it come; what is due is judged by the time at which it began all the same, as its commands are one.
+    pub fn post(&mut self, stage: &mut Stage, request: &Request) {
+        stage.record.block_time_us = Some(system_us());
         let busy = &stage.board.busy;
         busy.wrote.store(self.part.wrote, Relaxed);
         let how = if self.is_function { "FUNCTION" } else { "SCRIPT" };
@@ -235,8 +244,12 @@ impl Play {
                 self.name
             );
         }
-        if busy.is_killed() {
-            tracing::info!("Lua script killed by user with {how} KILL.");
+        if busy.is_killed() && !self.is_killed {
+            self.is_killed = true;
+            match busy.is_abandoned() {
+                true => tracing::info!("Lua script ended in the midst of its work: the server shuts down."),
+                false => tracing::info!("Lua script killed by user with {how} KILL."),
+            }
             self.run.kill();
         }
     }
@@ -250,7 +263,16 @@ impl Play {
             stage.board.busy.end();
         }
         let Outcome { reply: told, failure, raised } = outcome;
-        reply.raw(told.as_bytes());
+        let spent = match told.size_bytes() < LARGE_REPLY_BYTES {
+            true => {
+                reply.raw(told.as_bytes());
+                Some(told)
+            }
+            false => {
+                reply.append(told);
+                None
+            }
+        };
         if let Some(failure) = &failure
             && !failure.is_counted
         {
@@ -260,7 +282,9 @@ impl Play {
             true => &mut stage.scripting.libraries().engine,
             false => &mut stage.scripting.scripts().engine,
         };
-        engine.give_back(told);
+        if let Some(spent) = spent {
+            engine.give_back(spent);
+        }
         engine.end(self.run);
         raised || failure.is_some()
     }

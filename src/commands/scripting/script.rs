@@ -74,9 +74,8 @@ impl BackstageCommand for Exists {
         let scripts = backstage.scripting.known_scripts();
         reply.array(self.0.len());
         for word in &self.0 {
-            // The sum is meant letter by letter here.
-            let sha = Scripts::parse_sha(word).filter(|_| !word.iter().any(u8::is_ascii_uppercase));
-            let is_kept = sha.is_some_and(|sha| scripts.is_some_and(|scripts| scripts.contains(&sha)));
+            let is_kept = Scripts::parse_sha(word)
+                .is_some_and(|sha| scripts.is_some_and(|scripts| scripts.contains(&sha)));
             reply.integer(is_kept.into());
         }
         Ok(())

@@ -18,7 +18,7 @@ pub mod saving;
 mod shutdown;
 #[cfg(test)]
 pub mod testing;
-mod time;
+pub mod time;
 mod wait;
 
 pub use debug::value_digest;

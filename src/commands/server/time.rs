@@ -2,7 +2,8 @@
 //!
 //! Commands are handed their time, in milliseconds, once per batch; scripts that rate-limit by TIME want to tell
 //! microseconds apart. So while the system's clock agrees with the time that was handed in, it refines it; where
-//! it does not (a test, a replay), the time that was handed in stands. In a script or transaction time stands still.
+//! it does not (a test, a replay), the time that was handed in stands. In a script or transaction time stands still, until
+//! the script is slow.
 use super::spec;
 use crate::{
     commands::{
@@ -46,9 +47,14 @@ const BATCH_MS_MAX: i64 = 1000;
 
 /// The time of the batch in µs since 1970, as exactly as is known.
 pub fn refined_us(now_ms: i64) -> i64 {
-    let system_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
+    let system_us = system_us();
     let same_clock = (now_ms..now_ms + BATCH_MS_MAX).contains(&(system_us / 1000));
     if same_clock { system_us } else { now_ms * 1000 }
+}
+
+/// The system's time in µs since 1970.
+pub fn system_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
 #[cfg(test)]
