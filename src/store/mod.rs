@@ -21,8 +21,8 @@ pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
 pub use record::{
-    Announcement, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record, StreamProgress,
-    Wants,
+    Announcement, Audience, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record,
+    StreamProgress, Wants,
 };
 pub use snapshot::{DatabaseSize, Facts, Piece, PieceSize, Scribe, SnapshotId};
 pub use values::{

@@ -181,8 +181,10 @@ pub struct Record {
     pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
     effects: Vec<u8>,
-    /// What only replicas are told (PUBLISH), and where it stands among the effects.
-    asides: Vec<(usize, Vec<u8>)>,
+    /// Where replicas are told otherwise than the log (PUBLISH, `redis.set_repl`), by its place among the effects.
+    asides: Vec<(usize, Aside)>,
+    /// How many of them there were before the command at hand.
+    first_aside: usize,
     effects_db: Option<usize>,
     /// Where the effects of the command at hand begin, and how many there are.
     first_effect: usize,
@@ -237,6 +239,23 @@ pub struct LogProgress {
     pub begun: u64,
 }
 
+/// Who is told of effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    All,
+    Log,
+    Replicas,
+    Nobody,
+}
+/// Where replicas are told otherwise than the log.
+#[derive(Debug)]
+enum Aside {
+    /// They alone are told this.
+    Told(Vec<u8>),
+    /// So many bytes are not for them.
+    Hidden(usize),
+}
+
 /// How far the effects were at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct EffectsMark {
@@ -281,18 +300,35 @@ impl Record {
         if self.stream.is_on && !self.stream.follows {
             let mut aside = Vec::new();
             encode_command(&mut aside, args);
-            self.asides.push((self.effects.len(), aside));
+            self.asides.push((self.effects.len(), Aside::Told(aside)));
         }
     }
     /// How far the effects are.
     pub fn mark(&self) -> EffectsMark {
         EffectsMark { bytes: self.effects.len(), first: self.first_effect, own: self.own_effects }
     }
-    /// What was written since the mark is not to be told (`redis.set_repl`).
-    pub fn roll_back(&mut self, mark: EffectsMark) {
-        self.effects.truncate(mark.bytes);
-        (self.first_effect, self.own_effects) = (mark.first, mark.own);
+    /// What was written since the mark is for some only (`redis.set_repl`). Those know of another database then than the
+    /// others, so the next effect selects its own again.
+    pub fn restrict(&mut self, mark: EffectsMark, audience: Audience) {
+        let told = self.effects.len() - mark.bytes;
+        let has_stream = self.stream.is_on && !self.stream.follows;
+        if told == 0 || audience == Audience::All {
+            return;
+        }
         self.effects_db = None;
+        match audience {
+            Audience::Log if has_stream => self.asides.push((mark.bytes, Aside::Hidden(told))),
+            // What is on both sides of it stays together, whoever is told.
+            Audience::Replicas if has_stream => {
+                let aside = self.effects.split_off(mark.bytes);
+                self.asides.push((mark.bytes, Aside::Told(aside)));
+            }
+            Audience::Log | Audience::All => {}
+            Audience::Replicas | Audience::Nobody => {
+                self.effects.truncate(mark.bytes);
+                (self.first_effect, self.own_effects) = (mark.first, mark.own);
+            }
+        }
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
@@ -312,19 +348,27 @@ impl Record {
         }
         let mut told = Vec::with_capacity(self.untold_bytes());
         let mut from = 0;
+        self.first_aside = 0;
         for (at, aside) in std::mem::take(&mut self.asides) {
             let at = at.clamp(from, self.effects.len());
             told.extend_from_slice(&self.effects[from..at]);
-            told.extend_from_slice(&aside);
             from = at;
+            match aside {
+                Aside::Told(aside) => told.extend_from_slice(&aside),
+                Aside::Hidden(bytes) => from = (at + bytes).min(self.effects.len()),
+            }
         }
         told.extend_from_slice(&self.effects[from..]);
         Some(told)
     }
     fn untold_bytes(&self) -> usize {
-        self.effects.len() + self.asides.iter().map(|(_, aside)| aside.len()).sum::<usize>()
+        let change = |length: usize, (_, aside): &(usize, Aside)| match aside {
+            Aside::Told(aside) => length + aside.len(),
+            Aside::Hidden(bytes) => length - bytes,
+        };
+        self.asides.iter().fold(self.effects.len(), change)
     }
-    /// Whether there is something that only replicas are to be told.
+    /// Whether there is something that replicas are told otherwise than the log.
     pub fn has_asides(&self) -> bool {
         !self.asides.is_empty()
     }
@@ -360,6 +404,7 @@ impl Record {
         self.effect = Effect::Verbatim;
         if !self.in_block {
             self.own_effects = 0;
+            self.first_aside = self.asides.len();
         }
     }
     /// From here on commands belong together (a transaction, a script), until [`Record::end_block`].
@@ -394,8 +439,9 @@ impl Record {
         if self.own_effects > 1 {
             self.effects.splice(self.first_effect..self.first_effect, MULTI.iter().copied());
             let first = self.first_effect;
-            let behind = self.asides.iter_mut().rev().take_while(|(at, _)| *at > first);
-            behind.for_each(|(at, _)| *at += MULTI.len());
+            for (at, _) in self.asides.iter_mut().skip(self.first_aside).filter(|(at, _)| *at >= first) {
+                *at += MULTI.len();
+            }
             self.effects.extend_from_slice(EXEC);
         }
         if self.own_effects > 0 && self.client != 0 {
@@ -403,5 +449,66 @@ impl Record {
             self.writers.note(self.client, self.log.committed + 1, offset);
         }
         self.own_effects = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut record = Record::new(Wants { effects: true, ..Wants::default() });
+        record.stream.is_on = true;
+        record
+    }
+    /// The words, without the lengths.
+    fn words(bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let words = text.split("\r\n").filter(|word| !word.starts_with(['*', '$']));
+        words.collect::<Vec<_>>().join(" ").trim().to_string()
+    }
+    fn log(record: &mut Record, line: &str, audience: Audience) {
+        let mark = record.mark();
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        record.log(0, words.into_iter());
+        record.restrict(mark, audience);
+    }
+    /// What replicas and what the log are told of a script that does this.
+    fn told(lines: &[(&str, Audience)]) -> (String, String) {
+        let mut record = record();
+        record.log(0, [&b"DEL"[..], b"before"].into_iter());
+        record.begin_block();
+        lines.iter().for_each(|(line, audience)| log(&mut record, line, *audience));
+        record.end_block();
+        let end = record.offset();
+        let replicas = record.take_told_to_replicas();
+        let effects = record.next_effects();
+        let replicas = replicas.unwrap_or_else(|| effects.clone());
+        assert_eq!(replicas.len() as u64, end, "the offset is that of the stream");
+        (words(&replicas), words(&effects))
+    }
+
+    #[test]
+    fn a_script_chooses_who_is_told() {
+        use Audience::*;
+        let both =
+            |text: &str| (format!("SELECT 0 DEL before {text}"), format!("SELECT 0 DEL before {text}"));
+        assert_eq!(told(&[("SET a 1", All), ("SET b 2", All)]), both("MULTI SET a 1 SET b 2 EXEC"));
+        assert_eq!(told(&[("SET a 1", Nobody), ("SET b 2", All)]), both("SELECT 0 SET b 2"));
+        let (replicas, log) =
+            told(&[("SET a 1", Log), ("SET b 2", Replicas), ("SET c 3", All), ("SET d 4", Log)]);
+        assert_eq!(replicas, "SELECT 0 DEL before MULTI SELECT 0 SET b 2 SELECT 0 SET c 3 EXEC");
+        assert_eq!(log, "SELECT 0 DEL before MULTI SET a 1 SELECT 0 SET c 3 SET d 4 EXEC");
+        let (replicas, log) = told(&[("SET a 1", Replicas), ("SET b 2", Replicas)]);
+        assert_eq!(replicas, "SELECT 0 DEL before MULTI SET a 1 SELECT 0 SET b 2 EXEC");
+        assert_eq!(log, "SELECT 0 DEL before MULTI EXEC");
+    }
+    #[test]
+    fn without_a_stream_the_log_is_all_there_is() {
+        let mut record = Record::new(Wants { effects: true, ..Wants::default() });
+        log(&mut record, "SET a 1", Audience::Log);
+        log(&mut record, "SET b 1", Audience::Replicas);
+        assert!(!record.has_asides());
+        assert_eq!(words(&record.next_effects()), "SELECT 0 SET a 1");
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     resp::{Reply, Request},
     script::{Answer, Call, Flags, Host, Keep, Outcome, Replicate, Run, Step, Wish},
-    store::EffectsMark,
+    store::{Audience, EffectsMark},
 };
 use bytes::Bytes;
 use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Instant};
@@ -54,8 +54,8 @@ pub struct Deed {
     pub progress: Progress,
     /// Bytes of effects before it.
     pub effects: usize,
-    /// What the effects were, if they are not to be told.
-    silenced: Option<EffectsMark>,
+    /// What the effects were before it, if not all are to be told of its own.
+    mark: Option<(EffectsMark, Audience)>,
 }
 
 pub struct Play {
@@ -332,17 +332,17 @@ impl Part {
         let Call { request, protocol, replicate } = call;
         let caller = Caller { protocol: *protocol, ..self.caller };
         let effects = stage.record.effects_bytes();
-        let silenced = (*replicate != Replicate::ALL && !replicate.to_log).then(|| stage.record.mark());
+        let mark = (*replicate != Replicate::ALL).then(|| (stage.record.mark(), audience(*replicate)));
         let progress = match task {
             Task::Control(_) | Task::Broker(_) => Progress::Waits,
             _ => stage.perform(node, task, request, caller, reply),
         };
-        Deed { progress, effects, silenced }
+        Deed { progress, effects, mark }
     }
     /// A command is done.
     fn conclude(&self, stage: &mut Stage, node: &Node, request: &Request, deed: Deed) {
-        if let Some(mark) = deed.silenced {
-            stage.record.roll_back(mark);
+        if let Some((mark, audience)) = deed.mark {
+            stage.record.restrict(mark, audience);
         }
         stage.show(node, request, self.caller.db, Origin::Script);
     }
@@ -378,7 +378,8 @@ impl Part {
             return Err(CommandError::fixed("ERR Write commands are not allowed from read-only scripts."));
         }
         if flags & STALE == 0 && !stage.obeys {
-            may_see_data(&stage.board)?;
+            let stale = |_| CommandError::fixed("ERR Can not execute the command on a stale replica");
+            may_see_data(&stage.board).map_err(stale)?;
         }
         if access == Access::Write {
             // Who has begun to write is not stopped half-way.
@@ -391,6 +392,15 @@ impl Part {
             self.wrote = true;
         }
         Ok(())
+    }
+}
+
+fn audience(replicate: Replicate) -> Audience {
+    match (replicate.to_log, replicate.to_replicas) {
+        (true, true) => Audience::All,
+        (true, false) => Audience::Log,
+        (false, true) => Audience::Replicas,
+        (false, false) => Audience::Nobody,
     }
 }
 
