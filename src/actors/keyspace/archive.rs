@@ -27,6 +27,7 @@ use std::{
         atomic::Ordering::Relaxed,
         mpsc::{SyncSender, sync_channel},
     },
+    time::Instant,
 };
 
 /// From Persistence: begin a snapshot for this, which was claimed for it.
@@ -203,8 +204,9 @@ impl Handler<Next> for Keyspace {
 impl Keyspace {
     fn tell_next(&mut self, id: SnapshotId) {
         if self.is_sync(id) {
+            let began = Instant::now();
             if let Some(piece) = self.stage.store.next_piece(id, SYNC_PIECE) {
-                self.tell_sync(id, piece);
+                self.tell_sync(id, piece, began.elapsed());
             }
         } else if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
             let entries = piece.entries as u64;

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use std::{
     collections::HashSet,
     sync::atomic::Ordering::{Relaxed, Release},
+    time::Duration,
 };
 
 /// What of the data a snapshot for replicas tells.
@@ -156,12 +157,12 @@ impl Keyspace {
     pub(super) fn is_sync(&self, id: SnapshotId) -> bool {
         self.place.syncs.contains(&id)
     }
-    pub(super) fn tell_sync(&mut self, id: SnapshotId, piece: store::Piece) {
+    pub(super) fn tell_sync(&mut self, id: SnapshotId, piece: store::Piece, took: Duration) {
         if piece.last {
             self.end_sync(id);
         }
         let store::Piece { bytes, entries, last } = piece;
-        self.primary.do_send(Piece { id, bytes, entries: entries as u64, last });
+        self.primary.do_send(Piece { id, bytes, entries: entries as u64, last, took });
     }
     pub(super) fn end_sync(&mut self, id: SnapshotId) {
         self.place.syncs.retain(|other| *other != id);

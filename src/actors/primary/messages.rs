@@ -7,7 +7,7 @@ use crate::{
 };
 use actix::Message;
 use bytes::{Bytes, BytesMut};
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io, sync::Arc, time::Duration};
 
 /// From the Keyspace: more of the stream.
 #[derive(Message)]
@@ -48,6 +48,8 @@ pub struct Piece {
     pub bytes: Vec<u8>,
     pub entries: u64,
     pub last: bool,
+    /// How long it took to make.
+    pub took: Duration,
 }
 
 /// From Spool: a part is kept, or could not be; with the last one, all of the file, and how long it is.

@@ -77,6 +77,9 @@ pub struct Wave {
     passed: Instant,
     /// A timer goes on with it.
     has_timer: bool,
+    /// What pieces have taken of the Keyspace's time since the last rest.
+    worked: Duration,
+    rests: bool,
 }
 enum Output {
     Sockets(Marked),
@@ -93,6 +96,10 @@ impl Output {
 /// Two at a time: one is made while the other is sent, where these are two threads. On one thread clients would wait for
 /// both.
 const PIECES_MAX: usize = 2;
+/// Where clients are on the Keyspace's thread, it rests so long after so much work for a wave. A thread that never rests is
+/// made to wait by the system for whole slices of time (some ms) where others want its core; and that is when clients wait.
+const WORK: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_millis(1);
 /// At the same time, bits of the entries' headers being scarce: others save, too.
 const WAVES_MAX: usize = 4;
 /// When the Keyspace cannot begin one it is asked again this late.
@@ -175,9 +182,21 @@ impl Primary {
         members
     }
     /// Asks for as many pieces as there is room for.
-    fn pull(&mut self, id: SnapshotId) {
-        let pieces_max = if self.is_beside_data { 1 } else { PIECES_MAX };
+    fn pull(&mut self, id: SnapshotId, ctx: &mut Context<Self>) {
+        let is_beside_data = self.is_beside_data;
+        let pieces_max = if is_beside_data { 1 } else { PIECES_MAX };
         let Some(wave) = self.wave(id) else { return };
+        if is_beside_data && wave.worked >= WORK {
+            if !std::mem::replace(&mut wave.rests, true) {
+                ctx.run_later(REST, move |primary, ctx| {
+                    if let Some(wave) = primary.wave(id) {
+                        (wave.worked, wave.rests) = (Duration::ZERO, false);
+                    }
+                    primary.pull(id, ctx);
+                });
+            }
+            return;
+        }
         let mut wanted = 0;
         while wave.full.is_empty() && wave.asked + wave.told.len() + wave.spooling < pieces_max {
             wave.asked += 1;
@@ -190,7 +209,7 @@ impl Primary {
         let each_us = self.board.config.load().rdb_key_save_delay_us;
         loop {
             let Some(wave) = self.wave(id) else { return };
-            let Some(next) = wave.told.front() else { return self.pull(id) };
+            let Some(next) = wave.told.front() else { return self.pull(id, ctx) };
             let rest = delay_of(next.entries, each_us).saturating_sub(wave.passed.elapsed());
             if !rest.is_zero() {
                 if !std::mem::replace(&mut wave.has_timer, true) {
@@ -268,7 +287,7 @@ impl Primary {
         wave.full.retain(|member| *member != client);
         let id = wave.id;
         if !wave.members.is_empty() {
-            return self.pull(id);
+            return self.pull(id, ctx);
         }
         wave.output.drop();
         match wave.output {
@@ -345,9 +364,11 @@ impl Handler<SyncBegun> for Primary {
             told: VecDeque::new(),
             passed: Instant::now(),
             has_timer: false,
+            worked: Duration::ZERO,
+            rests: false,
         });
         self.post_waves();
-        self.pull(id);
+        self.pull(id, ctx);
     }
 }
 
@@ -358,6 +379,7 @@ impl Handler<Piece> for Primary {
         let id = piece.id;
         if let Some(wave) = self.wave(id) {
             wave.asked -= 1;
+            wave.worked += piece.took;
             wave.told.push_back(piece);
             self.pass_on(id, ctx);
         }
@@ -371,7 +393,7 @@ impl Handler<Spooled> for Primary {
         let Some(wave) = self.wave(id) else { return };
         wave.spooling -= 1;
         match kept {
-            Ok(None) => self.pull(id),
+            Ok(None) => self.pull(id, ctx),
             Ok(Some((file, bytes))) => self.send_file(id, &file, bytes, ctx),
             Err(error) => self.fail_wave(id, &error, ctx),
         }
@@ -380,12 +402,12 @@ impl Handler<Spooled> for Primary {
 
 impl Handler<Ready> for Primary {
     type Result = ();
-    fn handle(&mut self, Ready { client }: Ready, _: &mut Self::Context) {
+    fn handle(&mut self, Ready { client }: Ready, ctx: &mut Self::Context) {
         let on = |wave: &&mut Wave| wave.members.contains(&client);
         if let Some(wave) = self.waves.iter_mut().find(on) {
             wave.full.retain(|member| *member != client);
             let id = wave.id;
-            self.pull(id);
+            self.pull(id, ctx);
         }
     }
 }
