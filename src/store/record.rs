@@ -260,6 +260,7 @@ enum Aside {
 #[derive(Clone, Copy, Debug)]
 pub struct EffectsMark {
     bytes: usize,
+    asides: usize,
     first: usize,
     own: usize,
 }
@@ -305,11 +306,20 @@ impl Record {
     }
     /// How far the effects are.
     pub fn mark(&self) -> EffectsMark {
-        EffectsMark { bytes: self.effects.len(), first: self.first_effect, own: self.own_effects }
+        EffectsMark {
+            bytes: self.effects.len(),
+            asides: self.asides.len(),
+            first: self.first_effect,
+            own: self.own_effects,
+        }
     }
     /// What was written since the mark is for some only (`redis.set_repl`). Those know of another database then than the
     /// others, so the next effect selects its own again.
     pub fn restrict(&mut self, mark: EffectsMark, audience: Audience) {
+        if matches!(audience, Audience::Log | Audience::Nobody) {
+            // What only replicas would have been told.
+            self.asides.truncate(mark.asides);
+        }
         let told = self.effects.len() - mark.bytes;
         let has_stream = self.stream.is_on && !self.stream.follows;
         if told == 0 || audience == Audience::All {
@@ -502,6 +512,21 @@ mod tests {
         let (replicas, log) = told(&[("SET a 1", Replicas), ("SET b 2", Replicas)]);
         assert_eq!(replicas, "SELECT 0 DEL before MULTI SET a 1 SELECT 0 SET b 2 EXEC");
         assert_eq!(log, "SELECT 0 DEL before MULTI EXEC");
+    }
+    #[test]
+    fn what_is_published_is_told_replicas_as_the_script_chose() {
+        for (audience, expected) in [
+            (Audience::All, "PUBLISH c x"),
+            (Audience::Replicas, "PUBLISH c x"),
+            (Audience::Log, ""),
+            (Audience::Nobody, ""),
+        ] {
+            let mut record = record();
+            let mark = record.mark();
+            record.tell_replicas([&b"PUBLISH"[..], b"c", b"x"].into_iter());
+            record.restrict(mark, audience);
+            assert_eq!(words(&record.take_told_to_replicas().unwrap_or_default()), expected, "{audience:?}");
+        }
     }
     #[test]
     fn without_a_stream_the_log_is_all_there_is() {

@@ -23,13 +23,14 @@ impl Connection {
         // much then is not shown.
         let is_shown = || rules.monitored && is_shown(node) && !(self.is_busy() && self.are_many_underway());
         if ends_caching || is_shown() {
-            batch.steps.push(Step::Note(Note { node: Some(node), request, db: self.session.db }));
+            let note = Note { node: Some(node), request, db: self.session.db, refused: false };
+            batch.steps.push(Step::Note(note));
         }
     }
     pub(super) fn note_refused(&mut self, request: Request, batch: &mut Batch) {
         let node = Registry::get().named_by(&request);
         if self.ends_caching(node) {
-            batch.steps.push(Step::Note(Note { node, request, db: self.session.db }));
+            batch.steps.push(Step::Note(Note { node, request, db: self.session.db, refused: true }));
         }
     }
     pub(super) fn ends_caching(&mut self, node: Option<&Node>) -> bool {

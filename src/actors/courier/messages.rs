@@ -46,6 +46,8 @@ pub struct Note {
     pub request: Request,
     /// The client's database by now.
     pub db: usize,
+    /// It was refused: monitors are not shown it.
+    pub refused: bool,
 }
 impl Note {
     /// What it costs, about.

@@ -58,7 +58,7 @@ impl Keyspace {
         self.stage.write_pushes(client, reply);
     }
     fn hear_of(&mut self, note: &Note, client: &ClientRecord) {
-        if let Some(node) = note.node {
+        if let (Some(node), false) = (note.node, note.refused) {
             self.stage.show(node, &note.request, note.db, Origin::Client(client));
         }
         if note.node.is_none_or(|node| node.full_name != "multi") {
