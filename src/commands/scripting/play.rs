@@ -414,10 +414,14 @@ fn words<'a>(
     ((FIRST_KEY..keys_end).map(word), (keys_end..request.len()).map(word))
 }
 
-/// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls.
+/// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls, but that it
+/// may not see data which are out of date.
 fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), CommandError> {
-    if flags.has(Flags::UNSAID) || stage.obeys {
+    if stage.obeys {
         return Ok(());
+    }
+    if flags.has(Flags::UNSAID) {
+        return may_see_data(&stage.board);
     }
     if !flags.has(Flags::ALLOW_STALE) {
         may_see_data(&stage.board)?;
