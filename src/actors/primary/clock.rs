@@ -25,8 +25,6 @@ impl Primary {
         if self.seconds.is_multiple_of(period) && self.may_ping() {
             self.feed(PING);
         }
-        // A failover may have swallowed it.
-        self.acks.is_asking = false;
         self.ask_for_pulse();
         self.begin_due(ctx);
         self.trim_backlog();

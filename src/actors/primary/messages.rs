@@ -60,12 +60,6 @@ pub struct Spooled {
     pub kept: io::Result<Option<(Arc<File>, u64)>>,
 }
 
-/// Somebody waits for acknowledgements. Replicas are to be asked for them now; when
-/// any comes, the Keyspace is told.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct WantAcks;
-
 /// From the Keyspace: it is, as was asked.
 #[derive(Message)]
 #[rtype(result = "()")]

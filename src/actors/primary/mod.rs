@@ -24,14 +24,14 @@ use crate::{
             messages::{Farewell, Stream},
         },
     },
-    board::{Board, Failover, ReplicaRecord},
+    board::{Board, ReplicaRecord},
     commands::replication::Announced,
     store::SnapshotId,
 };
 use actix::prelude::*;
 use backlog::Backlog;
 use bytes::Bytes;
-use messages::{Attach, Close, LeadNow, ReplicaHeard, Streamed, WantAcks};
+use messages::{Attach, Close, LeadNow, ReplicaHeard, Streamed};
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -57,7 +57,8 @@ pub struct Primary {
     /// Seconds that have passed.
     seconds: u64,
     last_tick: Instant,
-    acks: Acks,
+    /// Somebody has asked once for acknowledgements (WAIT): the Keyspace is told of each that comes.
+    acks_wanted: bool,
     /// Where files are written.
     files: ArbiterHandle,
     /// The Keyspace, and clients, are on this thread, too.
@@ -92,16 +93,6 @@ impl Follower {
     }
 }
 
-/// Who asks for acknowledgements (WAIT), and when replicas were asked for them.
-#[derive(Default)]
-struct Acks {
-    /// Somebody has asked once: the Keyspace is told of each that comes.
-    are_wanted: bool,
-    /// The question is on its way into the stream.
-    is_asking: bool,
-    /// Somebody asked meanwhile, perhaps behind it.
-    asks_again: bool,
-}
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// The question to replicas how far they are.
 pub const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
@@ -120,7 +111,7 @@ impl Primary {
             alone_since: Instant::now(),
             seconds: 0,
             last_tick: Instant::now(),
-            acks: Acks::default(),
+            acks_wanted: false,
             files,
             is_beside_data,
             rng: fastrand::Rng::new(),
@@ -159,17 +150,6 @@ impl Primary {
     fn feed(&self, command: &'static [u8]) {
         self.tell_keyspace(Feed(Bytes::from_static(command)));
     }
-    fn ask_for_acks(&mut self) {
-        if self.board.replication.failover() != Failover::None {
-            // Nothing may be added to the stream now. They say it each second as well.
-            return;
-        }
-        self.acks.asks_again = self.acks.is_asking;
-        if !self.acks.is_asking && !self.followers.is_empty() {
-            self.acks.is_asking = true;
-            self.feed(GETACK);
-        }
-    }
 }
 impl Actor for Primary {
     type Context = Context<Self>;
@@ -205,7 +185,7 @@ impl Handler<Serve> for Primary {
 impl Handler<Streamed> for Primary {
     type Result = ();
     fn handle(&mut self, Streamed { bytes, end, asks }: Streamed, _: &mut Self::Context) {
-        self.acks.are_wanted |= asks;
+        self.acks_wanted |= asks;
         // It may have been told to end meanwhile.
         let Some(backlog) = &mut self.backlog else { return };
         let begin = end.saturating_sub(bytes.len() as u64);
@@ -224,18 +204,6 @@ impl Handler<Streamed> for Primary {
             follower.actor.do_send(Stream(bytes.clone()));
         }
         self.trim_backlog();
-        self.acks.is_asking = false;
-        if std::mem::take(&mut self.acks.asks_again) {
-            self.ask_for_acks();
-        }
-    }
-}
-
-impl Handler<WantAcks> for Primary {
-    type Result = ();
-    fn handle(&mut self, _: WantAcks, _: &mut Self::Context) {
-        self.acks.are_wanted = true;
-        self.ask_for_acks();
     }
 }
 
@@ -248,7 +216,7 @@ impl Handler<messages::Heard> for Primary {
             follower.place = Place::InStep;
         }
         self.count_good();
-        if self.acks.are_wanted {
+        if self.acks_wanted {
             self.tell_keyspace(AcksCame);
         }
         self.tell_who_waits();
