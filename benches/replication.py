@@ -28,7 +28,7 @@ def main():
     parser.add_argument("what", nargs="*", default=["sync", "flow", "wait"], help="sync, flow, wait (default: all)")
     parser.add_argument("--keys", type=int, default=2_000_000, help="keys of the full sync (default: 2,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
-    parser.add_argument("--requests", type=int, default=1_000_000, help="requests of a round of flow (default: 1,000,000)")
+    parser.add_argument("--requests", type=int, default=4_000_000, help="requests of a round of flow (default: 4,000,000)")
     parser.add_argument("--waits", type=int, default=5_000, help="WAITs of a round (default: 5,000)")
     options = parser.parse_args()
     if not options.theirs:

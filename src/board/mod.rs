@@ -16,6 +16,7 @@ pub use busy::{Busy, BusyWith, Slow};
 pub use pause::{Pause, PauseReason, PauseScope};
 pub use replication::{
     Backlog, Failover, History, Link, LinkState, OFFSET_MAX, ReplicaRecord, ReplicaState, Replication,
+    UNASKED_FOR,
 };
 pub use roster::{ClientKind, ClientRecord, Place, Roster, TrackingMode};
 pub use subscriptions::{Subscriptions, Topic};

@@ -6,10 +6,18 @@
 //! valid up to where it began, so that its fellows can go on without being sent all data anew.
 use super::{ClientRecord, hex_digits};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+/// For so long after its master has asked how far it is, a replica says so by itself whenever it has applied all that it
+/// has: where there is one WAIT there are more, and the next need not wait for the question to get there. Masters that know
+/// nothing of it take an answer to no question as well.
+pub const UNASKED_FOR: Duration = Duration::from_secs(1);
 
 /// No server has ever told so much. An offset beyond it is made up, and there might be no room behind it to count on.
 pub const OFFSET_MAX: u64 = 1 << 62;
@@ -194,6 +202,8 @@ pub struct ReplicaRecord {
     pub synced_offset: AtomicI64,
     /// When it said so, ms since 1970.
     pub heard_at_ms: AtomicI64,
+    /// It says so unasked while it remembers a question: see [`UNASKED_FOR`].
+    pub acks_unasked: bool,
     /// It only wants a snapshot.
     pub rdb_only: AtomicBool,
     /// Bytes that wait to be sent to it.
@@ -202,7 +212,7 @@ pub struct ReplicaRecord {
     pub version: AtomicU32,
 }
 impl ReplicaRecord {
-    /// One that has said nothing yet.
+    /// One that has said nothing yet of how far it is.
     pub fn new(client: u64, ip: String, port: u16, now_ms: i64) -> ReplicaRecord {
         let (heard_at_ms, synced_offset) = (AtomicI64::new(now_ms), AtomicI64::new(-1));
         ReplicaRecord { client, ip, port, heard_at_ms, synced_offset, ..ReplicaRecord::default() }
@@ -267,6 +277,10 @@ impl Replication {
         let has =
             |replica: &&Arc<ReplicaRecord>| replica.is_online() && replica.offset.load(Relaxed) >= offset;
         self.replicas.load().iter().filter(has).count()
+    }
+    /// Whether all that are in step say unasked how far they are, while they remember a question.
+    pub fn all_ack_unasked(&self) -> bool {
+        self.replicas.load().iter().filter(|replica| replica.is_online()).all(|replica| replica.acks_unasked)
     }
     /// How many have not said so.
     pub fn lagging(&self, offset: u64) -> usize {

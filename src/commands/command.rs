@@ -93,8 +93,10 @@ pub enum Awaited {
         /// It wants to hear of any change of its keys: of their end, and of another type there (XREADGROUP).
         of_any_change: bool,
     },
-    /// That more of the log is on the medium (WAITAOF).
+    /// That more of the log is on the medium, here or there (WAITAOF).
     Log,
+    /// That replicas have applied more of the stream (WAIT).
+    Copies,
     /// What becomes of its shipment (MIGRATE).
     Answer,
 }

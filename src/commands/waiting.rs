@@ -100,6 +100,10 @@ impl Waiting {
         let of_any_change = self.queues.values().filter(|queue| queue.iter().any(wants_end)).count();
         (self.queues.len(), of_any_change)
     }
+    /// Somebody waits for the log, or for replicas.
+    pub fn awaits_log(&self) -> bool {
+        !self.for_log.is_empty()
+    }
     /// Those whose time will be over.
     pub fn count_in_time(&self) -> usize {
         self.waiters.values().filter(|waiter| waiter.patience.until_ms.is_some()).count()
@@ -115,7 +119,7 @@ impl Waiting {
                 queue.push_back(ticket);
             }
         }
-        if matches!(waiter.patience.awaited, Awaited::Log) {
+        if matches!(waiter.patience.awaited, Awaited::Log | Awaited::Copies) {
             self.for_log.insert(ticket);
         }
         self.tickets.insert(waiter.caller.client, ticket);

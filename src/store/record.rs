@@ -181,6 +181,8 @@ pub struct Record {
     pub emptied: bool,
     /// Commands in RESP which, run in order on the data as it was, give the data as it is.
     effects: Vec<u8>,
+    /// How many bytes of them replicas have been told already, while they wait for the log.
+    streamed: usize,
     /// Where replicas are told otherwise than the log (PUBLISH, `redis.set_repl`), by its place among the effects.
     asides: Vec<(usize, Aside)>,
     /// How many of them there were before the command at hand.
@@ -349,15 +351,20 @@ impl Record {
     pub fn next_effects(&mut self) -> Vec<u8> {
         // What is taken in the midst of a block (DEBUG LOADAOF in MULTI) stands by itself.
         self.own_effects = 0;
+        self.streamed = 0;
         std::mem::take(&mut self.effects)
     }
-    /// What replicas are told, if that is more than the effects. To be called before they are taken.
+    /// What replicas are told now, if that is not just the effects. To be called before these are taken.
     pub fn take_told_to_replicas(&mut self) -> Option<Vec<u8>> {
-        if self.asides.is_empty() {
-            return None;
+        match self.asides.is_empty() && self.streamed == 0 {
+            true => None,
+            false => Some(self.stream_ahead()),
         }
+    }
+    /// What replicas are told now, where the log is not told yet. Not to be called in the midst of a block.
+    pub fn stream_ahead(&mut self) -> Vec<u8> {
         let mut told = Vec::with_capacity(self.untold_bytes());
-        let mut from = 0;
+        let mut from = std::mem::replace(&mut self.streamed, self.effects.len());
         self.first_aside = 0;
         for (at, aside) in std::mem::take(&mut self.asides) {
             let at = at.clamp(from, self.effects.len());
@@ -369,14 +376,15 @@ impl Record {
             }
         }
         told.extend_from_slice(&self.effects[from..]);
-        Some(told)
+        told
     }
-    fn untold_bytes(&self) -> usize {
+    /// How much replicas have not been told yet.
+    pub fn untold_bytes(&self) -> usize {
         let change = |length: usize, (_, aside): &(usize, Aside)| match aside {
             Aside::Told(aside) => length + aside.len(),
             Aside::Hidden(bytes) => length - bytes,
         };
-        self.asides.iter().fold(self.effects.len(), change)
+        self.asides.iter().fold(self.effects.len() - self.streamed, change)
     }
     /// Whether there is something that replicas are told otherwise than the log.
     pub fn has_asides(&self) -> bool {
@@ -527,6 +535,33 @@ mod tests {
             record.restrict(mark, audience);
             assert_eq!(words(&record.take_told_to_replicas().unwrap_or_default()), expected, "{audience:?}");
         }
+    }
+    #[test]
+    fn replicas_may_be_told_before_the_log_is() {
+        let mut record = record();
+        let mut told = Vec::new();
+        log(&mut record, "SET a 1", Audience::All);
+        told.extend(record.stream_ahead());
+        record.stream.end = told.len() as u64;
+        assert_eq!((record.untold_bytes(), record.offset()), (0, told.len() as u64));
+        record.begin();
+        record.tell_replicas([&b"PUBLISH"[..], b"c", b"x"].into_iter());
+        log(&mut record, "SET b 2", Audience::Log);
+        log(&mut record, "SET c 3", Audience::All);
+        record.settle();
+        let offset = record.offset();
+        told.extend(record.stream_ahead());
+        assert_eq!(told.len() as u64, offset);
+        record.begin();
+        log(&mut record, "SET d 4", Audience::All);
+        told.extend(record.take_told_to_replicas().expect("the rest"));
+        assert_eq!(words(&told), "SELECT 0 SET a 1 MULTI PUBLISH c x SELECT 0 SET c 3 EXEC SET d 4");
+        assert_eq!(
+            words(&record.next_effects()),
+            "SELECT 0 SET a 1 MULTI SET b 2 SELECT 0 SET c 3 EXEC SET d 4"
+        );
+        log(&mut record, "SET e 5", Audience::All);
+        assert_eq!(record.take_told_to_replicas(), None, "as the log");
     }
     #[test]
     fn without_a_stream_the_log_is_all_there_is() {

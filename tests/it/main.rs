@@ -44,5 +44,6 @@ mod strings;
 mod tracking;
 mod transactions;
 mod users;
+mod wait;
 mod waitaof;
 mod wrong_type;

@@ -9,6 +9,7 @@ use crate::{
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    time::{Duration, Instant},
 };
 
 /// An old server's snapshot without data.
@@ -68,6 +69,18 @@ impl Puppet {
         self.offset += bytes.len() as u64;
         until("all is applied", || node.count("slave_repl_offset") == self.offset);
     }
+    /// How far it says to be, once that is so far.
+    fn await_ack(&mut self, offset: u64) -> u64 {
+        loop {
+            let words = self.hear();
+            let said = words.get(2).and_then(|word| word.parse().ok());
+            if words.get(1).is_some_and(|word| word == "ACK")
+                && let Some(said) = said.filter(|said| *said >= offset)
+            {
+                return said;
+            }
+        }
+    }
     fn address(&self) -> String {
         self.link.get_ref().local_addr().expect("its address").to_string()
     }
@@ -110,6 +123,28 @@ fn scripts_in_the_stream_are_run() {
         assert!(refusal.is_error(), "{make:?}: clients may not write as before: {refusal:?}");
         let refusal = node.call(&["EVAL", "#!lua\nreturn 1", "0"]).text();
         assert_eq!(refusal, "READONLY You can't write against a read only replica.", "{make:?}");
+    }
+}
+
+/// Where there is one WAIT there are more. (Without being asked a replica speaks once a second.)
+#[test]
+fn who_was_asked_speaks_by_itself_for_a_while() {
+    let node = Node::start(Ours, &[]);
+    let mut master = Puppet::of(&node, EMPTY);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for number in 0..40 {
+        let question: &[&str] = if number % 10 == 0 { &["REPLCONF", "GETACK", "*"] } else { &["PING"] };
+        let commands = [question, &["SET", "k", &number.to_string()]];
+        let bytes = commands.map(encode);
+        for command in &bytes {
+            // As two parts: what is asked is told before the write is there.
+            master.send(command);
+            let before = master.offset;
+            master.offset += command.len() as u64;
+            let said = master.await_ack(before + 1);
+            assert!(said <= master.offset, "{said} of {}", master.offset);
+        }
+        assert!(Instant::now() < deadline, "it waits to be asked: {number} of 40");
     }
 }
 

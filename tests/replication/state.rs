@@ -69,7 +69,13 @@ pub fn difference(clients: &mut [Client]) -> Option<String> {
         }
     }
     if lines.is_empty() && !spelt_differently && digests.iter().any(|digest| *digest != digests[0]) {
-        lines.push(format!("only the digests differ: {digests:?}"));
+        // Was it passing, or does something lie there that nobody sees?
+        let later: Vec<String> = clients
+            .iter_mut()
+            .flat_map(|client| [client.call(&["DEBUG", "DIGEST"]), client.call(&["INFO", "keyspace"])])
+            .map(|reply| reply.text())
+            .collect();
+        lines.push(format!("only the digests differ: {digests:?}; later {}", later.join("\n")));
     }
     (!lines.is_empty()).then(|| lines.join("\n\n"))
 }

@@ -117,12 +117,13 @@ impl Keyspace {
             waiter.patience.until_ms.map(|at_ms| Alarm { at_ms: at_ms.max(0) as u64, client: caller.client });
         self.blocked.alarms.set.extend(alarm);
         self.stage.board.block(&record);
-        let awaits_copies = matches!(waiter.patience.awaited, Awaited::Log);
-        self.stage.wait(waiter);
-        if awaits_copies && self.stage.record.stream.is_on {
-            // Replicas are sent what they have to acknowledge, and are asked, at the end of this drain.
-            self.ask_for_acks(ctx);
+        let has_stream = self.stage.record.stream.is_on;
+        match waiter.patience.awaited {
+            Awaited::Log if has_stream => self.ask_for_acks(ctx),
+            Awaited::Copies if has_stream => self.await_acks(ctx),
+            _ => {}
         }
+        self.stage.wait(waiter);
         self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
     }
     /// Sends their replies to clients whose wait is over, and lets them go on.

@@ -157,19 +157,33 @@ impl Keyspace {
     /// Whether effects wait for a commit that does not come by itself.
     pub(super) fn has_effects_to_commit(&self) -> bool {
         let bytes = self.stage.record.effects_bytes();
-        if self.is_asking() {
+        if self.place.hurries {
             return true;
         }
         let has_some = bytes > 0 || self.stage.record.has_asides();
         has_some && (!self.commits.is_coming || bytes >= COMMIT_BYTES)
     }
+    /// Whether there is something for replicas that would wait for no others.
+    pub(super) fn has_lone_effects(&self) -> bool {
+        let record = &self.stage.record;
+        let has_stream = record.stream.is_on && !record.stream.follows;
+        self.is_lone && has_stream && record.untold_bytes() > 0
+    }
     /// Where replies wait for a commit, it is sent at once. Where none does, many drains make one: waking the threads that
-    /// write costs both more than a dozen commands.
+    /// write costs both more than a dozen commands. Where only one client has had its turn there is nothing to gather for
+    /// replicas: they are told at once, and the log's thread is left asleep.
     pub(super) fn commit_in_time(&mut self, ctx: &mut Context<Self>) {
         let is_little = self.stage.record.effects_bytes() < COMMIT_BYTES;
-        let may_wait = self.commits.mode != LogMode::Synced && is_little && !self.is_asking();
-        if !may_wait {
-            return self.commit(ctx);
+        let hurries = self.place.hurries || self.has_lone_effects();
+        match self.commits.mode {
+            LogMode::Off if is_little && !hurries => {}
+            LogMode::Written if is_little => {
+                if hurries {
+                    let told = self.stage.record.stream_ahead();
+                    self.stream(&told.into());
+                }
+            }
+            _ => return self.commit(ctx),
         }
         if self.has_effects_to_commit() && !std::mem::replace(&mut self.commits.is_coming, true) {
             ctx.run_later(COMMIT_AFTER, |keyspace, ctx| {

@@ -127,6 +127,8 @@ pub struct Keyspace {
     loader: Loader,
     dropper: Dropper,
     flushing: bool,
+    /// One client's turn was all there was since the last flush.
+    is_lone: bool,
     held: Held,
     blocked: Blocked,
     moving: Moving,
@@ -163,6 +165,7 @@ impl Keyspace {
             commits: Commits::default(),
             loader: Loader::default(),
             flushing: false,
+            is_lone: false,
             held: Held::default(),
             blocked: Blocked::default(),
             playing: None,
@@ -241,6 +244,7 @@ impl Keyspace {
         if store.has_deadlines()
             || store.has_garbage()
             || self.has_effects_to_commit()
+            || self.has_lone_effects()
             || self.blocked.has_alarm_to_ask()
             || self.commits.is_open()
             || self.has_announcements()
@@ -302,6 +306,7 @@ impl Handler<Execute> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
         let Execute { mut batch, reply_to, spent_bytes } = message;
+        self.is_lone = batch.turns.len() == 1 && !self.flushing;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         let mut ends = Vec::with_capacity(batch.turns.len());

@@ -9,7 +9,7 @@ use crate::{
         },
         supervisor::Fenced,
     },
-    board::{Failover, PauseReason},
+    board::{Failover, PauseReason, UNASKED_FOR},
     data::wheel::Item,
     formats::rdb,
     store::{self, SnapshotId, WheelEntry},
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use std::{
     collections::HashSet,
     sync::atomic::Ordering::{Relaxed, Release},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What of the data a snapshot for replicas tells.
@@ -63,6 +63,9 @@ pub struct EndStream;
 #[rtype(result = "()")]
 pub struct AcksCame;
 
+/// Replicas that should have said by themselves what they have are asked after so long.
+const ASK_AFTER: Duration = Duration::from_millis(2);
+
 /// What the Keyspace knows of its place among servers.
 #[derive(Default)]
 pub struct Place {
@@ -70,8 +73,12 @@ pub struct Place {
     pub(super) link: Option<u64>,
     /// Database that is selected in the stream which we hand on.
     pub(super) db: usize,
-    /// Replicas are to be asked what they have.
+    /// What is to be handed on may not wait for more.
+    pub(super) hurries: bool,
+    /// Replicas are to be asked what they have; when they were last; and it is looked soon whether they need be.
     pub(super) asks: bool,
+    asked: Option<Instant>,
+    may_ask: bool,
     /// Snapshots for replicas.
     pub(super) syncs: Vec<SnapshotId>,
     /// The data that are to take the place of ours, while they come.
@@ -87,24 +94,43 @@ fn place_of(item: &Item) -> (u16, u64) {
 impl Keyspace {
     /// Gives the stream what was done here.
     pub(super) fn stream(&mut self, effects: &Bytes) {
+        self.place.hurries = false;
         let stream = &self.stage.record.stream;
         if stream.follows || !stream.is_on {
             return;
         }
         if std::mem::take(&mut self.place.asks) {
+            self.place.asked = Some(Instant::now());
             let with_question = [&effects[..], GETACK].concat();
             return self.hand_on(&with_question.into(), true);
         }
         self.hand_on(effects, false);
     }
-    /// Somebody waits until replicas have what was written: they are asked behind it.
+    /// Somebody waits until replicas have what was written: they are sent it, and are asked behind it.
     pub(super) fn ask_for_acks(&mut self, ctx: &mut Context<Self>) {
         self.place.asks = true;
+        self.hurry(ctx);
+    }
+    fn hurry(&mut self, ctx: &mut Context<Self>) {
+        self.place.hurries = true;
         self.ask_for_flush(ctx);
     }
-    /// What is to be handed on may not wait for more.
-    pub(super) fn is_asking(&self) -> bool {
-        self.place.asks
+    /// As [`Keyspace::ask_for_acks`], where it is enough to hear of what they have applied: those who were asked a little
+    /// while ago say it by themselves, and sooner than they could answer a question.
+    pub(super) fn await_acks(&mut self, ctx: &mut Context<Self>) {
+        let asked_lately = self.place.asked.is_some_and(|asked| asked.elapsed() < UNASKED_FOR / 2);
+        if !asked_lately || !self.stage.board.replication.all_ack_unasked() {
+            return self.ask_for_acks(ctx);
+        }
+        self.hurry(ctx);
+        if !std::mem::replace(&mut self.place.may_ask, true) {
+            ctx.run_later(ASK_AFTER, |keyspace, ctx| {
+                keyspace.place.may_ask = false;
+                if keyspace.stage.waiting.awaits_log() {
+                    keyspace.ask_for_acks(ctx);
+                }
+            });
+        }
     }
     pub(super) fn hand_on(&mut self, bytes: &Bytes, asks: bool) {
         let stream = &mut self.stage.record.stream;

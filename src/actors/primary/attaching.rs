@@ -121,7 +121,9 @@ impl Primary {
     fn take_in(&mut self, attach: Attach, place: Place, ctx: &mut Context<Self>) -> Option<&Follower> {
         let Attach { socket, client, wish, announced, unread } = attach;
         let ip = announced.ip.clone().unwrap_or_else(|| ip_of(&client));
-        let record = Arc::new(ReplicaRecord::new(client.id, ip, announced.port, now_ms()));
+        let mut record = ReplicaRecord::new(client.id, ip, announced.port, now_ms());
+        record.acks_unasked = announced.capa_unasked_acks;
+        let record = Arc::new(record);
         record.rdb_only.store(announced.rdb_only, Relaxed);
         record.version.store(announced.version, Relaxed);
         let name = replica_name(&announced, &client);

@@ -119,7 +119,7 @@ impl Handshake {
         if let Some(ip) = &ip {
             say(Said::Option("ip-address"), &["REPLCONF", "ip-address", ip]);
         }
-        say(Said::Option("capa"), &["REPLCONF", "capa", "eof", "capa", "psync2"]);
+        say(Said::Option("capa"), &["REPLCONF", "capa", "eof", "capa", "psync2", "capa", "unasked-acks"]);
         say(Said::Option("version"), &["REPLCONF", "version", crate::commands::REDIS_VERSION]);
         said.reverse();
         self.unanswered = said;
@@ -219,8 +219,7 @@ mod tests {
             requests.iter().map(|words| words.split_once(' ').expect("a count").1.trim()).collect();
         (requests.join("|"), last)
     }
-    const GREETING: &str =
-        "PING|REPLCONF listening-port 6380|REPLCONF capa eof capa psync2|REPLCONF version 7.4.1";
+    const GREETING: &str = "PING|REPLCONF listening-port 6380|REPLCONF capa eof capa psync2 capa unasked-acks|REPLCONF version 7.4.1";
 
     #[test]
     fn masters_differ() {
@@ -307,7 +306,7 @@ mod tests {
             ip: Some("10.0.0.1".into()),
             port: 7,
         };
-        let rest = "REPLCONF listening-port 7|REPLCONF ip-address 10.0.0.1|REPLCONF capa eof capa psync2|REPLCONF version 7.4.1";
+        let rest = "REPLCONF listening-port 7|REPLCONF ip-address 10.0.0.1|REPLCONF capa eof capa psync2 capa unasked-acks|REPLCONF version 7.4.1";
         let (said, _) = talk(named(None), None, &["-NOAUTH"]);
         assert_eq!(said, format!("PING|AUTH secret|{rest}"));
         let (said, _) = talk(named(Some("joe")), None, &["+PONG"]);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     actors::{keyspace::Apply, now_ms, primary::messages::Continued},
-    board::{Failover, LinkState},
+    board::{Failover, LinkState, UNASKED_FOR},
     config::Config,
 };
 use actix::prelude::*;
@@ -54,6 +54,8 @@ pub struct Session {
     has_log: bool,
     /// Where the parts end that are on their way to the Keyspace.
     underway: VecDeque<u64>,
+    /// When the master asked last how far we are.
+    asked: Option<Instant>,
     /// The master knows offsets: it came by PSYNC.
     knows_offsets: bool,
     /// Full syncs in a row that came to nothing, and those in a row that were needed at all.
@@ -71,6 +73,7 @@ impl Session {
             db: 0,
             has_log: false,
             underway: VecDeque::new(),
+            asked: None,
             knows_offsets: true,
             failed_syncs: 0,
             full_syncs: 0,
@@ -326,7 +329,10 @@ impl Session {
                 Some(applied) = self.hears.recv() => {
                     self.hear(&applied);
                     if applied.asked {
+                        self.asked = Some(Instant::now());
                         self.acknowledge(wire);
+                    } else if self.underway.is_empty() && self.remembers_question() {
+                        self.acknowledge_in_time(wire);
                     }
                 }
                 _ = ticks.tick() => {
@@ -373,7 +379,11 @@ impl Session {
         }
         Ok(())
     }
-    /// Once in a while; not, while the last time still waits to be written.
+    /// It will be asked again.
+    fn remembers_question(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.elapsed() < UNASKED_FOR)
+    }
+    /// Where nobody has asked; not, while the last time still waits to be written.
     fn acknowledge_in_time(&self, wire: &mut Wire) {
         if wire.is_drained() {
             self.acknowledge(wire);

@@ -5,11 +5,19 @@ use crate::config::Config;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use socket2::{SockRef, TcpKeepalive};
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
-    io::Interest,
+    io::AsyncWrite,
     net::{TcpSocket, TcpStream, lookup_host},
 };
+use tokio_util::io::poll_read_buf;
 
 /// Room that a read finds at least, bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -56,27 +64,18 @@ impl Wire {
     /// # Errors
     /// If the connection is broken.
     pub async fn exchange(&mut self, input: &mut BytesMut, reads: bool) -> io::Result<usize> {
-        loop {
-            let interest = match (reads, self.output.is_empty()) {
-                (true, true) => Interest::READABLE,
-                (true, false) => Interest::READABLE | Interest::WRITABLE,
-                (false, false) => Interest::WRITABLE,
-                (false, true) => std::future::pending().await,
-            };
-            let ready = self.stream.ready(interest).await?;
-            if ready.is_writable() {
-                self.write()?;
+        poll_fn(|task| {
+            self.poll_write(task)?;
+            if !reads {
+                return Poll::Pending;
             }
-            if reads && ready.is_readable() {
-                if input.capacity() - input.len() < READ_BYTES / 4 {
-                    input.reserve(READ_BYTES);
-                }
-                match self.stream.try_read_buf(input) {
-                    Err(error) if is_passing(&error) => {}
-                    outcome => return outcome,
-                }
+            if input.capacity() - input.len() < READ_BYTES / 4 {
+                input.reserve(READ_BYTES);
             }
-        }
+            // A read that does not fill the room leaves the socket known to be empty: the next costs no system call.
+            poll_read_buf(Pin::new(&mut self.stream), task, input)
+        })
+        .await
     }
     /// Reads more; the end of the stream is an error here. As [`Wire::exchange`].
     ///
@@ -88,20 +87,16 @@ impl Wire {
             count => Ok(count),
         }
     }
-    fn write(&mut self) -> io::Result<()> {
+    /// Writes what the socket takes now. If that is not all, the task is woken when it takes more.
+    fn poll_write(&mut self, task: &mut Context) -> io::Result<()> {
         while !self.output.is_empty() {
-            match self.stream.try_write(&self.output) {
-                Ok(count) => self.output.advance(count),
-                Err(error) if is_passing(&error) => return Ok(()),
-                Err(error) => return Err(error),
+            match Pin::new(&mut self.stream).poll_write(task, &self.output) {
+                Poll::Ready(written) => self.output.advance(written?),
+                Poll::Pending => break,
             }
         }
         Ok(())
     }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 async fn connect_to(address: SocketAddr, source: Option<&str>) -> io::Result<TcpStream> {

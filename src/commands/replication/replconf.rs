@@ -26,6 +26,8 @@ pub struct Announced {
     pub capa_eof: bool,
     /// It understands that a history may go on under another id.
     pub capa_psync2: bool,
+    /// Once asked how far it is, it says so for a while unasked (see [`UNASKED_FOR`](crate::board::UNASKED_FOR)).
+    pub capa_unasked_acks: bool,
     /// It wants a snapshot, and nothing behind it.
     pub rdb_only: bool,
     /// `rdb-filter-only`: of the snapshot it wants no data, or no functions.
@@ -55,6 +57,8 @@ enum Pair {
 enum Capability {
     Eof,
     Psync2,
+    /// No other server has it.
+    UnaskedAcks,
     /// Of a later version than ours.
     Unknown,
 }
@@ -107,7 +111,11 @@ fn pair(args: &mut Args) -> Result<Pair, CommandError> {
         () if args.option("LISTENING-PORT") => Pair::Port(args.integer()?),
         () if args.option("IP-ADDRESS") => Pair::Ip(ip(args.word()?)?),
         () if args.option("CAPA") => {
-            let known = args.one_of(&[("EOF", Capability::Eof), ("PSYNC2", Capability::Psync2)]);
+            let known = args.one_of(&[
+                ("EOF", Capability::Eof),
+                ("PSYNC2", Capability::Psync2),
+                ("UNASKED-ACKS", Capability::UnaskedAcks),
+            ]);
             Pair::Capa(match known {
                 Some(known) => known,
                 None => args.word().map(|_| Capability::Unknown)?,
@@ -156,6 +164,7 @@ impl Announced {
             Pair::Ip(ip) => self.ip = (!ip.is_empty()).then(|| ip.clone()),
             Pair::Capa(Capability::Eof) => self.capa_eof = true,
             Pair::Capa(Capability::Psync2) => self.capa_psync2 = true,
+            Pair::Capa(Capability::UnaskedAcks) => self.capa_unasked_acks = true,
             Pair::Capa(Capability::Unknown) => {}
             Pair::RdbOnly(only) => self.rdb_only = *only,
             Pair::Filter { wants_functions } => {

@@ -1,0 +1,102 @@
+//! WAIT, as a replica hears of it.
+use crate::{
+    replicas::{field, full_resync, snapshot},
+    support::{Client, Server, Value, ours},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const OPTIONS: [&str; 4] = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "3600"];
+
+fn masters() -> [Server; 3] {
+    [["1", "no"], ["1", "yes"], ["2", "no"]].map(|[threads, log]| {
+        let more = ["--io-threads", threads, "--appendonly", log];
+        Server::start(&ours(), &[&OPTIONS[..], &more].concat())
+    })
+}
+
+/// A replica that says nothing by itself, whatever it has promised.
+struct Replica {
+    line: Client,
+    offset: u64,
+}
+impl Replica {
+    fn of(master: &Server, client: &mut Client, capa: &[&str]) -> Replica {
+        let mut line = master.connect();
+        line.call(&[&["REPLCONF", "capa", "psync2"], capa].concat());
+        line.send(&["PSYNC", "?", "-1"]);
+        let (_, offset) = full_resync(&mut line);
+        snapshot(&mut line);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !field(client, "replication", "slave0").contains("state=online") {
+            assert!(Instant::now() < deadline, "it is never in step");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Replica { line, offset }
+    }
+    /// The next command of the stream.
+    fn hear(&mut self) -> Vec<String> {
+        let words: Vec<String> = self.line.receive().items().iter().map(Value::text).collect();
+        let bytes = crate::support::client::encode(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        self.offset += bytes.len() as u64;
+        words
+    }
+    /// Hears until it is asked.
+    fn await_question(&mut self) {
+        while self.hear()[1..] != ["GETACK", "*"] {}
+    }
+    fn acknowledge(&mut self) {
+        self.line.send(&["REPLCONF", "ACK", &self.offset.to_string()]);
+    }
+}
+
+/// Where there is one WAIT there are more: who was asked once says by itself how far it is.
+#[test]
+fn who_was_asked_need_not_be_asked_again_at_once() {
+    for master in masters() {
+        let mut client = master.connect();
+        let mut replica = Replica::of(&master, &mut client, &["capa", "unasked-acks"]);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // A slow machine has it asked all the same, now and then.
+        loop {
+            assert!(Instant::now() < deadline, "it is asked each time");
+            client.call(&["SET", "k", "1"]);
+            client.send(&["WAIT", "1", "0"]);
+            replica.await_question();
+            replica.acknowledge();
+            assert_eq!(client.receive(), Value::Integer(1));
+            client.call(&["SET", "k", "2"]);
+            client.send(&["WAIT", "1", "0"]);
+            while replica.hear().last().is_none_or(|word| word != "2") {}
+            replica.acknowledge();
+            assert_eq!(client.receive(), Value::Integer(1));
+            if field(&mut client, "replication", "master_repl_offset") == replica.offset.to_string() {
+                break;
+            }
+            replica.await_question();
+        }
+        // It keeps silent: then it is asked.
+        client.call(&["SET", "k", "3"]);
+        client.send(&["WAIT", "1", "0"]);
+        replica.await_question();
+        replica.acknowledge();
+        assert_eq!(client.receive(), Value::Integer(1));
+    }
+}
+
+#[test]
+fn others_are_asked_each_time() {
+    for master in masters() {
+        let mut client = master.connect();
+        let mut replica = Replica::of(&master, &mut client, &[]);
+        for number in 0..20 {
+            client.call(&["SET", "k", &number.to_string()]);
+            client.send(&["WAIT", "1", "0"]);
+            replica.await_question();
+            replica.acknowledge();
+            assert_eq!(client.receive(), Value::Integer(1));
+        }
+    }
+}
