@@ -43,7 +43,10 @@ impl NameIndex {
             if nth == FREE {
                 return None;
             }
-            if name_of(nth as usize).eq_ignore_ascii_case(name) {
+            let known = name_of(nth as usize);
+            if ends(known) == ends(name) && is_told_by_ends(name) && known.len() == name.len()
+                || known.eq_ignore_ascii_case(name)
+            {
                 return Some(nth as usize);
             }
             place = self.next_place(place);
@@ -58,15 +61,25 @@ impl NameIndex {
     }
 }
 
+/// The first and the last bytes, as words.
 #[inline]
-fn hash(name: &[u8]) -> u64 {
-    let (first, last) = match (name.first_chunk(), name.last_chunk(), name.first_chunk(), name.last_chunk()) {
+fn ends(name: &[u8]) -> (u64, u64) {
+    match (name.first_chunk(), name.last_chunk(), name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last), ..) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
         (_, _, Some(first), Some(last)) => {
             (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)) << 32)
         }
         _ => (name.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
-    };
+    }
+}
+/// There is nothing between them: in the same case, which is usual, two words are all that is to be compared.
+#[inline]
+fn is_told_by_ends(name: &[u8]) -> bool {
+    name.len() <= 16
+}
+#[inline]
+fn hash(name: &[u8]) -> u64 {
+    let (first, last) = ends(name);
     let word = (first | CASE) ^ (last | CASE).wrapping_mul(MULTIPLIER) ^ name.len() as u64;
     word.wrapping_mul(MULTIPLIER)
 }

@@ -187,7 +187,9 @@ pub struct Record {
     asides: Vec<(usize, Aside)>,
     /// How many of them there were before the command at hand.
     first_aside: usize,
+    /// The database that is selected at the end of the effects, and of what replicas are told.
     effects_db: Option<usize>,
+    stream_db: Option<usize>,
     /// Where the effects of the command at hand begin, and how many there are.
     first_effect: usize,
     own_effects: usize,
@@ -290,18 +292,21 @@ impl Record {
         if self.own_effects == 0 {
             self.first_effect = self.effects.len();
         }
-        if self.effects_db != Some(db) {
-            self.effects_db = Some(db);
-            let index = db.to_string();
-            encode_command(&mut self.effects, [&b"SELECT"[..], index.as_bytes()].into_iter());
+        if self.effects_db != Some(db) || self.stream_db != Some(db) {
+            (self.effects_db, self.stream_db) = (Some(db), Some(db));
+            encode_select(&mut self.effects, db);
         }
         self.own_effects += 1;
         encode_command(&mut self.effects, args);
     }
-    /// Writes a command to what replicas are told, and the log is not.
-    pub fn tell_replicas<'a>(&mut self, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+    /// Writes a command to what replicas are told, and the log is not, preceded by SELECT as with [`Record::log`].
+    pub fn tell_replicas<'a>(&mut self, db: usize, args: impl ExactSizeIterator<Item = &'a [u8]>) {
         if self.stream.is_on && !self.stream.follows {
             let mut aside = Vec::new();
+            if self.stream_db != Some(db) {
+                self.stream_db = Some(db);
+                encode_select(&mut aside, db);
+            }
             encode_command(&mut aside, args);
             self.asides.push((self.effects.len(), Aside::Told(aside)));
         }
@@ -319,15 +324,18 @@ impl Record {
     /// others, so the next effect selects its own again.
     pub fn restrict(&mut self, mark: EffectsMark, audience: Audience) {
         if matches!(audience, Audience::Log | Audience::Nobody) {
-            // What only replicas would have been told.
-            self.asides.truncate(mark.asides);
+            // What only replicas would have been told, and the database that it may have selected there.
+            if self.asides.len() > mark.asides {
+                self.asides.truncate(mark.asides);
+                self.stream_db = None;
+            }
         }
         let told = self.effects.len() - mark.bytes;
         let has_stream = self.stream.is_on && !self.stream.follows;
         if told == 0 || audience == Audience::All {
             return;
         }
-        self.effects_db = None;
+        self.select_anew();
         match audience {
             Audience::Log if has_stream => self.asides.push((mark.bytes, Aside::Hidden(told))),
             // What is on both sides of it stays together, whoever is told.
@@ -344,7 +352,7 @@ impl Record {
     }
     /// The effects written since the last call. The first command of the next ones selects its database again.
     pub fn take_effects(&mut self) -> Vec<u8> {
-        self.effects_db = None;
+        self.select_anew();
         self.next_effects()
     }
     /// As [`Record::take_effects`], for whoever writes them right behind the last ones: the database selected there holds.
@@ -392,11 +400,11 @@ impl Record {
     }
     /// The next effects begin a file: their first command selects its database.
     pub fn select_anew(&mut self) {
-        self.effects_db = None;
+        (self.effects_db, self.stream_db) = (None, None);
     }
     /// Puts effects back that were taken and not told.
     pub fn put_back(&mut self, effects: Vec<u8>) {
-        self.effects_db = None;
+        self.select_anew();
         self.effects = effects;
     }
     /// How much is written since the last call of [`Record::take_effects`].
@@ -470,6 +478,11 @@ impl Record {
     }
 }
 
+fn encode_select(out: &mut Vec<u8>, db: usize) {
+    let index = db.to_string();
+    encode_command(out, [&b"SELECT"[..], index.as_bytes()].into_iter());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -524,17 +537,34 @@ mod tests {
     #[test]
     fn what_is_published_is_told_replicas_as_the_script_chose() {
         for (audience, expected) in [
-            (Audience::All, "PUBLISH c x"),
-            (Audience::Replicas, "PUBLISH c x"),
+            (Audience::All, "SELECT 0 PUBLISH c x"),
+            (Audience::Replicas, "SELECT 0 PUBLISH c x"),
             (Audience::Log, ""),
             (Audience::Nobody, ""),
         ] {
             let mut record = record();
             let mark = record.mark();
-            record.tell_replicas([&b"PUBLISH"[..], b"c", b"x"].into_iter());
+            record.tell_replicas(0, [&b"PUBLISH"[..], b"c", b"x"].into_iter());
             record.restrict(mark, audience);
             assert_eq!(words(&record.take_told_to_replicas().unwrap_or_default()), expected, "{audience:?}");
         }
+    }
+    #[test]
+    fn each_command_is_told_behind_its_database() {
+        let mut record = record();
+        let publish = || [&b"PUBLISH"[..], b"c", b"x"].into_iter();
+        record.tell_replicas(1, publish());
+        record.tell_replicas(1, publish());
+        log(&mut record, "SET a 1", Audience::All);
+        record.tell_replicas(0, publish());
+        record.tell_replicas(1, publish());
+        log(&mut record, "SET b 2", Audience::All);
+        let told = record.take_told_to_replicas().expect("more than the log");
+        assert_eq!(
+            words(&told),
+            "SELECT 1 PUBLISH c x PUBLISH c x SELECT 0 SET a 1 PUBLISH c x SELECT 1 PUBLISH c x SELECT 0 SET b 2"
+        );
+        assert_eq!(words(&record.next_effects()), "SELECT 0 SET a 1 SELECT 0 SET b 2");
     }
     #[test]
     fn replicas_may_be_told_before_the_log_is() {
@@ -545,7 +575,7 @@ mod tests {
         record.stream.end = told.len() as u64;
         assert_eq!((record.untold_bytes(), record.offset()), (0, told.len() as u64));
         record.begin();
-        record.tell_replicas([&b"PUBLISH"[..], b"c", b"x"].into_iter());
+        record.tell_replicas(0, [&b"PUBLISH"[..], b"c", b"x"].into_iter());
         log(&mut record, "SET b 2", Audience::Log);
         log(&mut record, "SET c 3", Audience::All);
         record.settle();

@@ -126,6 +126,37 @@ fn scripts_in_the_stream_are_run() {
     }
 }
 
+/// What a script says of itself counts where the transaction that it is in comes too late.
+#[test]
+fn a_replica_runs_no_transaction_of_scripts_that_may_write() {
+    const WRITES: &str = "#!lua\nreturn 1";
+    const READS: &str = "#!lua flags=no-writes\nreturn 2";
+    let answers = [Ours, Redis].map(|make| {
+        let node = Node::start(make, &[]);
+        let sha = node.call(&["SCRIPT", "LOAD", WRITES]).text();
+        let queued: [&[&str]; 4] = [
+            &["EVAL", WRITES, "0"],
+            &["EVALSHA", &sha, "0"],
+            &["EVAL", READS, "0"],
+            &["EVAL", "return 3", "0"],
+        ];
+        let mut clients = queued.map(|command| {
+            let mut client = node.connect();
+            assert_eq!(client.call(&["MULTI"]), Value::ok());
+            assert_eq!(client.call(command), Value::Simple("QUEUED".into()));
+            client
+        });
+        let _master = Puppet::of(&node, EMPTY);
+        clients.each_mut().map(|client| client.call(&["EXEC"]))
+    });
+    let [ours, theirs] = answers;
+    assert_eq!(ours, theirs);
+    assert!(
+        ours[0].text().starts_with("EXECABORT") && ours[2] == Value::Array(vec![Value::Integer(2)]),
+        "{ours:?}"
+    );
+}
+
 /// Where there is one WAIT there are more. (Without being asked a replica speaks once a second.)
 #[test]
 fn who_was_asked_speaks_by_itself_for_a_while() {

@@ -273,8 +273,13 @@ impl Keyspace {
     pub(super) fn refuse_write(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
         match &mut run.task {
             Task::Transaction(transaction) => {
-                let writes = |item: &Queued| item.node.entry.access == Access::Write;
-                if matches!(transaction.verdict, Verdict::Execute) && transaction.items.iter().any(writes) {
+                let mut writes = |item: &Queued| match &item.task {
+                    Ok(Task::Script(invocation)) => self.stage.says_it_writes(invocation, &item.request),
+                    _ => item.node.entry.access == Access::Write,
+                };
+                if matches!(transaction.verdict, Verdict::Execute)
+                    && transaction.items.iter().any(&mut writes)
+                {
                     let because = READ_ONLY.text();
                     transaction.verdict = Verdict::Refuse(CommandError::text_of(format!(
                         "EXECABORT Transaction discarded because of: {because}"

@@ -22,7 +22,7 @@ const COMMON: Flags = PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE;
 fn announce(backstage: &mut Backstage, receivers: usize, announcement: Announcement, reply: &mut Reply) {
     if backstage.changes.record.stream.is_on {
         let words: SmallVec<[&[u8]; 3]> = backstage.request.iter().collect();
-        backstage.changes.record.tell_replicas(words.into_iter());
+        backstage.changes.record.tell_replicas(backstage.changes.db, words.into_iter());
     }
     if receivers > 0 {
         backstage.changes.record.announcements.push(announcement);

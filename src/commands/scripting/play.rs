@@ -18,7 +18,7 @@ use crate::{
         stage::{READ_ONLY, Stage, count_error},
     },
     resp::{Reply, Request},
-    script::{Answer, Call, Flags, Host, Keep, Outcome, Replicate, Run, Step, Wish},
+    script::{Answer, Call, Flags, Host, Keep, Outcome, Replicate, Run, Step, Wish, flags},
     store::{Audience, EffectsMark},
 };
 use bytes::Bytes;
@@ -412,6 +412,21 @@ fn words<'a>(
     let keys_end = FIRST_KEY + invocation.keys.as_ref().copied().unwrap_or(0);
     let word = |index: usize| request.get(index).unwrap_or_default();
     ((FIRST_KEY..keys_end).map(word), (keys_end..request.len()).map(word))
+}
+
+impl Stage {
+    /// Whether a script or a function says of itself that it may write. One that says nothing is judged by what it calls.
+    pub fn says_it_writes(&mut self, invocation: &Invocation, request: &Request) -> bool {
+        let word = request.get(WORD).unwrap_or_default();
+        let flags = match invocation.what {
+            What::Function => self.scripting.libraries().function(word).map(|function| function.flags),
+            What::Sha(sha) => {
+                sha.and_then(|sha| self.scripting.scripts().find(&sha)).map(|script| script.flags)
+            }
+            What::Body => flags::of_script(word).ok().map(|(flags, _)| flags),
+        };
+        flags.is_some_and(|flags| !flags.has(Flags::UNSAID) && !flags.has(Flags::NO_WRITES))
+    }
 }
 
 /// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls, but that it

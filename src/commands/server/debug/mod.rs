@@ -224,7 +224,8 @@ impl Action {
             }
             Action::Digest => reply.status(&Digest::of_store(backstage.changes.store).to_hex()),
             Action::TellReplicas(words) => {
-                backstage.changes.record.tell_replicas(words.iter().map(|word| &word[..]));
+                let db = backstage.changes.db;
+                backstage.changes.record.tell_replicas(db, words.iter().map(|word| &word[..]));
                 reply.ok();
             }
             Action::DigestValues(keys) => {
