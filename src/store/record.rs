@@ -269,6 +269,13 @@ pub struct EffectsMark {
     own: usize,
 }
 
+/// Effects that somebody is still to be told of.
+pub struct LaidAside {
+    effects: Vec<u8>,
+    /// As in [`Record`].
+    streamed: usize,
+}
+
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
@@ -402,10 +409,13 @@ impl Record {
     pub fn select_anew(&mut self) {
         (self.effects_db, self.stream_db) = (None, None);
     }
-    /// Puts effects back that were taken and not told.
-    pub fn put_back(&mut self, effects: Vec<u8>) {
+    /// Takes the effects away, to be put back when what comes meanwhile is done.
+    pub fn lay_aside(&mut self) -> LaidAside {
+        LaidAside { streamed: self.streamed, effects: self.take_effects() }
+    }
+    pub fn put_back(&mut self, LaidAside { effects, streamed }: LaidAside) {
         self.select_anew();
-        self.effects = effects;
+        (self.effects, self.streamed) = (effects, streamed);
     }
     /// How much is written since the last call of [`Record::take_effects`].
     pub fn effects_bytes(&self) -> usize {
@@ -592,6 +602,12 @@ mod tests {
         );
         log(&mut record, "SET e 5", Audience::All);
         assert_eq!(record.take_told_to_replicas(), None, "as the log");
+        // What lay aside meanwhile is told once all the same.
+        record.stream_ahead();
+        let laid_aside = record.lay_aside();
+        record.put_back(laid_aside);
+        assert_eq!(record.take_told_to_replicas(), Some(Vec::new()));
+        assert_eq!(words(&record.next_effects()), "SET e 5");
     }
     #[test]
     fn without_a_stream_the_log_is_all_there_is() {

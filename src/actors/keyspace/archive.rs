@@ -406,7 +406,7 @@ impl Keyspace {
     ) -> Result<(), disk::Trouble> {
         self.post();
         let wanted = std::mem::take(&mut self.stage.record.wants);
-        let pending = self.stage.record.take_effects();
+        let pending = self.stage.record.lay_aside();
         if flush {
             for db in 0..self.stage.store.databases().len() {
                 self.stage.changes(Caller { db, ..Caller::default() }).clear(db);
