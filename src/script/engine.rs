@@ -224,6 +224,8 @@ impl Engine {
             outcome
         });
         let restored = self.entries.loaded.call::<()>(());
+        // What was only needed to load it goes as fast as it comes: there may be many libraries, and no call of any.
+        let _ = self.lua.gc_step();
         let registering = self.shared.registering.take().unwrap_or_default();
         let wrong =
             |what: &str| Err(CommandError::text_of(format!("ERR Error registering functions: {what}")));
