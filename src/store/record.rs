@@ -185,6 +185,8 @@ pub struct Record {
     streamed: usize,
     /// Where replicas are told otherwise than the log (PUBLISH, `redis.set_repl`), by its place among the effects.
     asides: Vec<(usize, Aside)>,
+    /// By how much that makes it longer than the effects.
+    asides_bytes: isize,
     /// How many of them there were before the command at hand.
     first_aside: usize,
     /// The database that is selected at the end of the effects, and of what replicas are told.
@@ -260,6 +262,16 @@ enum Aside {
     Hidden(usize),
 }
 
+impl Aside {
+    /// By how much it makes longer what replicas are told.
+    fn bytes(&self) -> isize {
+        match self {
+            Aside::Told(aside) => aside.len() as isize,
+            Aside::Hidden(bytes) => -(*bytes as isize),
+        }
+    }
+}
+
 /// How far the effects were at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct EffectsMark {
@@ -315,8 +327,12 @@ impl Record {
                 encode_select(&mut aside, db);
             }
             encode_command(&mut aside, args);
-            self.asides.push((self.effects.len(), Aside::Told(aside)));
+            self.push_aside(self.effects.len(), Aside::Told(aside));
         }
+    }
+    fn push_aside(&mut self, at: usize, aside: Aside) {
+        self.asides_bytes += aside.bytes();
+        self.asides.push((at, aside));
     }
     /// How far the effects are.
     pub fn mark(&self) -> EffectsMark {
@@ -333,7 +349,8 @@ impl Record {
         if matches!(audience, Audience::Log | Audience::Nobody) {
             // What only replicas would have been told, and the database that it may have selected there.
             if self.asides.len() > mark.asides {
-                self.asides.truncate(mark.asides);
+                let bytes = self.asides.drain(mark.asides..).map(|(_, aside)| aside.bytes()).sum::<isize>();
+                self.asides_bytes -= bytes;
                 self.stream_db = None;
             }
         }
@@ -344,11 +361,11 @@ impl Record {
         }
         self.select_anew();
         match audience {
-            Audience::Log if has_stream => self.asides.push((mark.bytes, Aside::Hidden(told))),
+            Audience::Log if has_stream => self.push_aside(mark.bytes, Aside::Hidden(told)),
             // What is on both sides of it stays together, whoever is told.
             Audience::Replicas if has_stream => {
                 let aside = self.effects.split_off(mark.bytes);
-                self.asides.push((mark.bytes, Aside::Told(aside)));
+                self.push_aside(mark.bytes, Aside::Told(aside));
             }
             Audience::Log | Audience::All => {}
             Audience::Replicas | Audience::Nobody => {
@@ -380,7 +397,7 @@ impl Record {
     pub fn stream_ahead(&mut self) -> Vec<u8> {
         let mut told = Vec::with_capacity(self.untold_bytes());
         let mut from = std::mem::replace(&mut self.streamed, self.effects.len());
-        self.first_aside = 0;
+        (self.first_aside, self.asides_bytes) = (0, 0);
         for (at, aside) in std::mem::take(&mut self.asides) {
             let at = at.clamp(from, self.effects.len());
             told.extend_from_slice(&self.effects[from..at]);
@@ -395,11 +412,7 @@ impl Record {
     }
     /// How much replicas have not been told yet.
     pub fn untold_bytes(&self) -> usize {
-        let change = |length: usize, (_, aside): &(usize, Aside)| match aside {
-            Aside::Told(aside) => length + aside.len(),
-            Aside::Hidden(bytes) => length - bytes,
-        };
-        self.asides.iter().fold(self.effects.len() - self.streamed, change)
+        (self.effects.len() - self.streamed).saturating_add_signed(self.asides_bytes)
     }
     /// Whether there is something that replicas are told otherwise than the log.
     pub fn has_asides(&self) -> bool {
@@ -480,9 +493,12 @@ impl Record {
             }
             self.effects.extend_from_slice(EXEC);
         }
-        if self.own_effects > 0 && self.client != 0 {
-            let offset = self.stream.end + self.untold_bytes() as u64;
-            self.writers.note(self.client, self.log.committed + 1, offset);
+        if self.client != 0 {
+            if self.own_effects > 0 {
+                self.writers.note(self.client, self.log.committed + 1, self.offset());
+            } else if self.asides.len() > self.first_aside {
+                self.writers.note_told(self.client, self.offset());
+            }
         }
         self.own_effects = 0;
     }

@@ -38,6 +38,11 @@ impl Writers {
             }
         }
     }
+    /// States that what replicas alone were told of a client ends at this offset.
+    pub fn note_told(&mut self, client: u64, offset: u64) {
+        let commit = self.commit_of(client).unwrap_or(0);
+        self.note(client, commit, offset);
+    }
     fn place_of(&self, client: u64) -> Option<Place> {
         match self.last {
             Some((last, place)) if last == client => Some(place),

@@ -1,7 +1,7 @@
 //! WAIT, as a replica hears of it.
 use crate::{
     replicas::{field, full_resync, snapshot},
-    support::{Client, Server, Value, ours},
+    support::{Client, Server, Value, client::encode, ours},
 };
 use std::{
     thread,
@@ -39,7 +39,7 @@ impl Replica {
     /// The next command of the stream.
     fn hear(&mut self) -> Vec<String> {
         let words: Vec<String> = self.line.receive().items().iter().map(Value::text).collect();
-        let bytes = crate::support::client::encode(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let bytes = encode(&words.iter().map(String::as_str).collect::<Vec<_>>());
         self.offset += bytes.len() as u64;
         words
     }
@@ -83,6 +83,37 @@ fn who_was_asked_need_not_be_asked_again_at_once() {
         replica.await_question();
         replica.acknowledge();
         assert_eq!(client.receive(), Value::Integer(1));
+    }
+}
+
+/// What a client is answered behind a wait does not overtake what it was answered before, which waits for the disk.
+#[test]
+fn replies_come_in_the_order_of_the_commands() {
+    const SLOW: &str = "for _ = 1, 30000000 do end return 'slow'";
+    let more = ["--appendonly", "yes", "--appendfsync", "always", "--busy-reply-threshold", "10"];
+    let master = Server::start(&ours(), &[&OPTIONS[..], &more].concat());
+    let (mut client, mut other) = (master.connect(), master.connect());
+    let mut replica = Replica::of(&master, &mut client, &[]);
+    for number in 1..=20 {
+        let packet =
+            [encode(&["INCR", "n"]), encode(&["WAIT", "1", "0"]), encode(&["GET", "nothing"])].concat();
+        client.send_raw(&packet).expect("it is taken");
+        replica.await_question();
+        replica.acknowledge();
+        assert_eq!(
+            [(); 3].map(|()| client.receive()),
+            [Value::Integer(number), Value::Integer(1), Value::Null]
+        );
+    }
+    let packet = [encode(&["SET", "k", "1"]), encode(&["EVAL", SLOW, "0"]), encode(&["ECHO", "e"])].concat();
+    client.send_raw(&packet).expect("it is taken");
+    assert_eq!([(); 3].map(|()| client.receive().text()), ["OK", "slow", "e"]);
+    for _ in 0..20 {
+        let packet = [encode(&["SET", "k", "1"]), encode(&["BLPOP", "list", "0"])].concat();
+        client.send_raw(&packet).expect("it is taken");
+        other.call(&["LPUSH", "list", "v"]);
+        assert_eq!(client.receive(), Value::ok());
+        assert_eq!(client.receive().items().len(), 2);
     }
 }
 

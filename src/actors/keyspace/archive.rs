@@ -137,23 +137,23 @@ impl Keyspace {
             Errand::Begin(of) => self.begin(of, ctx),
             Errand::Save => {
                 self.stage.board.archive.saves.fetch_add(1, Relaxed);
-                self.save(false).map_err(|_| CommandError::fixed("ERR"))?;
+                self.save(false, ctx).map_err(|_| CommandError::fixed("ERR"))?;
             }
-            Errand::Reload { save, flush, merge } => self.reload(save, flush, merge)?,
+            Errand::Reload { save, flush, merge } => self.reload(save, flush, merge, ctx)?,
             Errand::LoadLog => self.load_log(ctx)?,
-            Errand::Emptied => self.save_emptiness(),
+            Errand::Emptied => self.save_emptiness(ctx),
             Errand::ChangeHistory => self.change_history(),
         }
         Ok(())
     }
     /// All data were deleted by one command. A snapshot that is being written is given up, and with save points there is an
     /// empty one at once, as in Redis: no crash is to bring back what was deleted on purpose.
-    fn save_emptiness(&mut self) {
+    fn save_emptiness(&mut self, ctx: &mut Context<Self>) {
         self.persistence.do_send(GiveUpSave);
         self.primary.do_send(GiveUpSyncs);
         if !self.stage.board.config.load().save.0.is_empty() {
             // If it fails, that is in the log.
-            let _ = self.save(false);
+            let _ = self.save(false, ctx);
         }
     }
     /// Tells all there is to `pieces`, until nobody takes them.
@@ -169,7 +169,13 @@ impl Keyspace {
         }
     }
     /// SAVE: everybody waits.
-    fn save(&mut self, with_everything: bool) -> io::Result<()> {
+    fn save(&mut self, with_everything: bool, ctx: &mut Context<Self>) -> io::Result<()> {
+        // The file tells where in the stream its data are: all that was done is to be there, and what comes behind it selects
+        // its database. What is amid a transaction has no place there yet.
+        if !self.stage.record.is_in_block() {
+            self.commit(ctx);
+        }
+        self.stage.record.select_anew();
         self.post();
         let (pieces, taken) = sync_channel(PIECES_AHEAD);
         let (done, answer) = sync_channel(1);
@@ -278,7 +284,7 @@ impl Keyspace {
         self.commit(ctx);
         let saved = if wanted {
             tracing::info!("Saving the final RDB snapshot before exiting.");
-            self.save(false)
+            self.save(false, ctx)
         } else {
             Ok(())
         };
@@ -357,13 +363,19 @@ impl Keyspace {
         self.post();
     }
     /// DEBUG RELOAD: what is saved now comes back, and nothing else.
-    fn reload(&mut self, save: bool, flush: bool, merge: bool) -> Result<(), CommandError> {
+    fn reload(
+        &mut self,
+        save: bool,
+        flush: bool,
+        merge: bool,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), CommandError> {
         let failed = |reason: String| {
             tracing::warn!("DEBUG RELOAD: {reason}");
             CommandError::fixed("ERR Error trying to load the RDB dump, check server logs.")
         };
         if save {
-            self.save(true).map_err(|error| failed(error.to_string()))?;
+            self.save(true, ctx).map_err(|error| failed(error.to_string()))?;
         }
         let path = std::path::PathBuf::from(&self.stage.board.config.load().dbfilename);
         let checks = !self.stage.store.skips_checksums;

@@ -160,7 +160,7 @@ impl Keyspace {
             self.stage.write_pushes(client, &mut reply);
             let settles = seat.rest.is_empty();
             // It was served by a write, and wrote perhaps itself.
-            if self.waits_for_disk(waiter.node, &waiter.request, 0) {
+            if self.waits_for_disk(waiter.node, &waiter.request, 0) || self.is_behind(client) {
                 self.hold_replies(reply, seat.line, settles, seat.reply_to.clone());
             } else {
                 let end = End { line: seat.line, at: reply.position(), settles };

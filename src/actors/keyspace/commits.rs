@@ -17,7 +17,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use futures::channel::oneshot;
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::atomic::Ordering::Relaxed,
     time::Duration,
 };
@@ -68,6 +68,9 @@ pub struct Commits {
     /// Committed, and not synced.
     unsynced: VecDeque<(u64, Keys)>,
     hasher: ahash::RandomState,
+    /// Clients whose turn is not over, of whose replies so far some wait for this commit: what they are answered next must
+    /// not overtake these.
+    behind: HashMap<u64, u64>,
 }
 
 /// With `everysec` and `no` effects are gathered for so long, or until there are so many bytes of them.
@@ -133,6 +136,10 @@ impl Keyspace {
         settles: bool,
         reply_to: Recipient<Replies>,
     ) {
+        match settles {
+            true => self.commits.behind.remove(&line.client),
+            false => self.commits.behind.insert(line.client, self.stage.record.log.committed + 1),
+        };
         let end = End { line, at: reply.position(), settles };
         let (bytes, grafts) = reply.into_parts();
         match self.commits.held.last_mut() {
@@ -144,6 +151,13 @@ impl Keyspace {
                 self.commits.hold(Held::Replies { reply_to, replies });
             }
         }
+    }
+    /// Whether a client waits for the disk with an earlier part of its turn.
+    #[inline]
+    pub(super) fn is_behind(&self, client: u64) -> bool {
+        let commits = &self.commits;
+        !commits.behind.is_empty()
+            && commits.behind.get(&client).is_some_and(|number| *number > self.stage.record.log.synced)
     }
     /// Replies wait until what was written is synced.
     pub(super) fn syncs_first(&self) -> bool {
@@ -192,7 +206,7 @@ impl Keyspace {
             });
         }
     }
-    /// Hands what commands did since the last time to the log, and to the stream: both are given the same bytes.
+    /// Hands what commands did since the last time to the log, and to the stream. Mostly both are given the same bytes.
     pub(super) fn commit(&mut self, ctx: &mut Context<Self>) {
         let told = self.stage.record.take_told_to_replicas().map(Bytes::from);
         let effects = Bytes::from(self.stage.record.next_effects());
@@ -262,6 +276,7 @@ impl Handler<LogMode> for Keyspace {
         }
         if mode != LogMode::Synced {
             self.commits.unsynced.clear();
+            self.commits.behind.clear();
             self.commits.open = Keys::default();
             self.tell_held();
         }
@@ -278,6 +293,7 @@ impl Handler<Synced> for Keyspace {
         while self.commits.unsynced.front().is_some_and(|(of, _)| *of <= number) {
             self.commits.unsynced.pop_front();
         }
+        self.commits.behind.retain(|_, of| *of > number);
         self.post_synced_offset();
         self.tell_held();
         self.serve_log_waiters(ctx);

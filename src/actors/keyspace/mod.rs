@@ -334,8 +334,8 @@ impl Handler<Execute> for Keyspace {
                 ends.push(End { line: turn.line, at: start, settles: false });
                 continue;
             }
-            let (mut settles, mut waits_for_disk) = (true, false);
             let client = turn.line.client;
+            let (mut settles, mut waits_for_disk) = (true, self.is_behind(client));
             self.stage.write_pushes(client, &mut reply);
             while let Some(step) = own.next() {
                 let run = match step {

@@ -153,8 +153,10 @@ impl Keyspace {
     }
     /// What names the data as they are now, where that is known.
     pub(super) fn history(&self) -> Option<rdb::History> {
-        let stream = &self.stage.record.stream;
-        stream.is_on.then(|| rdb::History {
+        let record = &self.stage.record;
+        let stream = &record.stream;
+        let is_told = stream.follows || record.untold_bytes() == 0;
+        (stream.is_on && is_told).then(|| rdb::History {
             id: self.stage.board.replication.history.load().id.clone(),
             offset: stream.end,
             db: self.place.db,

@@ -187,7 +187,7 @@ impl Keyspace {
             return;
         }
         let settles = rest.is_empty();
-        if waits_for_disk {
+        if waits_for_disk || self.is_behind(line.client) {
             self.hold_replies(reply, line, settles, reply_to.clone());
         } else {
             let end = End { line, at: reply.position(), settles };
