@@ -102,7 +102,7 @@ fn replies_come_in_the_order_of_the_commands() {
         replica.acknowledge();
         assert_eq!(
             [(); 3].map(|()| client.receive()),
-            [Value::Integer(number), Value::Integer(1), Value::Null]
+            [Value::Integer(number), Value::Integer(1), Value::NullBulk]
         );
     }
     let packet = [encode(&["SET", "k", "1"]), encode(&["EVAL", SLOW, "0"]), encode(&["ECHO", "e"])].concat();

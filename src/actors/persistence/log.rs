@@ -59,7 +59,8 @@ impl Handler<Commit> for Persistence {
             log.files.journal.push(&effects);
         }
         if self.is_settled() {
-            // It holds nothing: that the log begins, or replies.
+            // It holds nothing: that the log begins, or replies. Who hears that it is safe may answer behind these.
+            self.release_held();
             self.confirm(number);
         }
         if !std::mem::replace(&mut self.writing_asked, true) {
