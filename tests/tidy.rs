@@ -281,6 +281,25 @@ fn sizes() {
     fail_on(problems);
 }
 
+/// In a sequence a semicolon ends the line: what is behind it would be read as another message.
+#[test]
+fn diagrams_can_be_drawn() {
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for entry in fs::read_dir("diagrams").expect("the diagrams") {
+        let path = entry.expect("a file").path();
+        let text = fs::read_to_string(&path).expect("a text");
+        for block in text.split("```mermaid\nsequenceDiagram\n").skip(1) {
+            count += 1;
+            let drawn = block.split("```").next().unwrap_or_default();
+            let broken = drawn.lines().filter(|line| line.contains(';'));
+            problems.extend(broken.map(|line| format!("{}: a semicolon in {line}", path.display())));
+        }
+    }
+    assert!(count > 5, "the diagrams are looked for in vain");
+    fail_on(problems);
+}
+
 #[test]
 fn words_in_comments_and_strings_are_not_code() {
     let text =
