@@ -86,6 +86,19 @@ fn who_was_asked_need_not_be_asked_again_at_once() {
     }
 }
 
+/// Who waits before there is any replica waits for the first one, too.
+#[test]
+fn a_replica_that_comes_later_counts() {
+    for master in masters() {
+        let (mut client, mut other) = (master.connect(), master.connect());
+        client.call(&["SET", "k", "1"]);
+        client.send(&["WAIT", "1", "0"]);
+        let mut replica = Replica::of(&master, &mut other, &[]);
+        replica.acknowledge();
+        assert_eq!(client.receive(), Value::Integer(1));
+    }
+}
+
 /// What a client is answered behind a wait does not overtake what it was answered before, which waits for the disk.
 #[test]
 fn replies_come_in_the_order_of_the_commands() {

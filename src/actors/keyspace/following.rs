@@ -193,7 +193,7 @@ impl Handler<Apply> for Keyspace {
         if self.stage.has_news() {
             self.stage.serve_waiting();
         }
-        self.hand_on(&bytes, false);
+        self.hand_on(&bytes);
         self.select_in_stream(db);
         if self.stage.record.stream.end != end {
             // A fault of ours. From here on only a full sync can bring us into step again.

@@ -102,9 +102,9 @@ impl Keyspace {
         if std::mem::take(&mut self.place.asks) {
             self.place.asked = Some(Instant::now());
             let with_question = [&effects[..], GETACK].concat();
-            return self.hand_on(&with_question.into(), true);
+            return self.hand_on(&with_question.into());
         }
-        self.hand_on(effects, false);
+        self.hand_on(effects);
     }
     /// Somebody waits until replicas have what was written: they are sent it, and are asked behind it.
     pub(super) fn ask_for_acks(&mut self, ctx: &mut Context<Self>) {
@@ -132,13 +132,13 @@ impl Keyspace {
             });
         }
     }
-    pub(super) fn hand_on(&mut self, bytes: &Bytes, asks: bool) {
+    pub(super) fn hand_on(&mut self, bytes: &Bytes) {
         let stream = &mut self.stage.record.stream;
         if stream.is_on && !bytes.is_empty() {
             stream.end += bytes.len() as u64;
             let end = stream.end;
             self.stage.board.replication.offset.store(end, Release);
-            self.primary.do_send(Streamed { bytes: bytes.clone(), end, asks });
+            self.primary.do_send(Streamed { bytes: bytes.clone(), end });
         }
     }
     /// The stream that we hand on has selected this database.
@@ -246,7 +246,7 @@ impl Handler<Feed> for Keyspace {
         let gives_way = self.stage.board.replication.failover() != Failover::None;
         if !self.stage.record.stream.follows && !gives_way {
             self.commit(ctx);
-            self.hand_on(&bytes, false);
+            self.hand_on(&bytes);
         }
     }
 }
@@ -262,7 +262,7 @@ impl Handler<Fence> for Keyspace {
         // A failover under way has its own, and nothing comes behind that.
         let may_ask = reason == PauseReason::Failover || replication.failover() == Failover::None;
         if lags && may_ask && !self.stage.record.stream.follows {
-            self.hand_on(&Bytes::from_static(GETACK), true);
+            self.hand_on(&Bytes::from_static(GETACK));
         }
         self.supervisor.do_send(Fenced { reason, offset });
     }

@@ -16,8 +16,6 @@ pub struct Streamed {
     pub bytes: Bytes,
     /// Offset behind them.
     pub end: u64,
-    /// They end in a question for acknowledgements: when any come, the Keyspace is to be told.
-    pub asks: bool,
 }
 
 /// From a Connection, which has let go of the socket: a replica that wants to be brought into step.

@@ -57,8 +57,6 @@ pub struct Primary {
     /// Seconds that have passed.
     seconds: u64,
     last_tick: Instant,
-    /// Somebody has asked once for acknowledgements (WAIT): the Keyspace is told of each that comes.
-    acks_wanted: bool,
     /// Where files are written.
     files: ArbiterHandle,
     /// The Keyspace, and clients, are on this thread, too.
@@ -111,7 +109,6 @@ impl Primary {
             alone_since: Instant::now(),
             seconds: 0,
             last_tick: Instant::now(),
-            acks_wanted: false,
             files,
             is_beside_data,
             rng: fastrand::Rng::new(),
@@ -184,8 +181,7 @@ impl Handler<Serve> for Primary {
 
 impl Handler<Streamed> for Primary {
     type Result = ();
-    fn handle(&mut self, Streamed { bytes, end, asks }: Streamed, _: &mut Self::Context) {
-        self.acks_wanted |= asks;
+    fn handle(&mut self, Streamed { bytes, end }: Streamed, _: &mut Self::Context) {
         // It may have been told to end meanwhile.
         let Some(backlog) = &mut self.backlog else { return };
         let begin = end.saturating_sub(bytes.len() as u64);
@@ -216,9 +212,7 @@ impl Handler<messages::Heard> for Primary {
             follower.place = Place::InStep;
         }
         self.count_good();
-        if self.acks_wanted {
-            self.tell_keyspace(AcksCame);
-        }
+        self.tell_keyspace(AcksCame);
         self.tell_who_waits();
     }
 }
