@@ -130,6 +130,52 @@ fn replies_come_in_the_order_of_the_commands() {
     }
 }
 
+/// The reply to FLUSHALL waits until all is freed.
+#[test]
+fn replies_behind_a_flush_come_in_order() {
+    let more = ["--enable-debug-command", "yes", "--busy-reply-threshold", "5"];
+    let master = Server::start(&ours(), &[&OPTIONS[..], &more].concat());
+    let mut client = master.connect();
+    for _ in 0..5 {
+        client.call(&["DEBUG", "POPULATE", "200000", "k", "10"]);
+        let packet = [encode(&["FLUSHALL"]), encode(&["WAIT", "1", "5"]), encode(&["ECHO", "e"])].concat();
+        client.send_raw(&packet).expect("it is taken");
+        let replies = [(); 3].map(|()| client.receive());
+        assert_eq!(replies, [Value::ok(), Value::Integer(0), Value::bulk("e")]);
+        client.call(&["DEBUG", "POPULATE", "200000", "k", "10"]);
+        let slow = "for _ = 1, 2000000 do end return 'slow'";
+        let packet = [encode(&["FLUSHALL"]), encode(&["EVAL", slow, "0"]), encode(&["ECHO", "e"])].concat();
+        client.send_raw(&packet).expect("it is taken");
+        assert_eq!([(); 3].map(|()| client.receive().text()), ["OK", "slow", "e"]);
+    }
+}
+
+/// The disk is slow, and it is waited for no more.
+#[test]
+fn replies_come_in_order_when_the_log_changes() {
+    for change in [["appendfsync", "everysec"], ["appendfsync", "no"], ["appendonly", "no"]] {
+        let more =
+            ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes", "--save", ""];
+        let master = Server::start(&ours(), &more);
+        let [mut first, mut client, mut other, mut operator] = [(); 4].map(|()| master.connect());
+        client.call(&["SET", "k", "0"]);
+        operator.call(&["DEBUG", "AOF-FLUSH-SLEEP", "300000"]);
+        first.send(&["SET", "a", "1"]);
+        thread::sleep(Duration::from_millis(50));
+        operator.send(&[&["CONFIG", "SET"], &change[..]].concat());
+        thread::sleep(Duration::from_millis(50));
+        let packet =
+            [encode(&["SET", "k", "1"]), encode(&["BLPOP", "l", "0"]), encode(&["ECHO", "e"])].concat();
+        client.send_raw(&packet).expect("it is taken");
+        thread::sleep(Duration::from_millis(50));
+        other.send(&["RPUSH", "l", "v"]);
+        assert_eq!(client.receive(), Value::ok(), "{change:?}");
+        assert_eq!(client.receive().items().len(), 2, "{change:?}");
+        assert_eq!(client.receive(), Value::bulk("e"), "{change:?}");
+        assert_eq!((operator.receive(), first.receive()), (Value::ok(), Value::ok()));
+    }
+}
+
 #[test]
 fn others_are_asked_each_time() {
     for master in masters() {

@@ -89,6 +89,22 @@ fn a_killed_master_goes_on_from_what_it_saved() {
         }
     }
 }
+/// With save points FLUSHALL has an empty file saved, too: its reply waits for the log all the same.
+#[test]
+fn what_was_deleted_before_a_kill_is_deleted() {
+    let options = ["--appendonly", "yes", "--appendfsync", "always"];
+    let mut node = Node::ours(&options);
+    node.config("save", "3600 1");
+    for _ in 0..3 {
+        node.done(&["SET", "a", "1"]);
+        node.done(&["DEBUG", "AOF-FLUSH-SLEEP", "300000"]);
+        node.done(&["FLUSHALL"]);
+        node.kill();
+        node.again();
+        node.config("save", "3600 1");
+        assert_eq!(node.call(&["DBSIZE"]), Value::Integer(0));
+    }
+}
 #[test]
 fn a_killed_replica_with_a_log_comes_back() {
     let master = Node::ours(&["--repl-backlog-size", "256mb"]);

@@ -263,6 +263,20 @@ impl Keyspace {
 impl Handler<LogMode> for Keyspace {
     type Result = ();
     fn handle(&mut self, mode: LogMode, ctx: &mut Self::Context) {
+        if self.commits.mode != LogMode::Synced || mode == LogMode::Synced {
+            return self.change_log_mode(mode, ctx);
+        }
+        // Replies that wait are sent before any that does not.
+        self.commit(ctx);
+        let (done, drained) = oneshot::channel();
+        self.persistence.do_send(Drain { done });
+        // If Persistence is gone, the process ends.
+        ctx.wait(drained.into_actor(self).map(move |_, keyspace, ctx| keyspace.change_log_mode(mode, ctx)));
+    }
+}
+
+impl Keyspace {
+    fn change_log_mode(&mut self, mode: LogMode, ctx: &mut Context<Self>) {
         let begins = self.commits.mode == LogMode::Off && mode != LogMode::Off;
         if self.commits.mode != LogMode::Off {
             self.commit(ctx);

@@ -3,6 +3,7 @@ use super::{Keyspace, Letter, Sweep};
 use crate::{actors::courier::messages::Replies, board::Board, store::Garbage};
 use actix::{Addr, Recipient};
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{
@@ -29,6 +30,8 @@ pub struct Dropper {
     loads: Sender<Load>,
     /// Loads that somebody waits for.
     awaited: Arc<AtomicUsize>,
+    /// Clients whose turn goes on, of whose replies so far some wait here.
+    followed_by: HashSet<u64>,
     board: Arc<Board>,
 }
 impl Dropper {
@@ -44,7 +47,7 @@ impl Dropper {
             // The channel is closed then, and everything is freed where it falls.
             tracing::warn!("No thread for freeing large values: {error}");
         }
-        Dropper { loads: sender, awaited, board }
+        Dropper { loads: sender, awaited, followed_by: HashSet::new(), board }
     }
     pub fn drop_elsewhere(&self, garbage: Vec<Garbage>) {
         self.hand_over(Load { garbage, then: None });
@@ -56,6 +59,23 @@ impl Dropper {
     /// Whether replies wait here.
     pub fn is_awaited(&self) -> bool {
         self.awaited.load(Acquire) > 0
+    }
+    /// Whether what a client is answered now must not overtake what waits here.
+    pub fn is_followed_by(&mut self, client: u64) -> bool {
+        if self.followed_by.is_empty() {
+            return false;
+        }
+        if !self.is_awaited() {
+            self.followed_by.clear();
+        }
+        self.followed_by.contains(&client)
+    }
+    /// A client's reply waits here; its turn goes on, or not.
+    pub fn note_followed(&mut self, client: u64, goes_on: bool) {
+        match goes_on {
+            true => self.followed_by.insert(client),
+            false => self.followed_by.remove(&client),
+        };
     }
     /// Sends letters behind the replies that wait here.
     pub fn post_behind(&self, letters: Vec<Letter>) {

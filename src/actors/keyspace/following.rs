@@ -144,6 +144,7 @@ impl Handler<Follow> for Keyspace {
         self.note_on_way_to_medium();
         let offset = self.stage.record.stream.end;
         reply_to.do_send(Applied { offset, has_log: self.stage.record.log.is_on, asked: false });
+        self.note_changes(ctx);
     }
 }
 

@@ -198,12 +198,15 @@ impl Keyspace {
                 let effects = self.stage.record.effects_bytes();
                 let progress = self.stage.perform(run.node, task, &run.request, caller, reply);
                 self.stage.show_of(run.node, &run.request, caller);
-                if let Some(errand) = self.stage.errand.take()
-                    && let Err(error) = self.run_errand(errand, ctx)
-                {
-                    self.stage.replace_reply(reply, start, &error);
+                // Ahead of the errand, which may have it logged at once.
+                let mut waits = self.waits_for_disk(run.node, &run.request, effects);
+                if let Some(errand) = self.stage.errand.take() {
+                    if let Err(error) = self.run_errand(errand, ctx) {
+                        self.stage.replace_reply(reply, start, &error);
+                    }
+                    waits |= self.waits_for_disk(run.node, &run.request, effects);
                 }
-                (progress, self.waits_for_disk(run.node, &run.request, effects))
+                (progress, waits)
             }
         };
         if run.muted {
@@ -387,7 +390,9 @@ impl Handler<Execute> for Keyspace {
             let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
             if waits_for_disk {
                 self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
-            } else if awaits_garbage && self.stage.store.has_garbage() {
+            } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_followed_by(client)
+            {
+                self.dropper.note_followed(client, !settles);
                 let (bytes, grafts) = reply.split_off(start).into_parts();
                 let ends = vec![End { line: turn.line, at: bytes.len(), settles }];
                 let replies = Replies { bytes, grafts, ends, spent: None };

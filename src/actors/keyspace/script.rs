@@ -127,12 +127,12 @@ impl Keyspace {
                 _ => self.end_wait(node, task, request, play.caller(), reply),
             }
         }
+        play.waits_for_disk |= self.waits_for_disk(node, request, deed.effects);
         if let Some(errand) = self.stage.errand.take()
             && let Err(error) = self.run_errand(errand, ctx)
         {
             self.stage.replace_reply(reply, 0, &error);
         }
-        play.waits_for_disk |= self.waits_for_disk(node, request, deed.effects);
         play.finish_call(&mut self.stage, called);
     }
 
@@ -192,7 +192,11 @@ impl Keyspace {
         } else {
             let end = End { line, at: reply.position(), settles };
             let (bytes, grafts) = reply.into_parts();
-            reply_to.do_send(Replies { bytes, grafts, ends: vec![end], spent: None });
+            let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
+            match self.dropper.is_followed_by(line.client) {
+                true => self.dropper.drop_before(Vec::new(), reply_to.clone(), replies),
+                false => reply_to.do_send(replies),
+            }
         }
         if !settles {
             ctx.notify(Execute { batch: rest, reply_to, spent_bytes: None });

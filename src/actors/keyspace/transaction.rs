@@ -155,12 +155,12 @@ impl Keyspace {
                 self.end_wait(node, task, request, caller, reply);
             }
             self.stage.show_of(node, request, caller);
+            waits_for_disk |= self.waits_for_disk(node, request, effects);
             if let Some(errand) = self.stage.errand.take()
                 && let Err(error) = self.run_errand(errand, ctx)
             {
                 self.stage.replace_reply(reply, position, &error);
             }
-            waits_for_disk |= self.waits_for_disk(node, request, effects);
         }
         self.stage.record.end_block();
         self.stage.scripting.replied_bytes = 0;
