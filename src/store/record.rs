@@ -593,6 +593,24 @@ mod tests {
         assert_eq!(words(&record.next_effects()), "SELECT 0 SET a 1 SELECT 0 SET b 2");
     }
     #[test]
+    fn a_client_waits_for_what_replicas_are_told_of_it() {
+        let mut record = record();
+        record.begin();
+        record.client = 7;
+        record.tell_replicas(0, [&b"PUBLISH"[..], b"c", b"x"].into_iter());
+        record.settle();
+        assert!(record.last_offset() > 0);
+        assert_eq!((record.last_offset(), record.last_commit()), (record.offset(), record.log.committed + 1));
+        // What a client of a writable replica writes is in no stream, now or later.
+        record.take_told_to_replicas();
+        record.next_effects();
+        (record.stream.follows, record.stream.end) = (true, 100);
+        record.begin();
+        log(&mut record, "SET a 1", Audience::All);
+        record.settle();
+        assert_eq!(record.last_offset(), 100);
+    }
+    #[test]
     fn replicas_may_be_told_before_the_log_is() {
         let mut record = record();
         let mut told = Vec::new();
