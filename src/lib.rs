@@ -14,7 +14,7 @@
 //!   something is wrong.
 //! * [`script`]: Lua scripts and functions, which ask for commands and are answered in the wire protocol.
 //! * [`cli`]: tools beside the server. [`disk`]: files, as Persistence reads and writes them.
-//! * [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
+//! * [`tls`]: sessions of OpenSSL on sockets. [`config`]: one table of all parameters. [`board`]: facts that every actor may read.
 //! * [`actors`]: the cast and its messages, the only code beside [`server`] that knows actix.
 //!
 //! # Invariants
@@ -38,3 +38,4 @@ pub mod resp;
 pub mod script;
 pub mod server;
 pub mod store;
+pub mod tls;

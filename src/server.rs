@@ -1,6 +1,6 @@
 //! Wiring only: which arbiters there are, which actor runs on which, and who knows whose address.
 //!
-//! * control: Supervisor, Listeners, Expiry, Primary with its Replicas, and a Courier for those who come while a
+//! * control: Supervisor, Listeners (those with TLS have a thread of their own for handshakes), Expiry, Primary with its Replicas, and a Courier for those who come while a
 //!   script is slow. They must answer while data is busy.
 //! * files: Persistence, which waits for the disk.
 //! * data: the Keyspace. With `io-threads 1` the Connections, their Courier and PubSub run beside it, so that neither a
@@ -11,7 +11,7 @@ use crate::{
         courier::Courier,
         expiry::{Expiry, Serve},
         keyspace::{Keyspace, Peers},
-        listener::{CannotListen, Listening, Ushers, files},
+        listener::{Listening, Transport, Ushers, files},
         migration::Migration,
         now_ms,
         persistence::{Persistence, messages::Start},
@@ -26,7 +26,7 @@ use crate::{
         spec::CATEGORY_NAMES,
     },
     config::{Config, Loaded, Renaming},
-    disk, log,
+    disk, log, tls,
 };
 use actix::prelude::*;
 use std::{fs, process::ExitCode, sync::Arc};
@@ -71,18 +71,17 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         config.maxclients = short.clients_max.max(1);
         tracing::warn!("{short} maxclients has been reduced to {}.", config.maxclients);
     }
-    let tcp = Listening::tcp(&config).map_err(|error| cannot_listen(error, Some(config.port)))?;
-    let unix = Listening::unix(&config).map_err(|error| cannot_listen(error, None))?;
-    if tcp.is_empty() && unix.is_none() {
-        return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
-    }
+    let tls =
+        tls::Contexts::of(&config).map_err(|unfit| Fatal(format!("Failed to configure TLS. {unfit}")))?;
+    let doors = open_doors(&config)?;
     write_pid_file(&config);
     let has_data = config.appendonly || std::path::Path::new(&config.dbfilename).exists();
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
+    board.tls.store(tls.map(Arc::new));
     // From the first client on: none may see that there is nothing yet.
     board.archive.loading.active.store(has_data, std::sync::atomic::Ordering::Relaxed);
     let system = System::new();
-    system.block_on(async { raise_curtain(board, tcp, unix) });
+    system.block_on(async { raise_curtain(board, doors) });
     let code = system.run_with_code().map_err(|error| Fatal(format!("The event loop failed: {error}")))?;
     Ok(ExitCode::from(code as u8))
 }
@@ -108,7 +107,8 @@ fn greet(config: &Config, is_configured: bool) {
             "No config file specified, using the default config. To give one: callboard /path/to/redis.conf"
         );
     }
-    tracing::info!("Running mode=standalone, port: {}, PID: {}", config.port, std::process::id());
+    let port = if config.port != 0 { config.port } else { config.tls_port };
+    tracing::info!("Running mode=standalone, port: {port}, PID: {}", std::process::id());
 }
 /// Whether rules of users may name this command or (with `@`) this category.
 fn may_be_named(name: &str) -> bool {
@@ -117,13 +117,24 @@ fn may_be_named(name: &str) -> bool {
         None => redis_names().any(|known| known.eq_ignore_ascii_case(name)),
     }
 }
-fn cannot_listen(error: CannotListen, port: Option<u16>) -> Fatal {
-    match port {
-        Some(port) => Fatal(format!(
-            "Could not create server TCP listening socket {error}\nFailed listening on port {port} (tcp), aborting."
-        )),
-        None => Fatal(format!("Failed opening Unix socket: {error}")),
+/// Opens everything that is to be listened on.
+fn open_doors(config: &Config) -> Result<Vec<Listening>, Fatal> {
+    let mut doors = Vec::new();
+    for transport in Transport::ALL {
+        doors.extend(Listening::tcp(transport, config).map_err(|error| {
+            let port = transport.port(config);
+            Fatal(format!(
+                "Could not create server TCP listening socket {error}\nFailed listening on port {port} ({transport}), \
+                 aborting."
+            ))
+        })?);
     }
+    let unix = Listening::unix(config);
+    doors.extend(unix.map_err(|error| Fatal(format!("Failed opening Unix socket: {error}")))?);
+    if doors.is_empty() {
+        return Err(Fatal("Configured to not listen anywhere, exiting.".into()));
+    }
+    Ok(doors)
 }
 fn write_pid_file(config: &Config) {
     if let Some(path) = &config.pidfile
@@ -134,7 +145,7 @@ fn write_pid_file(config: &Config) {
 }
 
 /// Starts the cast, and lets it know each other.
-fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>) {
+fn raise_curtain(board: Arc<Board>, doors: Vec<Listening>) {
     let io_threads = board.config.load().io_threads;
     let expiry = Expiry::new(board.clone()).start();
     let supervisor = Supervisor::new(board.clone(), log::set_level).start();
@@ -203,7 +214,7 @@ fn raise_curtain(board: Arc<Board>, tcp: Vec<Listening>, unix: Option<Listening>
         Some(Superior { leads: supervisor.clone().recipient(), waits: supervisor.clone().recipient() });
     primary.do_send(primary::Serve { keyspace: keyspace.clone(), superior });
     let near = own.is_empty().then(|| data.handle());
-    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, near, tcp, unix });
+    supervisor.do_send(Open { keyspace, persistence: persistence.clone(), primary, ushers, near, doors });
     persistence.do_send(Start);
     watch_signals(supervisor);
 }

@@ -17,6 +17,13 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/store", &["commands", "formats", "disk", "cli", "script", "actors", "server"]),
     ("src/commands", &["cli", "actors", "server"]),
     ("src/disk", &["cli", "actors", "server"]),
+    (
+        "src/tls",
+        &[
+            "data", "store", "commands", "resp", "formats", "disk", "cli", "script", "board", "actors",
+            "server",
+        ],
+    ),
     ("src/resp", &["commands", "formats", "cli", "actors", "server"]),
     ("src/formats", &["commands", "board", "cli", "actors", "server"]),
     ("src/cli", &["commands", "actors", "server"]),

@@ -23,8 +23,8 @@ pub use subscriptions::{Subscriptions, Topic};
 pub use tally::{CommandTally, Tallies, Tally};
 pub use vitals::{Errors, Lag, Vitals};
 
-use crate::config::Config;
-use arc_swap::ArcSwap;
+use crate::{config::Config, tls};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     path::PathBuf,
     sync::{
@@ -37,6 +37,8 @@ use std::{
 pub struct Board {
     /// The configuration in force. Writer: the Supervisor.
     pub config: ArcSwap<Config>,
+    /// What TLS sessions are made from, if the configuration has any use for them. Writer: the Supervisor.
+    pub tls: ArcSwapOption<tls::Contexts>,
     /// The configuration file, if there is one.
     pub config_file: Option<PathBuf>,
     /// Writers: the Couriers, each for its clients.
@@ -70,6 +72,7 @@ impl Board {
         let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         Arc::new(Board {
             config: ArcSwap::from_pointee(config),
+            tls: ArcSwapOption::empty(),
             config_file,
             roster: Roster::default(),
             vitals: Vitals::default(),
@@ -86,6 +89,17 @@ impl Board {
             started_at_ms: now_ms,
             executable,
         })
+    }
+    /// What a connection that is opened needs for TLS; nothing if TLS is not `wanted`.
+    ///
+    /// # Errors
+    /// If it is, and not configured: that must not become a connection without it.
+    pub fn tls_if(&self, wanted: bool) -> Result<Option<Arc<tls::Contexts>>, &'static str> {
+        match (wanted, self.tls.load_full()) {
+            (false, _) => Ok(None),
+            (true, None) => Err("TLS is wanted, but not configured"),
+            (true, contexts) => Ok(contexts),
+        }
     }
     /// Notes that a client waits: blocked, or paused. It is counted once, however often this is said.
     pub fn block(&self, client: &ClientRecord) {

@@ -68,6 +68,8 @@ pub enum Apply {
     Nothing,
     /// Bind the listening sockets anew.
     Listen,
+    /// Read certificates and keys anew.
+    Tls,
     /// Set the log's level.
     Log,
     /// Raise the limit of open files, and admit clients by the new number.

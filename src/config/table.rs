@@ -23,7 +23,6 @@ const MIB: i128 = 1 << 20;
 const REPLICATION: &str = "replication";
 const EVICTION: &str = "eviction";
 const CLUSTER: &str = "cluster mode";
-const TLS: &str = "TLS";
 
 const LAZY: &str = "large values are always freed on a thread of their own";
 const DEFRAG: &str = "the allocator moves nothing";
@@ -66,7 +65,7 @@ parameters! {
     "max-new-connections-per-cycle" => max_new_connections_per_cycle: u32 = "10",
         integer(1, 1000).no_effect("accepting does not hold up commands");
     "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = "1",
-        integer(1, 1000).later(TLS);
+        integer(1, 1000).no_effect("handshakes have a thread of their own");
     "socket-mark-id" => socket_mark_id: u32 = "0", integer(0, UINT).immutable().later("marked sockets");
     "bind-source-addr" => bind_source_addr: Option<String> = "", optional();
     "proto-max-bulk-len" => proto_max_bulk_len: usize = "536870912", memory(MIB, LONG);
@@ -80,26 +79,27 @@ parameters! {
         yes_no().immutable().no_effect("I/O threads always read");
 
     // TLS
-    "tls-port" => tls_port: u16 = "0", integer(0, 65535).apply(Apply::Listen).later(TLS);
-    "tls-session-cache-size" => tls_session_cache_size: u32 = "20480", integer(0, INT).later(TLS);
-    "tls-session-cache-timeout" => tls_session_cache_timeout_seconds: u32 = "300", integer(0, INT).later(TLS);
-    "tls-cluster" => tls_cluster: bool = "no", yes_no().later(TLS);
-    "tls-replication" => tls_replication: bool = "no", yes_no().later(TLS);
-    "tls-auth-clients" => tls_auth_clients: TlsAuthClients = "yes", choice().later(TLS);
-    "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = "no", yes_no().later(TLS);
-    "tls-session-caching" => tls_session_caching: bool = "yes", yes_no().later(TLS);
-    "tls-cert-file" => tls_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-key-file" => tls_key_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-key-file-pass" => tls_key_file_pass: Option<String> = "", optional().sensitive().later(TLS);
-    "tls-client-cert-file" => tls_client_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-client-key-file" => tls_client_key_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = "", optional().sensitive().later(TLS);
-    "tls-dh-params-file" => tls_dh_params_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-ca-cert-file" => tls_ca_cert_file: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-ca-cert-dir" => tls_ca_cert_dir: Option<PathBuf> = "", optional().volatile().later(TLS);
-    "tls-protocols" => tls_protocols: Option<String> = "", optional().later(TLS);
-    "tls-ciphers" => tls_ciphers: Option<String> = "", optional().later(TLS);
-    "tls-ciphersuites" => tls_ciphersuites: Option<String> = "", optional().later(TLS);
+    "tls-port" => tls_port: u16 = "0", integer(0, 65535).apply(Apply::Listen);
+    "tls-session-cache-size" => tls_session_cache_size: u32 = "20480", integer(0, INT).apply(Apply::Tls);
+    "tls-session-cache-timeout" => tls_session_cache_timeout_seconds: u32 = "300",
+        integer(0, INT).no_effect("OpenSSL forgets a session after two hours");
+    "tls-cluster" => tls_cluster: bool = "no", yes_no().apply(Apply::Tls);
+    "tls-replication" => tls_replication: bool = "no", yes_no().apply(Apply::Tls);
+    "tls-auth-clients" => tls_auth_clients: TlsAuthClients = "yes", choice().apply(Apply::Tls);
+    "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = "no", yes_no().apply(Apply::Tls);
+    "tls-session-caching" => tls_session_caching: bool = "yes", yes_no().apply(Apply::Tls);
+    "tls-cert-file" => tls_cert_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-key-file" => tls_key_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-key-file-pass" => tls_key_file_pass: Option<String> = "", optional().sensitive().apply(Apply::Tls);
+    "tls-client-cert-file" => tls_client_cert_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-client-key-file" => tls_client_key_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = "", optional().sensitive().apply(Apply::Tls);
+    "tls-dh-params-file" => tls_dh_params_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-ca-cert-file" => tls_ca_cert_file: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-ca-cert-dir" => tls_ca_cert_dir: Option<PathBuf> = "", optional().volatile().apply(Apply::Tls);
+    "tls-protocols" => tls_protocols: Option<String> = "", optional().apply(Apply::Tls);
+    "tls-ciphers" => tls_ciphers: Option<String> = "", optional().apply(Apply::Tls);
+    "tls-ciphersuites" => tls_ciphersuites: Option<String> = "", optional().apply(Apply::Tls);
 
     // General
     "daemonize" => daemonize: bool = "no", yes_no().immutable();

@@ -184,7 +184,7 @@ impl Desk {
     /// If no file descriptor is left for the socket.
     pub fn release(&self, id: LineId) -> Option<io::Result<Accepted>> {
         let may_leave = |line: &mut Line| line.is_drained() && !line.waits_writable && !line.in_flight;
-        let duplicate = self.with_line(id, |line| may_leave(line).then(|| line.socket.duplicate()))??;
+        let duplicate = self.with_line(id, |line| may_leave(line).then(|| line.socket.hand_over()))??;
         let Ok(socket) = duplicate else { return Some(duplicate) };
         let line = self.lines.borrow_mut().remove(id.slot);
         if line.record.is_kept_in_mind() {

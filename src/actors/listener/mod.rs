@@ -1,6 +1,7 @@
 //! A Listener: one for each address. It accepts clients, turns away those that are too many or not allowed, and gives
 //! each of the others to a Courier, in turn.
 pub mod files;
+mod gate;
 
 use crate::{
     actors::courier::{Courier, messages::Adopt, socket::Accepted},
@@ -8,10 +9,10 @@ use crate::{
     config::Config,
 };
 use actix::prelude::*;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use gate::Gate;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
-    fmt,
-    io::{self, Write},
+    fmt, io,
     net::{IpAddr, Shutdown, SocketAddr},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -19,22 +20,50 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
 };
-use tokio::net::{TcpListener, UnixListener};
 
-/// After an error that concerns the whole process (no file descriptors left), accepting is tried again this late.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Tls,
+}
+impl Transport {
+    pub const ALL: [Transport; 2] = [Transport::Tcp, Transport::Tls];
+    /// The parameter that says at which port; 0 is none.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Transport::Tcp => "port",
+            Transport::Tls => "tls-port",
+        }
+    }
+    pub fn port(self, config: &Config) -> u16 {
+        match self {
+            Transport::Tcp => config.port,
+            Transport::Tls => config.tls_port,
+        }
+    }
+}
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        })
+    }
+}
 
 /// A socket that listens, not yet on any reactor.
 pub enum Listening {
-    Tcp(std::net::TcpListener),
+    Tcp(Transport, std::net::TcpListener),
     Unix(std::os::unix::net::UnixListener, PathBuf),
 }
 
 /// Why an address cannot be listened on.
 #[derive(Debug)]
 pub struct CannotListen {
+    /// None for a Unix socket.
+    pub transport: Option<Transport>,
     pub address: String,
     pub error: io::Error,
 }
@@ -45,14 +74,15 @@ impl fmt::Display for CannotListen {
 }
 
 impl Listening {
-    /// Opens all TCP addresses that the configuration names. `port` 0 means none.
+    /// Opens all TCP addresses that the configuration names for this transport. Port 0 means none.
     ///
     /// # Errors
     /// The first address that fails and is not optional. Optional ones (`-::1`), and `*` where a protocol is missing,
     /// are passed over.
-    pub fn tcp(config: &Config) -> Result<Vec<Listening>, CannotListen> {
+    pub fn tcp(transport: Transport, config: &Config) -> Result<Vec<Listening>, CannotListen> {
         let mut open = Vec::new();
-        if config.port == 0 {
+        let port = transport.port(config);
+        if port == 0 {
             return Ok(open);
         }
         for name in &config.bind {
@@ -65,11 +95,12 @@ impl Listening {
                 "::*" => "::",
                 name => name,
             };
-            match open_tcp(address, config) {
-                Ok(listener) => open.push(Listening::Tcp(listener)),
+            match open_tcp(address, port, config.tcp_backlog) {
+                Ok(listener) => open.push(Listening::Tcp(transport, listener)),
                 Err(error) if optional && is_missing_address(&error) => {}
                 Err(error) => {
-                    return Err(CannotListen { address: format!("{name}:{}", config.port), error });
+                    let address = format!("{name}:{port}");
+                    return Err(CannotListen { transport: Some(transport), address, error });
                 }
             }
         }
@@ -102,7 +133,18 @@ impl Listening {
             }
             Ok(Listening::Unix(socket.into(), path.clone()))
         };
-        open().map(Some).map_err(|error| CannotListen { address: path.display().to_string(), error })
+        open().map(Some).map_err(|error| CannotListen {
+            transport: None,
+            address: path.display().to_string(),
+            error,
+        })
+    }
+    /// What is spoken there; `None` for a Unix socket.
+    pub fn transport(&self) -> Option<Transport> {
+        match self {
+            Listening::Tcp(transport, _) => Some(*transport),
+            Listening::Unix(..) => None,
+        }
     }
     /// What closes this address at once.
     ///
@@ -110,7 +152,7 @@ impl Listening {
     /// If there is no file descriptor left for it.
     pub fn closer(&self) -> io::Result<Closer> {
         Ok(Closer(match self {
-            Listening::Tcp(listener) => listener.try_clone()?.into(),
+            Listening::Tcp(_, listener) => listener.try_clone()?.into(),
             Listening::Unix(listener, _) => listener.try_clone()?.into(),
         }))
     }
@@ -128,23 +170,23 @@ impl Closer {
     }
 }
 
-fn open_tcp(address: &str, config: &Config) -> io::Result<std::net::TcpListener> {
+fn open_tcp(address: &str, port: u16, backlog: u32) -> io::Result<std::net::TcpListener> {
     let ip: IpAddr = match address.parse() {
         Ok(ip) => ip,
         Err(_) => {
             use std::net::ToSocketAddrs;
-            let mut found = (address, config.port).to_socket_addrs()?;
+            let mut found = (address, port).to_socket_addrs()?;
             found.next().ok_or(io::ErrorKind::AddrNotAvailable)?.ip()
         }
     };
-    let address = SocketAddr::new(ip, config.port);
+    let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(config.tcp_backlog as i32)?;
+    socket.listen(backlog as i32)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -201,8 +243,8 @@ impl Actor for Listener {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(socket) = self.socket.take() {
-            let gate = Gate { ushers: self.ushers.clone(), board: self.board.clone() };
-            ctx.spawn(gate.listen(socket).into_actor(self));
+            let gate = Gate::new(self.ushers.clone(), self.board.clone());
+            ctx.spawn(async move { gate.listen(socket).await }.into_actor(self));
         }
     }
 }
@@ -210,114 +252,5 @@ impl Handler<Stop> for Listener {
     type Result = ();
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         ctx.stop()
-    }
-}
-
-/// The accepting itself, apart from the actor so that its loop can own the socket.
-struct Gate {
-    ushers: Arc<Ushers>,
-    board: Arc<Board>,
-}
-impl Gate {
-    async fn listen(self, socket: Listening) {
-        let result = match socket {
-            Listening::Tcp(listener) => self.listen_tcp(listener).await,
-            Listening::Unix(listener, path) => self.listen_unix(listener, path.display().to_string()).await,
-        };
-        if let Err(error) = result {
-            tracing::error!("Cannot wait for clients: {error}");
-        }
-    }
-    async fn listen_tcp(&self, listener: std::net::TcpListener) -> io::Result<()> {
-        let listener = TcpListener::from_std(listener)?;
-        self.accept_all(async || listener.accept().await?.0.into_std().map(Accepted::Tcp)).await;
-        Ok(())
-    }
-    async fn listen_unix(&self, listener: std::os::unix::net::UnixListener, path: String) -> io::Result<()> {
-        let listener = UnixListener::from_std(listener)?;
-        self.accept_all(async || Ok(Accepted::Unix(listener.accept().await?.0.into_std()?, path.clone())))
-            .await;
-        Ok(())
-    }
-    /// Accepts until the address is closed. No error of one client ends it, nor one of the whole process, such as too
-    /// many open files.
-    async fn accept_all(&self, accept: impl AsyncFn() -> io::Result<Accepted>) {
-        loop {
-            match accept().await {
-                Ok(accepted) => self.admit(accepted),
-                // No longer listening: see `Closer`.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return,
-                // The client was gone before it was accepted.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    tracing::warn!("Accepting client connection: {error}");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
-        }
-    }
-    fn admit(&self, accepted: Accepted) {
-        let vitals = &self.board.vitals;
-        let config = self.board.config.load();
-        let refusal = if vitals.connected.fetch_add(1, Relaxed) >= config.maxclients as usize {
-            Some("-ERR max number of clients reached\r\n")
-        } else if is_stranger(&accepted, &config) {
-            Some(PROTECTED)
-        } else {
-            None
-        };
-        match refusal {
-            Some(text) => {
-                vitals.connected.fetch_sub(1, Relaxed);
-                vitals.connections_rejected.fetch_add(1, Relaxed);
-                refuse(accepted, text);
-            }
-            None => {
-                vitals.connections_received.fetch_add(1, Relaxed);
-                prepare(&accepted, &config);
-                self.ushers.seat(accepted)
-            }
-        }
-    }
-}
-
-const PROTECTED: &str = "-DENIED Callboard is running in protected mode because protected mode is enabled and no \
-    password is set for the default user. In this mode connections are only accepted from the loopback interface. To \
-    connect from elsewhere, set a password (CONFIG SET requirepass, or the configuration file), or turn protected \
-    mode off (CONFIG SET protected-mode no, from the loopback interface, or --protected-mode no) once you are sure \
-    that the server cannot be reached from the internet.\r\n";
-
-/// Protected mode: without a password, only this machine is served.
-fn is_stranger(accepted: &Accepted, config: &Config) -> bool {
-    let Accepted::Tcp(stream) = accepted else { return false };
-    let local = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-    config.protected_mode && !config.asks_for_password() && !local
-}
-fn refuse(accepted: Accepted, text: &str) {
-    // Best effort: the socket's buffer is empty, and who does not read it is refused all the same.
-    let _ = match accepted {
-        Accepted::Tcp(mut stream) => stream.write(text.as_bytes()),
-        Accepted::Unix(mut stream, _) => stream.write(text.as_bytes()),
-    };
-}
-fn prepare(accepted: &Accepted, config: &Config) {
-    let result = match accepted {
-        Accepted::Tcp(stream) => stream.set_nonblocking(true).and_then(|()| {
-            let socket = SockRef::from(stream);
-            socket.set_tcp_nodelay(true)?;
-            match config.tcp_keepalive_seconds as u64 {
-                0 => Ok(()),
-                seconds => socket.set_tcp_keepalive(
-                    &TcpKeepalive::new()
-                        .with_time(Duration::from_secs(seconds))
-                        .with_interval(Duration::from_secs((seconds / 3).max(1)))
-                        .with_retries(3),
-                ),
-            }
-        }),
-        Accepted::Unix(stream, _) => stream.set_nonblocking(true),
-    };
-    if let Err(error) = result {
-        tracing::debug!("Preparing a client's socket: {error}");
     }
 }

@@ -2,6 +2,7 @@
 use crate::{
     commands::shipment::{Credentials, Delivery, Shipment, Trouble},
     resp::encode_command,
+    tls::{Channel, Contexts},
 };
 use std::{
     cell::Cell,
@@ -9,17 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf, split},
+    net::TcpStream,
     time::timeout,
 };
 
 pub struct Carrier {
-    lines: BufReader<OwnedReadHalf>,
-    out: OwnedWriteHalf,
+    lines: BufReader<ReadHalf<Channel>>,
+    out: WriteHalf<Channel>,
     /// The database selected there.
     db: usize,
 }
@@ -38,8 +36,13 @@ struct Journey {
     carrier: Option<Carrier>,
 }
 
-/// Carries it, by the connection at hand if there is one. What comes back with the delivery can be used again.
-pub async fn carry(at_hand: Option<Carrier>, shipment: &Shipment) -> (Delivery, Option<Carrier>) {
+/// Carries it, by the connection at hand if there is one, or by a new one, with TLS if that is given. What comes back with
+/// the delivery can be used again.
+pub async fn carry(
+    at_hand: Option<Carrier>,
+    shipment: &Shipment,
+    tls: Option<&Contexts>,
+) -> (Delivery, Option<Carrier>) {
     if let Some(carrier) = at_hand {
         let Journey { delivery, timed_out, carrier } = carrier.carry(shipment).await;
         // The other may have closed the connection while it was idle: then a new one does it.
@@ -48,7 +51,7 @@ pub async fn carry(at_hand: Option<Carrier>, shipment: &Shipment) -> (Delivery, 
             return (delivery, carrier);
         }
     }
-    match Carrier::connect(shipment).await {
+    match Carrier::connect(shipment, tls).await {
         Ok(carrier) => {
             let Journey { delivery, carrier, .. } = carrier.carry(shipment).await;
             (delivery, carrier)
@@ -64,11 +67,12 @@ pub async fn carry(at_hand: Option<Carrier>, shipment: &Shipment) -> (Delivery, 
 }
 
 impl Carrier {
-    async fn connect(shipment: &Shipment) -> io::Result<Carrier> {
+    async fn connect(shipment: &Shipment, tls: Option<&Contexts>) -> io::Result<Carrier> {
         let limit = Duration::from_millis(shipment.timeout_ms);
         let stream = timeout(limit, TcpStream::connect((&*shipment.host, shipment.port))).await??;
         stream.set_nodelay(true)?;
-        let (input, out) = stream.into_split();
+        let channel = timeout(limit, Channel::open(stream, &shipment.host, tls)).await??;
+        let (input, out) = split(channel);
         Ok(Carrier { lines: BufReader::new(input), out, db: 0 })
     }
     async fn carry(mut self, shipment: &Shipment) -> Journey {
@@ -114,7 +118,7 @@ impl Carrier {
 }
 
 async fn write_all(
-    out: &mut OwnedWriteHalf,
+    out: &mut WriteHalf<Channel>,
     requests: &[&[u8]],
     limit: Duration,
     heard_of: &Cell<Instant>,
@@ -128,7 +132,7 @@ async fn write_all(
 
 /// Reads so many lines. The other may be silent as long as it takes what is written.
 async fn read_lines(
-    input: &mut BufReader<OwnedReadHalf>,
+    input: &mut BufReader<ReadHalf<Channel>>,
     count: usize,
     limit: Duration,
     heard_of: &Cell<Instant>,

@@ -5,7 +5,7 @@ mod carrier;
 
 use crate::{
     board::Board,
-    commands::shipment::{Delivery, Shipment},
+    commands::shipment::{Delivery, Shipment, Trouble},
 };
 use actix::prelude::*;
 use carrier::Carrier;
@@ -23,8 +23,8 @@ pub struct Carry {
     pub tell: Box<dyn FnOnce(Delivery) + Send>,
 }
 
-/// A place that things are carried to: host and port.
-type Place = (String, u16);
+/// A place that things are carried to: host and port, and whether by TLS.
+type Place = (String, u16, bool);
 
 pub struct Migration {
     board: Arc<Board>,
@@ -58,10 +58,20 @@ impl Actor for Migration {
 impl Handler<Carry> for Migration {
     type Result = ();
     fn handle(&mut self, Carry { shipment, tell }: Carry, ctx: &mut Self::Context) {
-        let place = (shipment.host.clone(), shipment.port);
+        let wants_tls = self.board.config.load().tls_cluster;
+        let place = (shipment.host.clone(), shipment.port, wants_tls);
         // Two at a time to one place have a connection each; the one that is done last is kept.
         let at_hand = self.idle.remove(&place).map(|(carrier, _)| carrier);
-        let journey = async move { carrier::carry(at_hand, &shipment).await };
+        let tls = self.board.tls_if(wants_tls);
+        let journey = async move {
+            match tls {
+                Ok(tls) => carrier::carry(at_hand, &shipment, tls.as_deref()).await,
+                Err(reason) => {
+                    tracing::warn!("MIGRATE to {}:{}: {reason}", shipment.host, shipment.port);
+                    (Delivery { trouble: Some(Trouble::Connecting), ..Delivery::default() }, None)
+                }
+            }
+        };
         ctx.spawn(journey.into_actor(self).map(move |(delivery, carrier), migration, _| {
             if let Some(carrier) = carrier {
                 migration.idle.insert(place, (carrier, Instant::now()));

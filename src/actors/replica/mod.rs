@@ -235,9 +235,15 @@ pub fn dismiss(board: &Board, client: &ClientRecord) {
 }
 /// `repl-disable-tcp-nodelay`: fewer and larger packets, a little later.
 pub fn delay_packets(socket: &Accepted) {
-    if let Accepted::Tcp(stream) = socket
-        && let Err(error) = SockRef::from(stream).set_tcp_nodelay(false)
-    {
+    let delayed = match socket {
+        Accepted::Tcp(stream) => SockRef::from(stream).set_tcp_nodelay(false),
+        Accepted::Tls(stream) => match stream.descriptor() {
+            Some(descriptor) => SockRef::from(&descriptor).set_tcp_nodelay(false),
+            None => Ok(()),
+        },
+        Accepted::Unix(..) => Ok(()),
+    };
+    if let Err(error) = delayed {
         tracing::debug!("A replica's socket keeps its TCP_NODELAY: {error}");
     }
 }

@@ -1,6 +1,6 @@
 //! The end of the server. If replicas lag behind, those who write are paused, and the replicas are waited for
 //! (`shutdown-timeout`); then data are put away, and that is it. Until then the end can be called off.
-use super::{OpenListener, PutAwayDone, Supervisor};
+use super::{PutAwayDone, Supervisor};
 use crate::{
     actors::{
         courier::messages::{Answer, Close},
@@ -167,7 +167,7 @@ impl Supervisor {
             return;
         }
         let config = self.board.config.load_full();
-        self.tcp.drain(..).chain(self.unix.take()).for_each(OpenListener::close);
+        self.doors.close_all();
         for courier in self.ushers.iter().flat_map(|ushers| ushers.all()) {
             courier.do_send(Close);
         }

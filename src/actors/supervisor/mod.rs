@@ -1,5 +1,6 @@
 //! The Supervisor: runs the house. It starts and stops the others in order, changes the configuration, answers the
 //! commands that concern the server as a whole, and looks at clients and rates once in a while.
+mod doors;
 mod failover;
 mod following;
 mod housekeeping;
@@ -10,7 +11,7 @@ use crate::{
     actors::{
         courier::messages::Answer,
         keyspace::Keyspace,
-        listener::{Closer, Listener, Listening, Stop, Ushers},
+        listener::{Listening, Ushers},
         persistence::Persistence,
         primary::{Primary, messages::ReplicaHeard},
     },
@@ -26,6 +27,7 @@ use crate::{
     resp::{Protocol, Reply},
 };
 use actix::prelude::*;
+use doors::Doors;
 use failover::Handover;
 use following::Following;
 use housekeeping::Rates;
@@ -67,8 +69,8 @@ pub struct Open {
     pub ushers: Arc<Ushers>,
     /// Where the Keyspace is, if clients are there, too.
     pub near: Option<ArbiterHandle>,
-    pub tcp: Vec<Listening>,
-    pub unix: Option<Listening>,
+    /// Everything that is listened on.
+    pub doors: Vec<Listening>,
 }
 
 pub struct Supervisor {
@@ -79,8 +81,7 @@ pub struct Supervisor {
     primary: Option<Addr<Primary>>,
     ushers: Option<Arc<Ushers>>,
     following: Following,
-    tcp: Vec<OpenListener>,
-    unix: Option<OpenListener>,
+    doors: Doors,
     rates: Rates,
     set_log_level: fn(crate::config::LogLevel),
     handover: Option<Handover>,
@@ -90,18 +91,6 @@ pub struct Supervisor {
     /// When the end comes without the Keyspace.
     give_up_at: Option<Instant>,
     own: Option<Addr<Supervisor>>,
-}
-
-/// A Listener, and what closes its address without waiting for it.
-struct OpenListener {
-    listener: Addr<Listener>,
-    closer: Closer,
-}
-impl OpenListener {
-    fn close(self) {
-        self.closer.close();
-        self.listener.do_send(Stop);
-    }
 }
 
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(100);
@@ -116,8 +105,7 @@ impl Supervisor {
             primary: None,
             ushers: None,
             following: Following::default(),
-            tcp: Vec::new(),
-            unix: None,
+            doors: Doors::default(),
             rates: Rates::default(),
             set_log_level,
             handover: None,
@@ -128,11 +116,6 @@ impl Supervisor {
         };
         supervisor.post_role();
         supervisor
-    }
-    fn listen(&self, socket: Listening) -> Option<OpenListener> {
-        let ushers = self.ushers.clone()?;
-        let closer = socket.closer().inspect_err(|error| tracing::error!("Cannot listen: {error}")).ok()?;
-        Some(OpenListener { listener: Listener::new(socket, ushers, self.board.clone()).start(), closer })
     }
     /// Whether anybody is waited for: then Primary tells of each replica that it hears.
     fn mind_replicas(&self) {
@@ -158,8 +141,7 @@ impl Handler<Open> for Supervisor {
         self.primary = Some(open.primary);
         self.ushers = Some(open.ushers);
         self.following.near = open.near;
-        self.tcp = open.tcp.into_iter().filter_map(|socket| self.listen(socket)).collect();
-        self.unix = open.unix.and_then(|socket| self.listen(socket));
+        open.doors.into_iter().for_each(|socket| self.listen(socket));
         let vitals = &self.board.vitals;
         vitals.startup_memory_bytes.store(allocator::used_bytes(), Relaxed);
         tracing::info!("Server initialized");
@@ -173,13 +155,7 @@ impl Handler<Loaded> for Supervisor {
             System::current().stop_with_code(1);
             return;
         }
-        let config = self.board.config.load_full();
-        if !self.tcp.is_empty() {
-            tracing::info!("Ready to accept connections tcp (port {})", config.port);
-        }
-        if let (Some(_), Some(path)) = (&self.unix, &config.unixsocket) {
-            tracing::info!("Ready to accept connections unix ({})", path.display());
-        }
+        self.doors.announce(&self.board.config.load());
         self.follow_as_configured();
     }
 }

@@ -1,9 +1,9 @@
 //! How the Supervisor does what commands ask of it.
-use super::{OpenListener, Supervisor, duties};
+use super::{Supervisor, doors::Failed, duties};
 use crate::{
     actors::{
         keyspace::{Begin, Configured, PauseOver},
-        listener::{CannotListen, Listening, files},
+        listener::files,
         now_ms,
         persistence::messages::Reconsider,
     },
@@ -106,9 +106,6 @@ impl Office for AtDesk<'_> {
     }
 }
 
-/// Parameters that an action was for, and why it failed.
-type Failed = (&'static [&'static str], String);
-
 impl Supervisor {
     /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
     fn apply(&mut self, duties: &[Apply], new: Config) -> Result<(), Failed> {
@@ -118,6 +115,11 @@ impl Supervisor {
         if duties.contains(&Apply::Directory) {
             std::env::set_current_dir(&*new.dir).map_err(|error| (&["dir"][..], error.to_string()))?;
         }
+        let is_new_port = new.tls_port != self.board.config.load().tls_port;
+        let tls = match duties.contains(&Apply::Tls) || is_new_port {
+            true => Some(self.read_certificates(&new)?),
+            false => None,
+        };
         if duties.contains(&Apply::Listen) {
             self.relisten(&new).inspect_err(|_| {
                 // All or nothing: the directory is taken back, too.
@@ -128,6 +130,9 @@ impl Supervisor {
             (self.set_log_level)(new.loglevel);
         }
         let logging_begins = new.appendonly && !self.board.config.load().appendonly;
+        if let Some(tls) = tls {
+            self.board.tls.store(tls.map(Arc::new));
+        }
         self.board.config.store(Arc::new(new));
         self.post_wanted_replicas();
         if duties.contains(&Apply::Persistence)
@@ -154,41 +159,5 @@ impl Supervisor {
             }
             _ => archive.rewrite_scheduled.store(true, Relaxed),
         }
-    }
-    /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go
-    /// first; if the new then fail, the old are opened again.
-    fn relisten(&mut self, new: &Config) -> Result<(), Failed> {
-        let old = self.board.config.load_full();
-        let failed = |error: CannotListen| {
-            tracing::warn!("Could not listen on {error}");
-            match old.port == new.port {
-                true => (&["bind", "tcp-backlog"][..], "Failed to bind to specified addresses.".into()),
-                false => (&["port"][..], "Unable to listen on this port. Check server logs.".into()),
-            }
-        };
-        let open = match Listening::tcp(new) {
-            Ok(open) => open,
-            Err(error) if old.port != new.port => return Err(failed(error)),
-            Err(_) => {
-                self.stop_tcp();
-                match Listening::tcp(new) {
-                    Ok(open) => open,
-                    Err(error) => {
-                        let back = Listening::tcp(&old).unwrap_or_else(|error| {
-                            tracing::error!("No TCP address is listened on any more: {error}");
-                            Vec::new()
-                        });
-                        self.tcp = back.into_iter().filter_map(|socket| self.listen(socket)).collect();
-                        return Err(failed(error));
-                    }
-                }
-            }
-        };
-        self.stop_tcp();
-        self.tcp = open.into_iter().filter_map(|socket| self.listen(socket)).collect();
-        Ok(())
-    }
-    fn stop_tcp(&mut self) {
-        self.tcp.drain(..).for_each(OpenListener::close);
     }
 }

@@ -6,7 +6,6 @@ use crate::{
 };
 use std::{
     io,
-    os::fd::AsRawFd,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 use tokio::sync::Notify;
@@ -20,13 +19,13 @@ pub struct Client {
 impl Client {
     pub fn enter(peers: &Peers, wire: &Wire) -> Client {
         let roster = &peers.board.roster;
-        let stream = wire.stream();
+        let channel = wire.channel();
         let text = |address: io::Result<std::net::SocketAddr>| {
             address.map_or_else(|_| String::new(), |address| address.to_string())
         };
-        let (address, local_address) = (text(stream.peer_addr()), text(stream.local_addr()));
-        let record =
-            ClientRecord::new(roster.next_id(), address, local_address, stream.as_raw_fd(), false, now_ms());
+        let (address, local_address) = (text(channel.peer_addr()), text(channel.local_addr()));
+        let descriptor = channel.file_descriptor();
+        let record = ClientRecord::new(roster.next_id(), address, local_address, descriptor, false, now_ms());
         record.is_now(ClientKind::Master);
         record.user.store(Arc::new("(superuser)".into()));
         let killed = Arc::new(Notify::new());

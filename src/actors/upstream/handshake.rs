@@ -14,10 +14,14 @@ pub struct Introduction {
 }
 impl Introduction {
     pub fn of(config: &Config) -> Introduction {
+        let own = match config.tls_replication && config.tls_port != 0 {
+            true => config.tls_port,
+            false => config.port,
+        };
         let announced = config.replica_announce_port;
         Introduction {
             credentials: config.masterauth.clone().map(|password| (config.masteruser.clone(), password)),
-            port: if announced == 0 { config.port } else { announced },
+            port: if announced == 0 { own } else { announced },
             ip: config.replica_announce_ip.clone(),
         }
     }

@@ -151,7 +151,15 @@ impl Session {
         let (link, patience) = (self.peers.link.clone(), self.patience());
         tracing::info!("MASTER <-> REPLICA sync started");
         let config = self.config();
-        let mut wire = match timeout(patience, Wire::connect(&link.host, link.port, &config)).await {
+        let tls = match self.peers.board.tls_if(config.tls_replication) {
+            Ok(tls) => tls,
+            Err(reason) => {
+                tracing::warn!("{reason}");
+                return End::Early;
+            }
+        };
+        let connect = Wire::connect(&link.host, link.port, &config, tls.as_deref());
+        let mut wire = match timeout(patience, connect).await {
             Ok(Ok(wire)) => wire,
             Ok(Err(error)) => {
                 tracing::warn!("Error condition on socket for SYNC: {error}");
@@ -162,7 +170,7 @@ impl Session {
                 return End::Early;
             }
         };
-        drop(config);
+        drop((config, tls));
         self.note_heard();
         link.set_state(LinkState::Greeting);
         let mut input = BytesMut::new();

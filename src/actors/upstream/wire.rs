@@ -1,7 +1,10 @@
 //! The socket to our master: what is read from it, and what waits to be written.
 //!
 //! Everything here may be given up half way (by a `select!`) without a byte being lost.
-use crate::config::Config;
+use crate::{
+    config::Config,
+    tls::{Channel, Contexts},
+};
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use socket2::{SockRef, TcpKeepalive};
@@ -27,28 +30,31 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 
 pub struct Wire {
-    stream: TcpStream,
+    channel: Channel,
     output: BytesMut,
 }
 
 impl Wire {
-    /// Connects to the first of the host's addresses that answers.
+    /// Connects to the first of the host's addresses that answers, by TLS if that is given.
     ///
     /// # Errors
-    /// Why the last one did not.
-    pub async fn connect(host: &str, port: u16, config: &Config) -> io::Result<Wire> {
+    /// Why the last one did not, or the handshake failed.
+    pub async fn connect(host: &str, port: u16, config: &Config, tls: Option<&Contexts>) -> io::Result<Wire> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         // Names are resolved on a thread of its own, as that may take its time.
         for address in lookup_host((host, port)).await? {
             match connect_to(address, config.bind_source_addr.as_deref()).await {
-                Ok(stream) => return Ok(Wire { stream, output: BytesMut::new() }),
+                Ok(socket) => {
+                    let channel = Channel::open(socket, host, tls).await?;
+                    return Ok(Wire { channel, output: BytesMut::new() });
+                }
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub fn channel(&self) -> &Channel {
+        &self.channel
     }
     /// Puts this behind what is to be written.
     pub fn say(&mut self, bytes: &[u8]) {
@@ -73,7 +79,7 @@ impl Wire {
                 input.reserve(READ_BYTES);
             }
             // A read that does not fill the room leaves the socket known to be empty: the next costs no system call.
-            poll_read_buf(Pin::new(&mut self.stream), task, input)
+            poll_read_buf(Pin::new(&mut self.channel), task, input)
         })
         .await
     }
@@ -90,7 +96,7 @@ impl Wire {
     /// Writes what the socket takes now. If that is not all, the task is woken when it takes more.
     fn poll_write(&mut self, task: &mut Context) -> io::Result<()> {
         while !self.output.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(task, &self.output) {
+            match Pin::new(&mut self.channel).poll_write(task, &self.output) {
                 Poll::Ready(written) => self.output.advance(written?),
                 Poll::Pending => break,
             }

@@ -33,7 +33,7 @@ pub fn server(scene: &Scene, report: &mut Report) {
     report.field("process_id", std::process::id());
     report.field("process_supervised", "no");
     report.field("run_id", &board.run_id);
-    report.field("tcp_port", config.port);
+    report.field("tcp_port", if config.port != 0 { config.port } else { config.tls_port });
     report.field("server_time_usec", refined_us(now_ms));
     report.field("uptime_in_seconds", uptime_seconds);
     report.field("uptime_in_days", uptime_seconds / 86_400);
@@ -50,19 +50,22 @@ pub fn server(scene: &Scene, report: &mut Report) {
     if ends_at_ms != 0 {
         report.field("shutdown_in_milliseconds", ends_at_ms - now_ms);
     }
-    for (number, listener) in listeners(config).iter().enumerate() {
+    for (number, listener) in listeners(config) {
         report.field(&format!("listener{number}"), listener);
     }
 }
-/// The addresses that the configuration has us listen on.
-fn listeners(config: &Config) -> Vec<String> {
+/// The addresses that the configuration has us listen on. Each kind has its number, whichever others there are.
+fn listeners(config: &Config) -> Vec<(u8, String)> {
     let mut listeners = Vec::new();
+    let binds: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
     if config.port != 0 {
-        let binds: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
-        listeners.push(format!("name=tcp{binds},port={}", config.port));
+        listeners.push((0, format!("name=tcp{binds},port={}", config.port)));
     }
     if let Some(path) = &config.unixsocket {
-        listeners.push(format!("name=unix,bind={}", path.display()));
+        listeners.push((1, format!("name=unix,bind={}", path.display())));
+    }
+    if config.tls_port != 0 {
+        listeners.push((2, format!("name=tls{binds},port={}", config.tls_port)));
     }
     listeners
 }
