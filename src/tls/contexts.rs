@@ -182,7 +182,11 @@ fn identify(builder: &mut SslContextBuilder, identity: Identity) -> Result<(), U
     no_nul(certificate)?;
     builder.set_certificate_chain_file(certificate).map_err(unfit(failed("certificate", certificate)))?;
     let loaded = load_key(key, passphrase).map_err(unfit(failed("private key", key)))?;
-    builder.set_private_key(&loaded).map_err(unfit(failed("private key", key)))
+    // One that belongs to another certificate would be found out by every client, and by nobody before.
+    builder
+        .set_private_key(&loaded)
+        .and_then(|()| builder.check_private_key())
+        .map_err(unfit(failed("private key", key)))
 }
 fn load_key(path: &Path, passphrase: Option<&str>) -> Result<PKey<Private>, String> {
     let pem = fs::read(path).map_err(|error| error.to_string())?;

@@ -41,6 +41,7 @@ mod sorted_sets;
 mod start;
 mod streams;
 mod strings;
+mod tls;
 mod tracking;
 mod transactions;
 mod users;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::support::server::{command, free_port, output, send_signal, spawn, wait};
-use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
+use crate::support::{Certificates, Client, Protocol, Server, Value, ours, redis_server};
 
 fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -633,4 +633,45 @@ fn clients_that_are_turned_away_are_counted_apart() {
         assert_eq!(count("total_connections_received"), before);
         assert_eq!(count("rejected_connections"), 3);
     }
+}
+
+#[test]
+fn tls_that_cannot_be_is_a_reason_not_to_start() {
+    let (dir, certificates) = (directory(), Certificates::new());
+    let [certificate, key, authority] =
+        ["server.crt", "server.key", "ca.crt"].map(|name| certificates.path(name));
+    let port = free_port().to_string();
+    let begin = ["--port", "0", "--tls-port", &port, "--bind", "127.0.0.1"];
+    let identity = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+    for (options, reason) in [
+        (&[][..], "tls-ca-cert-file"),
+        (&["--tls-auth-clients", "no"], "No tls-cert-file configured"),
+        (&["--tls-auth-clients", "no", "--tls-cert-file", &certificate], "No tls-key-file configured"),
+        (&identity, "Either tls-ca-cert-file or tls-ca-cert-dir must be specified"),
+        (
+            &["--tls-cert-file", "/no/file", "--tls-key-file", &key, "--tls-ca-cert-file", &authority],
+            "/no/file",
+        ),
+        (
+            &[
+                "--tls-cert-file",
+                &certificate,
+                "--tls-key-file",
+                "/no/file",
+                "--tls-ca-cert-file",
+                &authority,
+            ],
+            "/no/file",
+        ),
+    ] {
+        let (code, printed) = refused(dir.path(), &[&begin[..], options].concat());
+        assert_eq!(code, Some(1), "{options:?}: {printed}");
+        assert!(
+            printed.contains("Failed to configure TLS") && printed.contains(reason),
+            "{options:?}: {printed}"
+        );
+    }
+    // What nobody uses need not be there.
+    let server = Server::start(&ours(), &["--tls-cert-file", "/no/file"]);
+    assert_eq!(server.connect().call(&["PING"]), Value::Simple("PONG".into()));
 }

@@ -8,8 +8,9 @@ use crate::{
     number,
     proxy::{Proxy, Weather},
     state::assert_same,
+    support::Certificates,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// All that is written while a link is down.
 const LARGE_BACKLOG: &[&str] = &["--repl-backlog-size", "256mb"];
@@ -24,12 +25,19 @@ struct Pair {
     replica: Node,
 }
 impl Pair {
-    fn start([master, replica]: [Make; 2], options: &[&str]) -> Pair {
+    fn start(makes: [Make; 2], options: &[&str]) -> Pair {
+        Pair::start_with(makes, options, None)
+    }
+    fn start_with(
+        [master, replica]: [Make; 2],
+        options: &[&str],
+        certificates: Option<&Arc<Certificates>>,
+    ) -> Pair {
         let seed = number("REPLICATION_SEED", SEED);
         println!("{master:?} and {replica:?}, {options:?}, REPLICATION_SEED={seed}");
-        let master = Node::start(master, options);
-        let proxy = Proxy::start(master.port(), seed);
-        Pair { master, proxy, replica: Node::start(replica, options) }
+        let master = Node::start_with(master, options, certificates);
+        let proxy = Proxy::start(master.link_port(), seed);
+        Pair { master, proxy, replica: Node::start_with(replica, options, certificates) }
     }
     fn load(&self) -> Loader {
         Loader::start(&self.master, number("REPLICATION_SEED", SEED), Extras::COMMON)
@@ -59,10 +67,17 @@ fn cuts_behind_redis() {
 
 /// At random bytes of the stream: each time the replica goes on where it was.
 fn cuts(makes: [Make; 2]) {
-    let pair = Pair::start(makes, LARGE_BACKLOG);
+    cuts_of(Pair::start(makes, LARGE_BACKLOG), HANDSHAKE_BYTES);
+}
+/// With certificates, the handshake of TLS comes before the other.
+pub fn cuts_with_tls(makes: [Make; 2], certificates: &Arc<Certificates>) {
+    const TLS_HANDSHAKE_BYTES: usize = 20_000;
+    cuts_of(Pair::start_with(makes, LARGE_BACKLOG, Some(certificates)), TLS_HANDSHAKE_BYTES);
+}
+fn cuts_of(pair: Pair, handshake_bytes: usize) {
     pair.replica.follow(pair.proxy.port());
     let load = pair.load();
-    pair.proxy.set(Weather::cuts(HANDSHAKE_BYTES..100_000));
+    pair.proxy.set(Weather::cuts(handshake_bytes..100_000));
     pair.proxy.cut();
     pair.proxy.await_connections(10);
     // The last one that is cut ends as the others did.
@@ -91,7 +106,12 @@ fn cuts_in_handshakes() {
 
 /// Within all data. What was there of them is of no use; the next time they come whole.
 fn cuts_in_all_data(makes: [Make; 2], diskless_load: &str) {
-    let pair = Pair::start(makes, LARGE_BACKLOG);
+    cuts_in_all_data_of(Pair::start(makes, LARGE_BACKLOG), diskless_load);
+}
+pub fn cuts_in_all_data_with_tls(makes: [Make; 2], diskless_load: &str, certificates: &Arc<Certificates>) {
+    cuts_in_all_data_of(Pair::start_with(makes, LARGE_BACKLOG, Some(certificates)), diskless_load);
+}
+fn cuts_in_all_data_of(pair: Pair, diskless_load: &str) {
     pair.master.done(&["DEBUG", "POPULATE", "20000", "key", "50"]);
     pair.replica.config("repl-diskless-load", diskless_load);
     pair.replica.done(&["SET", "of old", "value"]);
@@ -114,7 +134,7 @@ fn cuts_in_all_data_beside_the_old() {
     cuts_in_all_data([Ours, Ours], "swapdb");
 }
 #[test]
-fn cuts_in_all_data_of_redis() {
+fn cuts_in_all_data_from_redis() {
     cuts_in_all_data([Redis, Ours], "disabled");
 }
 

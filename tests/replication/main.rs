@@ -32,6 +32,7 @@ mod pairs;
 mod proxy;
 mod puppet;
 mod state;
+mod tls;
 
 /// A number from the environment, or its default.
 fn number(name: &str, default: u64) -> u64 {

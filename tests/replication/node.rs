@@ -1,11 +1,12 @@
 //! Servers that replicate: of either make, on ports that they keep, with files that outlive them.
 use crate::support::{
-    Client, Value, ours, redis_server,
+    Certificates, Client, Value, ours, redis_server,
     server::{command, free_port, output, spawn, wait},
 };
 use std::{
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -29,22 +30,35 @@ pub enum Make {
     Redis,
 }
 
+/// Where a node is followed by TLS, as it follows others.
+struct Tls {
+    port: u16,
+    certificates: Arc<Certificates>,
+}
+
 pub struct Node {
     pub make: Make,
     dir: TempDir,
     port: u16,
     options: Vec<String>,
+    tls: Option<Tls>,
     child: Option<Child>,
 }
 impl Node {
     /// Starts a server with these options (`--name value …`) and waits until it answers, with all that is on disk loaded.
     pub fn start(make: Make, options: &[&str]) -> Node {
+        Node::start_with(make, options, None)
+    }
+    /// The same, for links with TLS if there are certificates.
+    pub fn start_with(make: Make, options: &[&str], certificates: Option<&Arc<Certificates>>) -> Node {
         let dir = TempDir::new().expect("a temporary directory");
         let options = options.iter().map(|word| word.to_string()).collect();
-        let mut node = Node { make, dir, port: 0, options, child: None };
+        let tls = certificates.map(|certificates| Tls { port: 0, certificates: certificates.clone() });
+        let mut node = Node { make, dir, port: 0, options, tls, child: None };
         let mut attempts_left = 5;
         loop {
             node.port = free_port();
+            node.tls.iter_mut().for_each(|tls| tls.port = free_port());
             match node.try_again() {
                 Ok(()) => return node,
                 // Another process can take the port between our choice and the server's bind.
@@ -73,6 +87,10 @@ impl Node {
         let mut command = command(&binary, self.dir.path());
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
         command.args(["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0"]);
+        if let Some(Tls { port, certificates }) = &self.tls {
+            command.args(["--tls-port", &port.to_string(), "--tls-replication", "yes"]);
+            command.args(certificates.options());
+        }
         command.arg("--dir").arg(self.dir.path()).args(&self.options);
         self.child = Some(spawn(command).expect("the server's binary"));
         let deadline = Instant::now() + PATIENCE;
@@ -99,6 +117,10 @@ impl Node {
     }
     pub fn port(&self) -> u16 {
         self.port
+    }
+    /// Where replicas come.
+    pub fn link_port(&self) -> u16 {
+        self.tls.as_ref().map_or(self.port, |tls| tls.port)
     }
     pub fn dir(&self) -> &Path {
         self.dir.path()

@@ -9,11 +9,14 @@ use crate::{
     random::{Argument, Random, line},
     shrink::shrink,
     state::{converge, difference},
-    support::{Client, Protocol, Value, client::encode},
+    support::{Certificates, Client, Protocol, Value, client::encode},
 };
 use std::{
     io::Write,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Instant,
 };
@@ -49,9 +52,13 @@ fn ours_behind_ours_behind_ours() {
 }
 
 fn run(makes: &[Make]) {
+    play(makes, None, SEQUENCES);
+}
+/// Plays so many sequences, over TLS if there are certificates, and then with many clients.
+pub fn play(makes: &[Make], certificates: Option<&Arc<Certificates>>, sequences: u64) {
     let seed = number("REPLICATION_SEED", SEED);
-    let mut chain = Chain::start(makes);
-    for seed in seed..seed + number("REPLICATION_SEQUENCES", SEQUENCES) {
+    let mut chain = Chain::start(makes, certificates);
+    for seed in seed..seed + number("REPLICATION_SEQUENCES", sequences) {
         // Past the harness' capture: a run that was killed can be repeated, too.
         let _ = writeln!(std::io::stderr(), "{makes:?} REPLICATION_SEED={seed} REPLICATION_SEQUENCES=1");
         chain.check_sequence(seed);
@@ -73,12 +80,12 @@ enum Anew {
 }
 
 impl Chain {
-    fn start(makes: &[Make]) -> Chain {
+    fn start(makes: &[Make], certificates: Option<&Arc<Certificates>>) -> Chain {
         // Streams of few entries have several nodes.
-        let nodes: Vec<Node> =
-            makes.iter().map(|make| Node::start(*make, &["--stream-node-max-entries", "3"])).collect();
+        let start = |make: &Make| Node::start_with(*make, &["--stream-node-max-entries", "3"], certificates);
+        let nodes: Vec<Node> = makes.iter().map(start).collect();
         for pair in nodes.windows(2) {
-            pair[1].follow(pair[0].port());
+            pair[1].follow(pair[0].link_port());
         }
         let clients = nodes.iter().map(Node::connect).collect();
         Chain { nodes, clients }
@@ -118,7 +125,7 @@ impl Chain {
         send_all(master, before);
         if anew == Anew::InTheMiddle {
             self.nodes[1].done(&["REPLICAOF", "NO", "ONE"]);
-            self.nodes[1].done(&["REPLICAOF", "127.0.0.1", &self.nodes[0].port().to_string()]);
+            self.nodes[1].done(&["REPLICAOF", "127.0.0.1", &self.nodes[0].link_port().to_string()]);
         }
         send_all(master, after);
         // What is left of a sequence may end within a transaction.

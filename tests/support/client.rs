@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use openssl::ssl::SslStream;
+
 use super::value::Value;
 
 /// How long a reply may take before a test gives up: a bound on hanging, never a measure of speed.
@@ -31,6 +33,7 @@ impl Protocol {
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
+    Tls(SslStream<TcpStream>),
     Unix(UnixStream),
 }
 
@@ -38,6 +41,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
             Stream::Unix(stream) => stream.read(buffer),
         }
     }
@@ -55,6 +59,11 @@ impl Client {
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Client { stream: BufReader::new(Stream::Tcp(stream)) })
+    }
+
+    /// On a session whose handshake is done.
+    pub fn over(stream: SslStream<TcpStream>) -> Client {
+        Client { stream: BufReader::new(Stream::Tls(stream)) }
     }
 
     pub fn unix(path: &Path) -> io::Result<Client> {
@@ -82,6 +91,7 @@ impl Client {
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes),
             Stream::Unix(stream) => stream.write_all(bytes),
         }
     }
@@ -149,9 +159,8 @@ impl Client {
 
     pub fn set_patience(&mut self, patience: Duration) {
         let set = match self.stream.get_mut() {
-            Stream::Tcp(stream) => {
-                stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)))
-            }
+            Stream::Tcp(stream) => set_timeouts(stream, patience),
+            Stream::Tls(stream) => set_timeouts(stream.get_ref(), patience),
             Stream::Unix(stream) => stream.set_read_timeout(Some(patience)),
         };
         set.expect("a timeout can be set");
@@ -161,6 +170,7 @@ impl Client {
     pub fn another_handle(&mut self) -> Client {
         let stream = match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.try_clone().map(Stream::Tcp),
+            Stream::Tls(_) => panic!("a session has one handle"),
             Stream::Unix(stream) => stream.try_clone().map(Stream::Unix),
         };
         Client { stream: BufReader::new(stream.expect("a file handle")) }
@@ -170,6 +180,7 @@ impl Client {
     pub fn finish_sending(&mut self) {
         let shut = match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => stream.get_ref().shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
         };
         shut.expect("a connected socket");
@@ -178,6 +189,7 @@ impl Client {
     pub fn local_port(&mut self) -> u16 {
         match self.stream.get_mut() {
             Stream::Tcp(stream) => stream.local_addr().expect("a connected socket").port(),
+            Stream::Tls(stream) => stream.get_ref().local_addr().expect("a connected socket").port(),
             Stream::Unix(_) => panic!("a Unix socket has no port"),
         }
     }
@@ -207,6 +219,10 @@ impl Client {
     fn read_pairs(&mut self, count: &str) -> io::Result<Vec<(Value, Value)>> {
         (0..number::<usize>(count)?).map(|_| Ok((self.try_receive()?, self.try_receive()?))).collect()
     }
+}
+
+fn set_timeouts(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)))
 }
 
 /// A command as a multibulk request.

@@ -9,9 +9,11 @@ pub mod client;
 pub mod line;
 pub mod listener;
 pub mod server;
+pub mod tls;
 pub mod value;
 
 pub use client::{Client, Protocol};
 pub use listener::{Event, Listener};
 pub use server::{Server, ours, redis_server};
+pub use tls::Certificates;
 pub use value::Value;

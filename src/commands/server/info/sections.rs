@@ -77,7 +77,8 @@ pub fn clients(scene: &Scene, report: &mut Report) {
     let output = all.iter().map(|client| client.output_buffer_bytes.load(Relaxed)).max();
     report.section("Clients");
     let replicas = all.iter().filter(|client| client.kind() == ClientKind::Replica).count();
-    report.field("connected_clients", all.len() - replicas);
+    // Those, too, who are still making their handshakes: they count for `maxclients`.
+    report.field("connected_clients", board.vitals.connected.load(Relaxed).saturating_sub(replicas));
     report.field("cluster_connections", 0);
     report.field("maxclients", scene.config.maxclients);
     report.field("client_recent_max_input_buffer", input.unwrap_or(0));
