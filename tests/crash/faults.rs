@@ -148,6 +148,54 @@ fn always_answers_when_the_disk_has_room_again() {
     assert_eq!(server.connect().call(&["GET", "before"]), Value::bulk("3"));
 }
 
+/// The operator does not want to wait for the disk any more: so nobody does, in the order in which they came.
+#[test]
+fn who_waits_for_a_full_disk_is_answered_when_it_is_waited_for_no_more() {
+    for policy in ["everysec", "no"] {
+        let site = Site::new();
+        let server = site.start(&[&LOGGED[..], &["--appendfsync", "always"]].concat());
+        let (mut client, mut operator) = (server.connect(), server.connect());
+        limit_files(&server, 1000);
+        let commands: [&[&str]; 3] =
+            [&["SET", "k", &"x".repeat(5000)], &["BLPOP", "list", "0.2"], &["ECHO", "e"]];
+        let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+        client.send_raw(&packet).expect("the server takes it");
+        wait_for(&mut operator, "aof_last_write_status", "err");
+        assert_eq!(operator.call(&["CONFIG", "SET", "appendfsync", policy]), Value::ok());
+        let replies = [(); 3].map(|()| client.receive());
+        assert_eq!(replies, [Value::ok(), Value::NullArray, Value::bulk("e")], "{policy}");
+        assert_eq!(operator.call(&["STRLEN", "k"]), Value::Integer(5000));
+        assert!(operator.call(&["SET", "k", "v"]).text().starts_with("MISCONF"));
+        lift_limit(&server);
+        wait_for(&mut operator, "aof_last_write_status", "ok");
+    }
+}
+
+/// A rule that a transaction has set is in force for what comes behind it.
+#[test]
+fn a_transaction_can_have_the_disk_waited_for() {
+    for threads in ["1", "2"] {
+        let options = [&LOGGED[..], &["--enable-debug-command", "yes", "--io-threads", threads]].concat();
+        let site = Site::new();
+        for round in 0..3 {
+            let server = site.start(&options);
+            let mut client = server.connect();
+            client.call(&["DEBUG", "AOF-FLUSH-SLEEP", "50000"]);
+            let value = round.to_string();
+            let commands: [&[&str]; 4] =
+                [&["MULTI"], &["CONFIG", "SET", "appendfsync", "always"], &["EXEC"], &["SET", "x", &value]];
+            let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+            client.send_raw(&packet).expect("the server takes it");
+            (0..4).for_each(|_| assert!(!client.receive().is_error()));
+            drop(client);
+            server.kill();
+            let server = site.start(&options);
+            assert_eq!(server.connect().call(&["GET", "x"]), Value::bulk(&value));
+            server.kill();
+        }
+    }
+}
+
 #[test]
 fn what_the_disk_has_not_taken_is_shown_to_nobody() {
     let site = Site::new();

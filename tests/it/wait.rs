@@ -150,6 +150,61 @@ fn replies_behind_a_flush_come_in_order() {
     }
 }
 
+/// What others wait for holds up nobody, and swaps no replies.
+#[test]
+fn replies_come_in_order_while_others_wait_for_a_flush() {
+    for threads in ["1", "2"] {
+        let more = ["--enable-debug-command", "yes", "--io-threads", threads];
+        let master = Server::start(&ours(), &[&OPTIONS[..], &more].concat());
+        let (mut client, mut other) = (master.connect(), master.connect());
+        for _ in 0..3 {
+            other.call(&["DEBUG", "POPULATE", "300000", "k", "10"]);
+            other.send(&["FLUSHALL", "SYNC"]);
+            for _ in 0..30 {
+                let commands: [&[&str]; 4] =
+                    [&["BLPOP", "l", "0.002"], &["ECHO", "e"], &["WAIT", "1", "2"], &["SET", "n", "1"]];
+                let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+                client.send_raw(&packet).expect("it is taken");
+                let replies = [(); 4].map(|()| client.receive());
+                assert_eq!(
+                    replies,
+                    [Value::NullArray, Value::bulk("e"), Value::Integer(0), Value::ok()],
+                    "{threads}"
+                );
+            }
+            assert_eq!(other.receive(), Value::ok());
+        }
+    }
+}
+
+/// A reply waits for what is being freed, and is to wait for the disk from here on.
+#[test]
+fn replies_come_in_order_when_the_log_begins_to_be_waited_for() {
+    for (before, change) in [
+        (&["--appendonly", "yes"][..], ["appendfsync", "always"]),
+        (&["--appendfsync", "always"], ["appendonly", "yes"]),
+    ] {
+        let more = ["--enable-debug-command", "yes"];
+        let master = Server::start(&ours(), &[&OPTIONS[..], &more, before].concat());
+        let (mut client, mut operator) = (master.connect(), master.connect());
+        for wait in [["WAIT", "1", "20"], ["BLPOP", "l", "0.02"]] {
+            client.call(&["DEBUG", "POPULATE", "400000", "k", "10"]);
+            let commands: [&[&str]; 5] =
+                [&["FLUSHALL", "SYNC"], &wait, &["SET", "q", "1"], &["ECHO", "e"], &["GET", "q"]];
+            let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+            client.send_raw(&packet).expect("it is taken");
+            thread::sleep(Duration::from_millis(5));
+            assert_eq!(operator.call(&[&["CONFIG", "SET"], &change[..]].concat()), Value::ok());
+            let replies = [(); 5].map(|()| client.receive());
+            let waited = if wait[0] == "WAIT" { Value::Integer(0) } else { Value::NullArray };
+            let expected = [Value::ok(), waited, Value::ok(), Value::bulk("e"), Value::bulk("1")];
+            assert_eq!(replies, expected, "{change:?}");
+            let back = if change[0] == "appendonly" { "no" } else { "everysec" };
+            assert_eq!(operator.call(&["CONFIG", "SET", change[0], back]), Value::ok());
+        }
+    }
+}
+
 /// The disk is slow, and it is waited for no more.
 #[test]
 fn replies_come_in_order_when_the_log_changes() {

@@ -147,6 +147,31 @@ fn a_replica_that_ended_goes_on_from_its_snapshot() {
         assert_eq!(syncs(&master), [1, 1, 0], "\n{}", replica.output());
     }
 }
+/// What came due while it was down is its master's to delete, from its first moment on: whatever it told itself would put it
+/// out of step for good.
+#[test]
+fn a_replica_that_ended_leaves_to_its_master_what_came_due() {
+    let master = Node::start(Ours, &["--repl-backlog-size", "256mb"]);
+    let port = master.port().to_string();
+    let mut replica = Node::start(Ours, &following(&port, &[]));
+    replica.await_link();
+    for round in 1..=8 {
+        let mut client = master.connect();
+        for number in 0..30 {
+            client.call(&["SET", &format!("brief:{number}"), "v", "PX", "150"]);
+            client.call(&["HSET", &format!("hash:{number}"), "brief", "v", "lasting", "w"]);
+            client.call(&["HPEXPIRE", &format!("hash:{number}"), "150", "FIELDS", "1", "brief"]);
+        }
+        client.call(&["WAIT", "1", "0"]);
+        replica.shut_down();
+        until("what was brief is over", || master.call(&["EXISTS", "brief:29"]) == Value::Integer(0));
+        replica.again();
+        (0..20).for_each(|_| drop(client.call(&["INCR", "count"])));
+        replica.await_link();
+        assert_same(&[&master, &replica]);
+        assert_eq!(syncs(&master), [1, round, 0], "\n{}", replica.output());
+    }
+}
 #[test]
 fn a_master_that_ended_goes_on_from_its_snapshot() {
     for [master, replica] in [[Ours, Ours], [Ours, Redis], [Redis, Ours]] {

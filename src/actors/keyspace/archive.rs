@@ -330,6 +330,7 @@ impl Handler<EndLoading> for Keyspace {
     type Result = ();
     fn handle(&mut self, EndLoading { done }: EndLoading, ctx: &mut Self::Context) {
         self.end_loading();
+        self.await_master();
         self.resume_history(ctx);
         self.note_changes(ctx);
         let _ = done.send(std::mem::take(&mut self.loader));

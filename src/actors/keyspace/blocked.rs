@@ -135,7 +135,8 @@ impl Keyspace {
     /// and goes out first.
     pub(super) fn send_served(&mut self) {
         for (reply_to, replies) in self.blocked.served.drain(..) {
-            match self.dropper.is_awaited() {
+            let is_behind = replies.ends.iter().any(|end| self.dropper.is_behind(end.line.client));
+            match is_behind {
                 true => self.dropper.drop_before(Vec::new(), reply_to, replies),
                 false => reply_to.do_send(replies),
             }

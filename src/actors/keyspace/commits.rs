@@ -11,6 +11,7 @@ use crate::{
         persistence::messages::{Commit, Drain, Held, LogEnds},
     },
     commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
+    config::AppendFsync,
     resp::{Reply, Request},
 };
 use actix::prelude::*;
@@ -315,7 +316,19 @@ impl Handler<Synced> for Keyspace {
 }
 
 impl Keyspace {
+    /// CONFIG SET within a transaction: what comes behind it is under the new rule, although Persistence's word of that has
+    /// still to come. (Under a rule that asks for less, nothing is lost by waiting for that word.)
+    pub(super) fn heed_sync_policy(&mut self) {
+        let syncs_always = self.stage.board.config.load().appendfsync == AppendFsync::Always;
+        if syncs_always && self.commits.mode == LogMode::Written {
+            self.set_log_mode(LogMode::Synced);
+        }
+    }
     pub(super) fn set_log_mode(&mut self, mode: LogMode) {
+        if mode == LogMode::Synced {
+            // A reply waits for the disk, or for what is being freed: not for both, one behind the other.
+            self.dropper.settle();
+        }
         if self.commits.mode == LogMode::Off {
             // What was done before belongs to no log.
             let told = self.stage.record.take_told_to_replicas().map(Bytes::from);

@@ -1,16 +1,20 @@
 //! Frees large values on a thread of its own, so that no client waits for a big DEL; after FLUSHALL SYNC its own does.
 use super::{Keyspace, Letter, Sweep};
-use crate::{actors::courier::messages::Replies, board::Board, store::Garbage};
+use crate::{
+    actors::courier::messages::{End, Replies},
+    board::Board,
+    store::Garbage,
+};
 use actix::{Addr, Recipient};
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{
-            AtomicUsize,
+            AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
     thread,
 };
@@ -24,22 +28,26 @@ enum Then {
     Answer(Recipient<Replies>, Replies),
     /// They must not overtake the replies of loads before.
     Post(Vec<Letter>),
+    /// Somebody waits until all is sent that came before.
+    Tell(SyncSender<()>),
 }
 
 pub struct Dropper {
     loads: Sender<Load>,
-    /// Loads that somebody waits for.
-    awaited: Arc<AtomicUsize>,
-    /// Clients whose turn goes on, of whose replies so far some wait here.
-    followed_by: HashSet<u64>,
+    /// How many loads with something to be sent have come, and of how many it was sent.
+    come: u64,
+    sent: Arc<AtomicU64>,
+    /// Clients with something that waits here, and which load has the last of it: what they are sent next must not overtake
+    /// that.
+    behind: HashMap<u64, u64>,
     board: Arc<Board>,
 }
 impl Dropper {
     pub fn start(board: Arc<Board>, keyspace: Addr<Keyspace>) -> Dropper {
         let (sender, loads) = channel();
         let posts = board.clone();
-        let awaited = Arc::new(AtomicUsize::new(0));
-        let count = awaited.clone();
+        let sent = Arc::new(AtomicU64::new(0));
+        let count = sent.clone();
         if let Err(error) = thread::Builder::new()
             .name("dropper".into())
             .spawn(move || drop_all(loads, &count, &posts, &keyspace))
@@ -47,48 +55,51 @@ impl Dropper {
             // The channel is closed then, and everything is freed where it falls.
             tracing::warn!("No thread for freeing large values: {error}");
         }
-        Dropper { loads: sender, awaited, followed_by: HashSet::new(), board }
+        Dropper { loads: sender, come: 0, sent, behind: HashMap::new(), board }
     }
-    pub fn drop_elsewhere(&self, garbage: Vec<Garbage>) {
+    pub fn drop_elsewhere(&mut self, garbage: Vec<Garbage>) {
         self.hand_over(Load { garbage, then: None });
     }
     /// As [`Dropper::drop_elsewhere`], and then sends replies.
-    pub fn drop_before(&self, garbage: Vec<Garbage>, reply_to: Recipient<Replies>, replies: Replies) {
+    pub fn drop_before(&mut self, garbage: Vec<Garbage>, reply_to: Recipient<Replies>, replies: Replies) {
+        let number = self.come + 1;
+        self.behind.extend(replies.ends.iter().map(|End { line, .. }| (line.client, number)));
         self.hand_over(Load { garbage, then: Some(Then::Answer(reply_to, replies)) });
     }
-    /// Whether replies wait here.
-    pub fn is_awaited(&self) -> bool {
-        self.awaited.load(Acquire) > 0
-    }
-    /// Whether what a client is answered now must not overtake what waits here.
-    pub fn is_followed_by(&mut self, client: u64) -> bool {
-        if self.followed_by.is_empty() {
+    /// Whether what a client is sent now must not overtake what waits here for it.
+    pub fn is_behind(&mut self, client: u64) -> bool {
+        if self.behind.is_empty() {
             return false;
         }
-        if !self.is_awaited() {
-            self.followed_by.clear();
+        let sent = self.sent.load(Acquire);
+        if sent == self.come {
+            self.behind.clear();
         }
-        self.followed_by.contains(&client)
+        self.behind.get(&client).is_some_and(|number| *number > sent)
     }
-    /// A client's reply waits here; its turn goes on, or not.
-    pub fn note_followed(&mut self, client: u64, goes_on: bool) {
-        match goes_on {
-            true => self.followed_by.insert(client),
-            false => self.followed_by.remove(&client),
-        };
+    /// Waits until nothing waits here any more. Nobody is served meanwhile.
+    pub fn settle(&mut self) {
+        if self.sent.load(Acquire) < self.come {
+            let (done, told) = sync_channel(1);
+            self.hand_over(Load { garbage: Vec::new(), then: Some(Then::Tell(done)) });
+            // Without that thread all is done at once.
+            let _ = told.recv();
+        }
     }
     /// Sends letters behind the replies that wait here.
-    pub fn post_behind(&self, letters: Vec<Letter>) {
+    pub fn post_behind(&mut self, letters: Vec<Letter>) {
+        let number = self.come + 1;
+        self.behind.extend(letters.iter().map(|letter| (letter.to.id, number)));
         self.hand_over(Load { garbage: Vec::new(), then: Some(Then::Post(letters)) });
     }
-    fn hand_over(&self, load: Load) {
+    fn hand_over(&mut self, load: Load) {
         let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
         self.board.vitals.lazyfree_pending.fetch_add(objects as i64, Relaxed);
         if load.then.is_some() {
-            self.awaited.fetch_add(1, Relaxed);
+            self.come += 1;
         }
         if let Err(unsent) = self.loads.send(load) {
-            drop_load(unsent.0, &self.awaited, &self.board);
+            drop_load(unsent.0, &self.sent, &self.board);
         }
     }
 }
@@ -96,16 +107,16 @@ impl Dropper {
 /// From this many objects on, the Keyspace is asked to let go of the pages in which they lay.
 const OBJECTS_TO_SWEEP: usize = 1000;
 
-fn drop_all(loads: Receiver<Load>, awaited: &AtomicUsize, board: &Board, keyspace: &Addr<Keyspace>) {
+fn drop_all(loads: Receiver<Load>, sent: &AtomicU64, board: &Board, keyspace: &Addr<Keyspace>) {
     for load in loads {
         let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
-        drop_load(load, awaited, board);
+        drop_load(load, sent, board);
         if objects >= OBJECTS_TO_SWEEP {
             keyspace.do_send(Sweep);
         }
     }
 }
-fn drop_load(load: Load, awaited: &AtomicUsize, board: &Board) {
+fn drop_load(load: Load, sent: &AtomicU64, board: &Board) {
     for piece in load.garbage {
         let objects = piece.objects();
         drop(piece);
@@ -116,6 +127,8 @@ fn drop_load(load: Load, awaited: &AtomicUsize, board: &Board) {
         None => return,
         Some(Then::Answer(reply_to, replies)) => reply_to.do_send(replies),
         Some(Then::Post(letters)) => letters.into_iter().for_each(Letter::send),
+        // Whoever asked waits for it.
+        Some(Then::Tell(done)) => drop(done.send(())),
     }
-    awaited.fetch_sub(1, Release);
+    sent.fetch_add(1, Release);
 }

@@ -46,6 +46,9 @@ pub struct Follow {
     pub reply_to: Recipient<Applied>,
 }
 
+/// No link has this number.
+const LINK_TO_COME: u64 = 0;
+
 /// From the Supervisor: from here on we are a master. What the link still brings is not applied.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -448,6 +451,14 @@ impl Keyspace {
 }
 
 impl Keyspace {
+    /// Who is to follow a master is a replica from its first moment on, although the link is still to come: what came due
+    /// meanwhile is the master's to delete, and would put us out of step if we did.
+    pub(super) fn await_master(&mut self) {
+        if self.place.link.is_none() && self.stage.board.config.load().replicaof.is_some() {
+            self.place.link = Some(LINK_TO_COME);
+            self.stage.record.stream.follows = true;
+        }
+    }
     /// What was loaded at the start may say what data they are: then replicas that have the same need not be sent them.
     /// The base of a log says it, too, but not for what stands behind it.
     pub(super) fn resume_history(&mut self, ctx: &mut Context<Self>) {

@@ -390,9 +390,7 @@ impl Handler<Execute> for Keyspace {
             let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
             if waits_for_disk {
                 self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
-            } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_followed_by(client)
-            {
-                self.dropper.note_followed(client, !settles);
+            } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_behind(client) {
                 let (bytes, grafts) = reply.split_off(start).into_parts();
                 let ends = vec![End { line: turn.line, at: bytes.len(), settles }];
                 let replies = Replies { bytes, grafts, ends, spent: None };

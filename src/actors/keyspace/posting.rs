@@ -83,10 +83,13 @@ impl Keyspace {
         if self.awaits_disk() {
             self.commits.hold(Held::Letters(letters));
             self.ask_for_flush(ctx);
-        } else if self.dropper.is_awaited() {
-            self.dropper.post_behind(letters);
-        } else {
-            letters.into_iter().for_each(Letter::send);
+            return;
         }
+        let (behind, free): (Vec<_>, Vec<_>) =
+            letters.into_iter().partition(|letter| self.dropper.is_behind(letter.to.id));
+        if !behind.is_empty() {
+            self.dropper.post_behind(behind);
+        }
+        free.into_iter().for_each(Letter::send);
     }
 }

@@ -193,7 +193,7 @@ impl Keyspace {
             let end = End { line, at: reply.position(), settles };
             let (bytes, grafts) = reply.into_parts();
             let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
-            match self.dropper.is_followed_by(line.client) {
+            match self.dropper.is_behind(line.client) {
                 true => self.dropper.drop_before(Vec::new(), reply_to.clone(), replies),
                 false => reply_to.do_send(replies),
             }

@@ -246,6 +246,7 @@ impl Keyspace {
         take_answer(&answer, reply);
         // It may have changed the configuration.
         self.stage.begin(now_ms());
+        self.heed_sync_policy();
     }
 }
 

@@ -132,7 +132,12 @@ impl Persistence {
             let began = Instant::now();
             let result = journal.write().and_then(|()| if syncs { journal.sync() } else { Ok(()) });
             if let Err(error) = result {
-                return self.complain(&error);
+                self.complain(&error);
+                if !always {
+                    // It was otherwise when they began to wait, and the disk may be full for long.
+                    self.release_held();
+                }
+                return;
             }
             self.rejoice();
             let now = Instant::now();

@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn listeners_are_those_of_the_configuration() {
         let config = Config { bind: vec!["127.0.0.1".into(), "::1".into()], ..Config::default() };
-        assert_eq!(listeners(&config), ["name=tcp,bind=127.0.0.1,bind=::1,port=6379"]);
+        assert_eq!(listeners(&config), [(0, "name=tcp,bind=127.0.0.1,bind=::1,port=6379".into())]);
         let config = Config { port: 0, unixsocket: Some("/s".into()), ..Config::default() };
-        assert_eq!(listeners(&config), ["name=unix,bind=/s"]);
+        assert_eq!(listeners(&config), [(1, "name=unix,bind=/s".into())]);
     }
 }
