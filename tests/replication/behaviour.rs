@@ -3,7 +3,7 @@ use crate::{
     node::{Make, Make::Ours, Make::Redis, Node, until},
     proxy::{Proxy, Weather},
     state::{assert_same, converge_nodes},
-    support::{Client, Protocol, Value, server::free_port},
+    support::{Client, Protocol, Value, client::encode, server::free_port},
 };
 use std::{
     path::Path,
@@ -248,6 +248,32 @@ fn roles_are_told() {
     both(alone.each_ref(), names_of_fields);
     middle.done(&["REPLICAOF", "NO", "ONE"]);
     assert_eq!(middle.call(&["ROLE"]).items()[0], Value::bulk("master"));
+}
+
+/// Who waits is told, and is to find out where its master is by now: what it asked behind that is not done.
+#[test]
+fn who_waits_for_a_master_that_is_none_any_more_is_disconnected() {
+    for make in [Ours, Redis] {
+        let master = Node::ours(&[]);
+        let replica = Node::start(make, &["--replica-read-only", "no"]);
+        let commands = [&["BLPOP", "list", "0"][..], &["WAIT", "3", "0"]];
+        let mut waiters = commands.map(|command| {
+            let mut waiter = replica.connect();
+            assert_eq!(waiter.call(&["SET", "before", "1"]), Value::ok());
+            let packet = [encode(command), encode(&["SET", "after", "1"])].concat();
+            waiter.send_raw(&packet).expect("the server takes it");
+            waiter
+        });
+        until("they wait", || replica.info("blocked_clients") == "2");
+        replica.follow(master.port());
+        for waiter in &mut waiters {
+            let told = waiter.receive().text();
+            assert!(told.starts_with("UNBLOCKED force unblock from blocking operation"), "{make:?}: {told}");
+            assert!(waiter.is_closed(), "{make:?}");
+        }
+        assert_eq!(replica.call(&["EXISTS", "after"]), Value::Integer(0), "{make:?}");
+        assert_eq!(replica.info("blocked_clients"), "0");
+    }
 }
 
 #[test]

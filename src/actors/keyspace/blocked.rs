@@ -78,6 +78,8 @@ struct Seat {
 pub struct Blocked {
     seats: HashMap<u64, Seat>,
     alarms: Alarms,
+    /// Those whose wait is over now are to go: what they asked behind it is not done.
+    turns_away: bool,
     /// Replies to clients whose wait is over.
     served: Vec<(Recipient<Replies>, Replies)>,
 }
@@ -126,6 +128,23 @@ impl Keyspace {
         self.stage.wait(waiter);
         self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
     }
+    /// The server becomes a replica: whoever waits is told so, and then its connection ends. It is to find out where its
+    /// master is by now.
+    pub(super) fn turn_away_blocked(&mut self, ctx: &mut Context<Self>) {
+        let waiting: Vec<u64> = self.blocked.seats.keys().copied().collect();
+        self.stage.turn_away_waiting();
+        self.blocked.turns_away = true;
+        self.deliver_served(ctx);
+        self.blocked.turns_away = false;
+        let is_over = |client: &u64| !self.blocked.seats.contains_key(client);
+        let roster = &self.stage.board.roster;
+        // The word goes the way of the reply, behind it.
+        waiting
+            .into_iter()
+            .filter(is_over)
+            .filter_map(|client| roster.get(client))
+            .for_each(|client| client.kill());
+    }
     /// Sends their replies to clients whose wait is over, and lets them go on.
     pub(super) fn deliver_served(&mut self, ctx: &mut Context<Self>) {
         self.gather_served(ctx);
@@ -159,7 +178,8 @@ impl Keyspace {
             }
             self.stage.tracking.end_caching(client, Some(waiter.node));
             self.stage.write_pushes(client, &mut reply);
-            let settles = seat.rest.is_empty();
+            let goes_on = !seat.rest.is_empty() && !self.blocked.turns_away;
+            let settles = !goes_on;
             // It was served by a write, and wrote perhaps itself.
             if self.waits_for_disk(waiter.node, &waiter.request, 0) || self.is_behind(client) {
                 self.hold_replies(reply, seat.line, settles, seat.reply_to.clone());
@@ -169,7 +189,7 @@ impl Keyspace {
                 let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
                 self.blocked.served.push((seat.reply_to.clone(), replies));
             }
-            if !seat.rest.is_empty() {
+            if goes_on {
                 ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
             }
         }

@@ -141,8 +141,7 @@ impl Handler<Follow> for Keyspace {
         self.stage.record.stream.follows = true;
         self.begin_stream();
         self.give_up_replacing();
-        self.stage.turn_away_waiting();
-        self.deliver_served(ctx);
+        self.turn_away_blocked(ctx);
         self.stage.heed_board();
         self.note_on_way_to_medium();
         let offset = self.stage.record.stream.end;
