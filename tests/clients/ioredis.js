@@ -1,10 +1,11 @@
 // ioredis against a running server: strings, pipelines, scan streams, reconnecting.
 //
-// Usage: node ioredis.js PORT FOLDER, where FOLDER holds node_modules. Prints one line per check and
-// `N passed, M failed`; exit code 1 on any failure.
+// Usage: node ioredis.js PORT FOLDER [CERTIFICATES], where FOLDER holds node_modules. With a folder of certificates the port
+// is one of TLS. Prints one line per check and `N passed, M failed`; exit code 1 on any failure.
 "use strict";
 
 const assert = require("node:assert/strict");
+const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const path = require("node:path");
 
@@ -13,7 +14,18 @@ const installed = createRequire(path.resolve(process.argv[3], "package.json"));
 const Redis = installed("ioredis");
 const { version } = installed("ioredis/package.json");
 
-const connect = (options) => new Redis({ port, ...options });
+const certificates = process.argv[4];
+const transport = certificates ? "TLS " : "";
+const certificate = (file) => readFileSync(path.join(certificates, file));
+// What a client of this name connects with. That the server is who it says Node.js checks by itself, name and all.
+const identity = (name) => ({
+  ca: certificate("ca.crt"),
+  cert: certificate(`${name}.crt`),
+  key: certificate(`${name}.key`),
+});
+const secured = certificates ? { tls: identity("client") } : {};
+
+const connect = (options) => new Redis({ port, ...secured, ...options });
 
 const checks = {
   async strings(client) {
@@ -85,6 +97,22 @@ const checks = {
   },
 };
 
+if (certificates) {
+  // Whom the authority does not vouch for, who shows nothing, and who speaks no TLS; the server does without them.
+  checks.whoIsTurnedAway = async (client) => {
+    for (const tls of [identity("stranger"), { ca: certificate("ca.crt") }, undefined]) {
+      const stranger = connect({ tls, retryStrategy: null, maxRetriesPerRequest: 0 });
+      stranger.on("error", () => {});
+      await assert.rejects(stranger.ping());
+    }
+    const deceived = connect({ tls: { ...identity("client"), ca: certificate("stranger-ca.crt") }, retryStrategy: null });
+    const reason = new Promise((resolve) => deceived.once("error", resolve));
+    await assert.rejects(deceived.ping());
+    assert.match(`${await reason}`, /certificate/);
+    assert.equal(await client.ping(), "PONG");
+  };
+}
+
 async function main() {
   let passed = 0;
   let failed = 0;
@@ -94,14 +122,14 @@ async function main() {
     try {
       await check(client);
       passed++;
-      console.log(`ioredis ${name} ... ok`);
+      console.log(`ioredis ${transport}${name} ... ok`);
     } catch (error) {
       failed++;
-      console.log(`ioredis ${name} ... FAILED\n${error.stack}`);
+      console.log(`ioredis ${transport}${name} ... FAILED\n${error.stack}`);
     }
     client.disconnect();
   }
-  console.log(`ioredis ${version}: ${passed} passed, ${failed} failed`);
+  console.log(`ioredis ${transport}${version}: ${passed} passed, ${failed} failed`);
   process.exit(failed ? 1 : 0);
 }
 

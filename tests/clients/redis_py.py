@@ -1,8 +1,10 @@
 """redis-py against a running server, in RESP2 and RESP3: what an application does on an ordinary day.
 
-Usage: redis_py.py PORT. Prints one line per check and `N passed, M failed`; exit code 1 on any failure.
+Usage: redis_py.py PORT [CERTIFICATES]. With a folder of certificates the port is one of TLS. Prints one line per check and
+`N passed, M failed`; exit code 1 on any failure.
 """
 
+import pathlib
 import sys
 import threading
 import time
@@ -11,10 +13,19 @@ import traceback
 import redis
 
 PORT = int(sys.argv[1])
+CERTIFICATES = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
+TRANSPORT = "TLS " if CERTIFICATES else ""
+
+
+def identity(name):
+    """What a client of this name connects with. That the server is who it says redis-py checks by itself, name and all."""
+    files = {"ssl_certfile": f"{name}.crt", "ssl_keyfile": f"{name}.key", "ssl_ca_certs": "ca.crt"}
+    return {"ssl": True, **{option: str(CERTIFICATES / file) for option, file in files.items()}}
 
 
 def connect(protocol, **options):
-    return redis.Redis(port=PORT, protocol=protocol, socket_timeout=60, **options)
+    secured = identity("client") if CERTIFICATES else {}
+    return redis.Redis(**{"port": PORT, "protocol": protocol, "socket_timeout": 60, **secured, **options})
 
 
 def strings(client, protocol):
@@ -125,21 +136,44 @@ def many_threads(client, protocol):
     assert client.get("shared") == b"4000"
 
 
+def who_is_turned_away(client, protocol):
+    """Whom the authority does not vouch for, who shows nothing, and who speaks no TLS; the server does without them."""
+    for options in (identity("stranger"), {"ssl_certfile": None, "ssl_keyfile": None}, {"ssl": False}):
+        try:
+            connect(protocol, **options).ping()
+            raise AssertionError(f"{options} were let in")
+        except redis.ConnectionError:
+            pass
+    for name in ("localhost", "127.0.0.1"):
+        assert connect(protocol, host=name).ping() is True
+    try:
+        connect(protocol, ssl_ca_certs=str(CERTIFICATES / "stranger-ca.crt")).ping()
+        raise AssertionError("the server was trusted without reason")
+    except redis.ConnectionError as error:
+        assert "certificate verify failed" in str(error), error
+    assert client.ping() is True
+
+
+CHECKS = [strings, handshake, expiry, scan_iterators, pipelines, big_values, reconnect, many_threads]
+if CERTIFICATES:
+    CHECKS.append(who_is_turned_away)
+
+
 def main():
     passed = failed = 0
     for protocol in (2, 3):
-        for check in (strings, handshake, expiry, scan_iterators, pipelines, big_values, reconnect, many_threads):
+        for check in CHECKS:
             client = connect(protocol)
             client.flushall()
             try:
                 check(client, protocol)
                 passed += 1
-                print(f"redis-py RESP{protocol} {check.__name__} ... ok")
+                print(f"redis-py {TRANSPORT}RESP{protocol} {check.__name__} ... ok")
             except Exception:
                 failed += 1
-                print(f"redis-py RESP{protocol} {check.__name__} ... FAILED")
+                print(f"redis-py {TRANSPORT}RESP{protocol} {check.__name__} ... FAILED")
                 traceback.print_exc(file=sys.stdout)
-    print(f"redis-py {redis.__version__}: {passed} passed, {failed} failed")
+    print(f"redis-py {TRANSPORT}{redis.__version__}: {passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
