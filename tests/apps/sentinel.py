@@ -27,6 +27,7 @@ REDIS = os.environ.get("REDIS_SERVER", "redis-server")
 NAME = "callers"
 # After so long without an answer a server is taken for dead.
 DOWN_AFTER_MS = 1000
+MAKE_CERTIFICATES = pathlib.Path(__file__).parents[1] / "support" / "certificates"
 
 
 def free_port():
@@ -35,14 +36,44 @@ def free_port():
         return held.getsockname()[1]
 
 
+class Plain:
+    """How servers, sentinels and clients speak: without TLS."""
+
+    client_options = {}
+
+    def lines(self, port):
+        return [f"port {port}"]
+
+
+class Secured:
+    """By TLS alone: there is no other port, and nobody is let in, nor followed, without a certificate of the authority."""
+
+    def __init__(self, folder):
+        subprocess.run([MAKE_CERTIFICATES, folder], check=True)
+        self.folder = folder
+        files = {"ssl_certfile": "client.crt", "ssl_keyfile": "client.key", "ssl_ca_certs": "ca.crt"}
+        self.client_options = {"ssl": True, **{option: f"{folder}/{file}" for option, file in files.items()}}
+
+    def lines(self, port):
+        return [
+            "port 0",
+            f"tls-port {port}",
+            "tls-replication yes",
+            f"tls-cert-file {self.folder}/server.crt",
+            f"tls-key-file {self.folder}/server.key",
+            f"tls-ca-cert-file {self.folder}/ca.crt",
+        ]
+
+
 class Process:
     """A server or a sentinel with a file of its own, on a port that it keeps."""
 
-    def __init__(self, folder, command, lines):
+    def __init__(self, folder, command, transport, lines):
         self.port = free_port()
+        self.transport = transport
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         self.file = self.folder / "server.conf"
-        own = [f"port {self.port}", "bind 127.0.0.1", f"dir {self.folder}"]
+        own = [*transport.lines(self.port), "bind 127.0.0.1", f"dir {self.folder}"]
         self.file.write_text("".join(f"{line}\n" for line in own + lines))
         self.command = [command[0], self.file, *command[1:]]
         self.start()
@@ -61,7 +92,7 @@ class Process:
         return (self.folder / "printed").read_text(errors="replace")
 
     def client(self):
-        return redis.Redis(port=self.port, socket_timeout=30, decode_responses=True)
+        return redis.Redis(port=self.port, socket_timeout=30, decode_responses=True, **self.transport.client_options)
 
     def kill(self):
         """It gets no time for last words."""
@@ -72,8 +103,8 @@ class Process:
 class Group:
     """A master, its replicas, and what watches them, inside a `with`."""
 
-    def __init__(self, makes, sentinels):
-        self.makes, self.count = makes, sentinels
+    def __init__(self, makes, sentinels, is_secured=False):
+        self.makes, self.count, self.is_secured = makes, sentinels, is_secured
 
     def __enter__(self):
         self.stack = contextlib.ExitStack()
@@ -81,16 +112,17 @@ class Group:
         self.stack.callback(self.stop)
         self.servers, self.sentinels = [], []
         try:
+            self.transport = Secured(tempfile.mkdtemp(dir=self.folder)) if self.is_secured else Plain()
             for make in self.makes:
                 lines = ['save ""', "enable-debug-command yes", "repl-diskless-sync-delay 0"]
                 if self.servers:
                     lines.append(f"replicaof 127.0.0.1 {self.servers[0].port}")
                 command = [BINARY, *OPTIONS] if make == "ours" else [REDIS]
-                self.servers.append(Process(self.folder, command, lines))
+                self.servers.append(Process(self.folder, command, self.transport, lines))
             for server in self.servers[1:]:
                 until(lambda: server.client().info("replication")["master_link_status"] == "up")
             for _ in range(self.count):
-                self.sentinels.append(Process(self.folder, ["redis-sentinel"], self.watch()))
+                self.sentinels.append(Process(self.folder, ["redis-sentinel"], self.transport, self.watch()))
             until(self.all_is_known)
         except BaseException:
             self.__exit__(*sys.exc_info())
@@ -127,7 +159,9 @@ class Group:
 
     def sentinel(self, **options):
         addresses = [("127.0.0.1", sentinel.port) for sentinel in self.sentinels]
-        return Sentinel(addresses, socket_timeout=5, decode_responses=True, **options)
+        # For the way to the sentinels, and for the way to what they name.
+        shared = {"socket_timeout": 5, "decode_responses": True, **self.transport.client_options}
+        return Sentinel(addresses, sentinel_kwargs=shared, **shared, **options)
 
     def master(self):
         """The one that all sentinels take for the master, if they agree and it agrees, too."""
@@ -260,17 +294,26 @@ def the_master_is_killed():
         after_a_kill(group)
 
 
+def the_master_is_killed_under_tls():
+    with Group(["ours"] * 3, sentinels=3, is_secured=True) as group:
+        after_a_kill(group)
+
+
 def a_failover_by_hand():
     with Group(["ours"] * 3, sentinels=3) as group:
         by_hand(group)
 
 
-def two_makes():
+def two_makes(is_secured=False):
     """A master of ours with a replica of redis-server; and then it is the other way round."""
-    with Group(["ours", "redis"], sentinels=3) as group:
+    with Group(["ours", "redis"], sentinels=3, is_secured=is_secured) as group:
         new = after_a_kill(group)
         assert new is group.servers[1]
         assert by_hand(group) is group.servers[0]
+
+
+def two_makes_under_tls():
+    two_makes(is_secured=True)
 
 
 def the_failover_command():
@@ -297,4 +340,14 @@ def the_failover_command():
         check(["TO", "127.0.0.1", str(first.port), "TIMEOUT", "60000"], [first], new)
 
 
-run("Sentinel", [the_master_is_killed, a_failover_by_hand, two_makes, the_failover_command])
+run(
+    "Sentinel",
+    [
+        the_master_is_killed,
+        the_master_is_killed_under_tls,
+        a_failover_by_hand,
+        two_makes,
+        two_makes_under_tls,
+        the_failover_command,
+    ],
+)
