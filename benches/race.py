@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 
-from servers import Server, arguments, contestants, ratio
+from servers import Server, arguments, certificates, contestants, ratio
 
 FIGURES = [("requests/s", "{:,.0f}"), ("CPU us", "{:.2f}"), ("p99 ms", "{:.2f}")]
 CALIBRATION_REQUESTS = 20_000
@@ -32,17 +32,26 @@ def main():
     parser.add_argument("--clients", type=int, default=50, help="connections (default: 50)")
     parser.add_argument("--size", type=int, default=16, help="bytes of a value (default: 16)")
     parser.add_argument("--keys", type=int, default=100_000, help="different keys (default: 100000)")
+    parser.add_argument("--tls", action="store_true", help="clients come by TLS 1.3, with certificates on both sides")
     parser.add_argument("--io-threads", type=int, default=1, help="of ours; theirs takes its own by --theirs (default: 1)")
     options = parser.parse_args()
     if not options.theirs:
         parser.error("a race takes two")
     commands = contestants(options)
-    with Server(commands["ours"], "--io-threads", options.io_threads) as ours, Server(commands["theirs"]) as theirs:
-        head = "".join(f"{name + ' ours':>18}{'theirs':>11}{'ratio':>7}" for name, _ in FIGURES)
-        print(f"{'test':<12}{'P':>3}{head}")
-        for pipeline in map(int, options.pipeline.split(",")):
-            for test in options.tests.split(","):
-                race(options, ours, theirs, test, pipeline)
+    threads = ("--io-threads", options.io_threads)
+    with certificates(options.tls) as folder:
+        options.certificates = folder
+        with Server(commands["ours"], *threads, tls=folder) as ours, Server(commands["theirs"], tls=folder) as theirs:
+            race_all(options, ours, theirs)
+
+
+def race_all(options, ours, theirs):
+    """All races, and the table of them."""
+    head = "".join(f"{name + ' ours':>18}{'theirs':>11}{'ratio':>7}" for name, _ in FIGURES)
+    print(f"{'test':<12}{'P':>3}{head}")
+    for pipeline in map(int, options.pipeline.split(",")):
+        for test in options.tests.split(","):
+            race(options, ours, theirs, test, pipeline)
 
 
 def race(options, ours, theirs, test, pipeline):
@@ -67,7 +76,7 @@ def requests_per_round(options, server, test, pipeline):
 
 def play(options, server, test, pipeline, requests):
     """One round: requests per second, CPU microseconds per request, and the 99th percentile of latency in ms."""
-    command = ["redis-benchmark", "-p", server.port, "-t", test, "-P", pipeline, "-n", requests, "--csv",
+    command = ["redis-benchmark", *server.way(), "-t", test, "-P", pipeline, "-n", requests, "--csv",
                "-c", options.clients, "-d", options.size, "-r", options.keys]
     before = server.cpu_seconds()
     run = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=ROUND_SECONDS_MAX)

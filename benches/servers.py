@@ -4,6 +4,7 @@ Servers listen on the loopback interface, on a free port, keep nothing on disk, 
 Needs Linux (for /proc) and nothing but the standard library.
 """
 import argparse
+import contextlib
 import math
 import os
 import pathlib
@@ -37,12 +38,28 @@ def contestants(options):
     return {"ours": options.ours, **({"theirs": options.theirs} if options.theirs else {})}
 
 
+@contextlib.contextmanager
+def certificates(wanted):
+    """A folder with the certificates that the tests make, or None."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="race-") as folder:
+        subprocess.run([ROOT / "tests" / "support" / "certificates", folder], check=True)
+        yield pathlib.Path(folder)
+
+
 class Server:
     """A running server: `with Server("redis-server") as server: …`."""
 
-    def __init__(self, command, *more):
+    def __init__(self, command, *more, tls=None):
         self.folder = tempfile.TemporaryDirectory(prefix="race-")
         self.port = free_port()
+        self.tls = tls
+        if tls:
+            self.tls_port = free_port()
+            more = (*more, "--tls-port", self.tls_port, "--tls-cert-file", tls / "server.crt",
+                    "--tls-key-file", tls / "server.key", "--tls-ca-cert-file", tls / "ca.crt")
         self.log = pathlib.Path(self.folder.name, "log")
         words = [*shlex.split(command), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                  "--appendonly", "no", "--dir", self.folder.name, *map(str, more)]
@@ -63,6 +80,13 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+    def way(self):
+        """What redis-benchmark and redis-cli need to come here."""
+        if not self.tls:
+            return ["-p", self.port]
+        return ["-p", self.tls_port, "--tls", "--cacert", self.tls / "ca.crt",
+                "--cert", self.tls / "client.crt", "--key", self.tls / "client.key"]
 
     def wait_until_it_answers(self):
         end = time.monotonic() + START_SECONDS_MAX

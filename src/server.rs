@@ -13,7 +13,7 @@ use crate::{
         keyspace::{Keyspace, Peers},
         listener::{Listening, Transport, Ushers, files},
         migration::Migration,
-        now_ms,
+        name_thread, now_ms,
         persistence::{Persistence, messages::Start},
         primary::{self, Primary, Superior},
         pubsub::{PubSub, Reach, messages::Cast},
@@ -221,16 +221,6 @@ fn raise_curtain(board: Arc<Board>, doors: Vec<Listening>) {
 
 /// Whom a Courier has to do with.
 type CourierPeers = (Arc<Board>, Addr<Keyspace>, Addr<Supervisor>, Addr<PubSub>, Addr<Primary>);
-
-/// Gives an arbiter's thread the name that `top -H` and profilers show.
-fn name_thread(arbiter: &Arbiter, name: String) {
-    arbiter.spawn_fn(move || {
-        if let Ok(name) = std::ffi::CString::new(name) {
-            // A thread without a name works as well.
-            let _ = nix::sys::prctl::set_name(&name);
-        }
-    });
-}
 
 fn watch_signals(supervisor: Addr<Supervisor>) {
     use actix_rt::signal::unix::{SignalKind, signal};

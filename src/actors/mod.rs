@@ -27,3 +27,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
+
+/// Gives an arbiter's thread the name that `top -H` and profilers show.
+pub fn name_thread(arbiter: &actix::Arbiter, name: String) {
+    arbiter.spawn_fn(move || {
+        if let Ok(name) = std::ffi::CString::new(name) {
+            // A thread without a name works as well.
+            let _ = nix::sys::prctl::set_name(&name);
+        }
+    });
+}

@@ -2,6 +2,7 @@
 //!
 //! A set of contexts never changes. A new configuration makes a new set, from files that are read anew; sessions that are
 //! open keep the set that they were made from.
+use super::brief;
 use crate::config::{Config, TlsAuthClients};
 use openssl::{
     bn::BigNum,
@@ -15,7 +16,7 @@ use openssl::{
 };
 use std::{
     fmt::{self, Display},
-    fs,
+    fs, io,
     net::IpAddr,
     path::Path,
 };
@@ -28,7 +29,10 @@ impl Display for Unfit {
         f.write_str(&self.0)
     }
 }
-fn unfit<E: Display>(what: impl Display) -> impl FnOnce(E) -> Unfit {
+fn unfit(what: impl Display) -> impl FnOnce(ErrorStack) -> Unfit {
+    move |stack| Unfit(format!("{what}: {}", brief(&stack)))
+}
+fn unread(what: impl Display) -> impl FnOnce(io::Error) -> Unfit {
     move |error| Unfit(format!("{what}: {error}"))
 }
 
@@ -181,17 +185,17 @@ fn identify(builder: &mut SslContextBuilder, identity: Identity) -> Result<(), U
     let failed = |what: &str, path: &Path| format!("Failed to load {what}: {}", path.display());
     no_nul(certificate)?;
     builder.set_certificate_chain_file(certificate).map_err(unfit(failed("certificate", certificate)))?;
-    let loaded = load_key(key, passphrase).map_err(unfit(failed("private key", key)))?;
+    let pem = fs::read(key).map_err(unread(failed("private key", key)))?;
+    let loaded = load_key(&pem, passphrase).map_err(unfit(failed("private key", key)))?;
     // One that belongs to another certificate would be found out by every client, and by nobody before.
     builder
         .set_private_key(&loaded)
         .and_then(|()| builder.check_private_key())
         .map_err(unfit(failed("private key", key)))
 }
-fn load_key(path: &Path, passphrase: Option<&str>) -> Result<PKey<Private>, String> {
-    let pem = fs::read(path).map_err(|error| error.to_string())?;
+fn load_key(pem: &[u8], passphrase: Option<&str>) -> Result<PKey<Private>, ErrorStack> {
     // Without a callback of ours OpenSSL would ask at the terminal.
-    let key = PKey::private_key_from_pem_callback(&pem, |room| {
+    PKey::private_key_from_pem_callback(pem, |room| {
         let passphrase = passphrase.unwrap_or_default().as_bytes();
         match room.get_mut(..passphrase.len()) {
             Some(room) if !passphrase.is_empty() => {
@@ -200,8 +204,7 @@ fn load_key(path: &Path, passphrase: Option<&str>) -> Result<PKey<Private>, Stri
             }
             _ => Err(ErrorStack::get()),
         }
-    });
-    key.map_err(|error| error.to_string())
+    })
 }
 
 /// What concerns only those who come to us.
@@ -220,7 +223,7 @@ fn adapt_to_clients(builder: &mut SslContextBuilder, config: &Config) -> Result<
     let group = match config.tls_dh_params_file.as_deref() {
         Some(path) => {
             let failed = || format!("Failed to load DH params file: {}", path.display());
-            let pem = fs::read(path).map_err(unfit(failed()))?;
+            let pem = fs::read(path).map_err(unread(failed()))?;
             Dh::params_from_pem(&pem).map_err(unfit(failed()))?
         }
         None => well_known_group().map_err(unfit("OpenSSL"))?,

@@ -16,3 +16,18 @@ mod stream;
 pub use channel::Channel;
 pub use contexts::{Contexts, Unfit};
 pub use stream::Stream;
+
+use openssl::error::ErrorStack;
+
+/// What OpenSSL complains about first, as its own tools print it: where in its sources that was helps no operator.
+fn brief(stack: &ErrorStack) -> String {
+    match stack.errors().first() {
+        Some(error) => format!(
+            "error:{:08X}:{}::{}",
+            error.code(),
+            error.library().unwrap_or("?"),
+            error.reason().unwrap_or("unknown")
+        ),
+        None => "OpenSSL has failed, and does not say why".into(),
+    }
+}

@@ -2,8 +2,12 @@
 //!
 //! A session is one machine for both directions: a thread has it whole. So whoever reads and whoever writes share it, and
 //! it moves to another thread whole: its socket leaves one reactor ([`Stream::leave`]) and joins the next ([`Stream::join`]).
+use super::brief;
 use bytes::BytesMut;
-use openssl::ssl::{self, Ssl};
+use openssl::{
+    ssl::{self, Ssl},
+    x509::X509VerifyResult,
+};
 use socket2::SockRef;
 use std::{
     io::{self, IoSlice},
@@ -228,12 +232,14 @@ fn write_now(session: &mut SslStream<Seat>, bytes: &[u8]) -> io::Result<usize> {
 /// A failed handshake, with what was wrong with a certificate if that was it.
 fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
     let verified = session.verify_result();
-    match error.into_io_error() {
-        Ok(error) => error,
-        Err(error) if verified != openssl::x509::X509VerifyResult::OK => {
-            io::Error::other(format!("{error} ({})", verified.error_string()))
-        }
-        Err(error) => io::Error::other(error.to_string()),
+    let error = match error.into_io_error() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
+    let Some(stack) = error.ssl_error() else { return io::Error::other(error.to_string()) };
+    match verified {
+        X509VerifyResult::OK => io::Error::other(brief(stack)),
+        verified => io::Error::other(format!("{} ({})", brief(stack), verified.error_string())),
     }
 }
 

@@ -194,6 +194,13 @@ fn certificates_change_while_clients_are_served() {
         |builder: &mut SslConnectorBuilder| builder.set_ca_file(&authority).expect("a certificate");
     assert_eq!(place.ping_with(None, trusting), pong());
     assert_eq!(early.call(&["GET", "k"]).text(), "v", "who was there before is served on");
+    // The files have other contents by now, under the same names.
+    for (old, new) in [("stranger.crt", "server.crt"), ("stranger.key", "server.key")] {
+        std::fs::copy(place.certificates.path(new), place.certificates.path(old)).expect("copied");
+    }
+    assert!(place.ping_as(None).is_err(), "nobody has said that they are to be read");
+    place.set(&["tls-cert-file", &certificate]);
+    assert_eq!(place.ping_as(None), pong());
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The addresses that are listened on, and how CONFIG SET changes them.
 use super::Supervisor;
 use crate::{
-    actors::listener::{CannotListen, Closer, Listener, Listening, Stop, Transport},
+    actors::{
+        listener::{CannotListen, Closer, Listener, Listening, Stop, Transport},
+        name_thread,
+    },
     config::Config,
     tls::Contexts,
 };
@@ -95,7 +98,11 @@ impl Supervisor {
         let listener = Listener::new(socket, ushers, self.board.clone());
         let listener = match transport {
             Some(Transport::Tls) => {
-                let guardroom = self.doors.guardroom.get_or_insert_with(Arbiter::new);
+                let guardroom = self.doors.guardroom.get_or_insert_with(|| {
+                    let arbiter = Arbiter::new();
+                    name_thread(&arbiter, "handshakes".into());
+                    arbiter
+                });
                 Listener::start_in_arbiter(&guardroom.handle(), move |_| listener)
             }
             _ => listener.start(),
