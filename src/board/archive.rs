@@ -48,6 +48,8 @@ pub struct Archive {
     /// Handed over by the Keyspace, and not taken by Persistence yet; both write it.
     pub log_underway_bytes: AtomicU64,
     pub log_unsynced: AtomicBool,
+    /// Number of the last commit that is on the medium: posted before replies that waited for it go out.
+    pub log_synced: AtomicU64,
     pub log_delayed_syncs: AtomicU64,
     /// Persistence waits so long before it writes (DEBUG AOF-FLUSH-SLEEP).
     pub log_delay_us: AtomicU64,
@@ -98,6 +100,7 @@ impl Archive {
             log_base_bytes: AtomicU64::new(0),
             log_pending_bytes: AtomicU64::new(0),
             log_underway_bytes: AtomicU64::new(0),
+            log_synced: AtomicU64::new(0),
             log_unsynced: AtomicBool::new(false),
             log_delayed_syncs: AtomicU64::new(0),
             log_delay_us: AtomicU64::new(0),

@@ -23,7 +23,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::Ordering::{Acquire, Relaxed}},
     time::Instant,
 };
 
@@ -116,6 +116,7 @@ impl Stage {
         self.store.compresses_dumps = config.rdbcompression;
         self.store.unlinks = config.lazyfree_lazy_server_del;
         self.record.log.is_wanted = config.appendonly;
+        self.record.log.posted = self.board.archive.log_synced.load(Acquire);
         self.read_only = self.record.stream.follows && config.replica_read_only;
         self.heed_replicas();
         let events = match self.board.subscriptions.hear_events() {

@@ -239,8 +239,10 @@ pub struct LogProgress {
     pub is_on: bool,
     /// Of the last commit.
     pub committed: u64,
-    /// Of the last commit that is on the medium.
+    /// Of the last commit that is on the medium, as the log's owner has told us behind the replies that waited for it.
     pub synced: u64,
+    /// The same, as it stands on the board before those go out: whoever has read one may ask.
+    pub posted: u64,
     /// Of the one that says that what there was when the log began is in its base.
     pub begun: u64,
 }

@@ -17,7 +17,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::PathBuf,
-    sync::atomic::Ordering::Relaxed,
+    sync::atomic::Ordering::{Relaxed, Release},
     thread,
     time::{Duration, Instant},
 };
@@ -153,10 +153,13 @@ impl Persistence {
     /// Everything that was committed is on the medium.
     fn synced(&mut self) {
         self.last_sync = Instant::now();
-        self.release_held();
         // What is behind no base yet would not be loaded, and what a sync has lost waits for a new one.
         let counts =
             self.log.as_ref().is_none_or(|log| !log.files.is_beginning() && !log.files.is_doubtful());
+        if counts {
+            self.board.archive.log_synced.fetch_max(self.number, Release);
+        }
+        self.release_held();
         if counts {
             self.confirm(self.number);
         }

@@ -104,7 +104,7 @@ impl BlockingCommand for WaitAof {
             ));
         }
         let (commit, offset) = *self.place.get_or_insert((record.last_commit(), record.last_offset()));
-        self.is_local = record.log.is_on && record.log.synced >= commit;
+        self.is_local = record.log.is_on && record.log.synced.max(record.log.posted) >= commit;
         self.synced = record.stream.synced(offset);
         if self.local && !self.is_local || (self.synced as u64) < self.replicas {
             return Ok(Progress::Waits);
