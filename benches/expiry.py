@@ -28,7 +28,7 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000, help="default: 1000000")
     parser.add_argument("--seconds", type=float, default=10, help="over which they are due (default: 10)")
-    parser.add_argument("--lead", type=float, default=40, help="seconds that setting them may take (default: 40)")
+    parser.add_argument("--lead", type=float, default=40, help="seconds until the first is due: for setting them, and for a quiet while to compare with (default: 40)")
     options = parser.parse_args()
     rows = {}
     for name, command in contestants(options).items():

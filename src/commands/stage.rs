@@ -23,7 +23,10 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    sync::{Arc, atomic::Ordering::{Acquire, Relaxed}},
+    sync::{
+        Arc,
+        atomic::Ordering::{Acquire, Relaxed},
+    },
     time::Instant,
 };
 

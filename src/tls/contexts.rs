@@ -135,9 +135,11 @@ fn builder(config: &Config, identity: Identity) -> Result<SslContextBuilder, Unf
     let (file, folder) = (config.tls_ca_cert_file.as_deref(), config.tls_ca_cert_dir.as_deref());
     if file.is_some() || folder.is_some() {
         file.into_iter().chain(folder).try_for_each(no_nul)?;
-        builder
-            .load_verify_locations(file, folder)
-            .map_err(unfit("Failed to configure CA certificate(s) file/directory"))?;
+        let named: Vec<_> = file.into_iter().chain(folder).map(|path| path.display().to_string()).collect();
+        builder.load_verify_locations(file, folder).map_err(unfit(format!(
+            "Failed to configure CA certificate(s) file/directory {}",
+            named.join(", ")
+        )))?;
     }
     if let Some(ciphers) = &config.tls_ciphers {
         no_nul(ciphers.as_ref())?;

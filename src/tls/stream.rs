@@ -2,7 +2,7 @@
 //!
 //! A session is one machine for both directions: a thread has it whole. So whoever reads and whoever writes share it, and
 //! it moves to another thread whole: its socket leaves one reactor ([`Stream::leave`]) and joins the next ([`Stream::join`]).
-use super::brief;
+use super::{brief, in_brief};
 use bytes::BytesMut;
 use openssl::{
     ssl::{self, Ssl},
@@ -246,12 +246,12 @@ fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
 // For connections that we open: one task reads and writes.
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.session).poll_read(task, buffer)
+        Pin::new(&mut self.session).poll_read(task, buffer).map_err(in_brief)
     }
 }
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.session).poll_write(task, bytes)
+        Pin::new(&mut self.session).poll_write(task, bytes).map_err(in_brief)
     }
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context) -> Poll<io::Result<()>> {
         Pin::new(&mut self.session).poll_flush(task)

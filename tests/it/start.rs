@@ -648,6 +648,7 @@ fn tls_that_cannot_be_is_a_reason_not_to_start() {
         (&["--tls-auth-clients", "no"], "No tls-cert-file configured"),
         (&["--tls-auth-clients", "no", "--tls-cert-file", &certificate], "No tls-key-file configured"),
         (&identity, "Either tls-ca-cert-file or tls-ca-cert-dir must be specified"),
+        (&[&identity[..], &["--tls-ca-cert-file", "/no/authority"]].concat(), "/no/authority"),
         (
             &["--tls-cert-file", "/no/file", "--tls-key-file", &key, "--tls-ca-cert-file", &authority],
             "/no/file",
@@ -670,6 +671,8 @@ fn tls_that_cannot_be_is_a_reason_not_to_start() {
             printed.contains("Failed to configure TLS") && printed.contains(reason),
             "{options:?}: {printed}"
         );
+        let misses = reason.starts_with('/');
+        assert_eq!(printed.contains("No such file or directory"), misses, "{options:?}: {printed}");
     }
     // What nobody uses need not be there.
     let server = Server::start(&ours(), &["--tls-cert-file", "/no/file"]);

@@ -166,7 +166,8 @@ impl Session {
                 return End::Early;
             }
             Err(_) => {
-                tracing::warn!("Timeout connecting to the MASTER...");
+                let hint = if config.tls_replication { " (by TLS: is that its tls-port?)" } else { "" };
+                tracing::warn!("Timeout connecting to the MASTER...{hint}");
                 return End::Early;
             }
         };
