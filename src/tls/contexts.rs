@@ -55,6 +55,11 @@ impl Contexts {
         if config.tls_port == 0 && !config.tls_replication && !config.tls_cluster {
             return Ok(None);
         }
+        let own = Identity {
+            certificate: named(config.tls_cert_file.as_deref(), "tls-cert-file")?,
+            key: named(config.tls_key_file.as_deref(), "tls-key-file")?,
+            passphrase: config.tls_key_file_pass.as_deref(),
+        };
         let names_authority = config.tls_ca_cert_file.is_some() || config.tls_ca_cert_dir.is_some();
         let checks_peers =
             config.tls_auth_clients != TlsAuthClients::No || config.tls_replication || config.tls_cluster;
@@ -65,11 +70,6 @@ impl Contexts {
                     .into(),
             ));
         }
-        let own = Identity {
-            certificate: named(config.tls_cert_file.as_deref(), "tls-cert-file")?,
-            key: named(config.tls_key_file.as_deref(), "tls-key-file")?,
-            passphrase: config.tls_key_file_pass.as_deref(),
-        };
         let mut server = builder(config, own)?;
         adapt_to_clients(&mut server, config)?;
         let server = server.build();
@@ -168,7 +168,7 @@ fn without(config: &Config) -> Result<SslOptions, Unfit> {
     };
     let named: Vec<&str> = protocols.split(' ').filter(|name| !name.is_empty()).collect();
     let is_known = |name: &&str| all.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-    if !named.iter().all(is_known) {
+    if named.is_empty() || !named.iter().all(is_known) {
         return Err(Unfit(
             "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'."
                 .into(),
@@ -190,10 +190,11 @@ fn identify(builder: &mut SslContextBuilder, identity: Identity) -> Result<(), U
     let pem = fs::read(key).map_err(unread(failed("private key", key)))?;
     let loaded = load_key(&pem, passphrase).map_err(unfit(failed("private key", key)))?;
     // One that belongs to another certificate would be found out by every client, and by nobody before.
-    builder
-        .set_private_key(&loaded)
-        .and_then(|()| builder.check_private_key())
-        .map_err(unfit(failed("private key", key)))
+    builder.set_private_key(&loaded).map_err(unfit(failed("private key", key)))?;
+    builder.check_private_key().map_err(|_| {
+        let (key, certificate) = (key.display(), certificate.display());
+        Unfit(format!("Failed to load private key: {key}: it does not belong to {certificate}"))
+    })
 }
 fn load_key(pem: &[u8], passphrase: Option<&str>) -> Result<PKey<Private>, ErrorStack> {
     // Without a callback of ours OpenSSL would ask at the terminal.
@@ -214,10 +215,13 @@ fn adapt_to_clients(builder: &mut SslContextBuilder, config: &Config) -> Result<
     if config.tls_session_caching {
         builder.set_session_cache_mode(SslSessionCacheMode::SERVER);
         builder.set_session_cache_size(i32::try_from(config.tls_session_cache_size).unwrap_or(i32::MAX));
-        builder.set_session_id_context(SESSION_ID_CONTEXT).map_err(unfit("OpenSSL"))?;
     } else {
+        // Nor are clients to keep them for us.
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+        builder.set_options(SslOptions::NO_TICKET);
     }
+    // Without it whoever comes with an old session is turned away, instead of being given a new one.
+    builder.set_session_id_context(SESSION_ID_CONTEXT).map_err(unfit("OpenSSL"))?;
     builder.set_options(SslOptions::SINGLE_DH_USE);
     if config.tls_prefer_server_ciphers {
         builder.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);

@@ -28,7 +28,10 @@ const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 pub struct Stream {
     session: SslStream<Seat>,
-    /// Who waits for something to read. To read, a session may have to write first.
+    /// The socket took a record by halves, or not at all. Until it is through nothing is read: a peer that asks for new keys
+    /// would have to be answered at once, and OpenSSL takes that for the rest of the record, and fails.
+    is_blocked: bool,
+    /// Who waits for something to read.
     reader: Option<Waker>,
 }
 
@@ -101,7 +104,7 @@ impl Stream {
     }
     fn new(socket: TcpStream, session: Ssl) -> io::Result<Stream> {
         let session = SslStream::new(session, Seat::OnReactor(socket))?;
-        Ok(Stream { session, reader: None })
+        Ok(Stream { session, is_blocked: false, reader: None })
     }
     /// Takes the socket off its reactor, so that the stream may move to another thread.
     ///
@@ -161,11 +164,31 @@ impl Stream {
     }
     /// Reads into the free capacity of `buffer`, at most a record; 0 is the end of the stream.
     pub fn poll_read_into(&mut self, buffer: &mut BytesMut, task: &mut Context) -> Poll<io::Result<usize>> {
-        let read = poll_read_buf(Pin::new(&mut self.session), task, buffer);
-        if read.is_pending() && !self.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
+        poll_read_buf(Pin::new(self), task, buffer)
+    }
+    fn await_something(&mut self, task: &Context) {
+        if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
             self.reader = Some(task.waker().clone());
         }
-        read
+    }
+    fn write(&mut self, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.session).poll_write(task, bytes);
+        let was_blocked = std::mem::replace(&mut self.is_blocked, written.is_pending());
+        if was_blocked && !self.is_blocked {
+            self.wake_reader();
+        }
+        written.map_err(in_brief)
+    }
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.write(&mut Context::from_waker(Waker::noop()), bytes) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+    fn wake_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
     }
     /// Writes as much as the socket takes now, at most a record. Who is told `WouldBlock` must come again with the same
     /// bytes, or with these and more behind them: they may be encrypted already.
@@ -173,7 +196,7 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` if that is nothing; anything else means that the connection is broken.
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write_now(&mut self.session, bytes)
+        self.write_now(bytes)
     }
     /// As [`Stream::try_write`], from several slices: small ones share a record.
     ///
@@ -182,8 +205,8 @@ impl Stream {
     pub fn try_write_vectored(&mut self, slices: &[IoSlice]) -> io::Result<usize> {
         match slices {
             [] => return Ok(0),
-            [only] => return write_now(&mut self.session, only),
-            [first, ..] if first.len() >= RECORD_BYTES_MAX => return write_now(&mut self.session, first),
+            [only] => return self.write_now(only),
+            [first, ..] if first.len() >= RECORD_BYTES_MAX => return self.write_now(first),
             _ => {}
         }
         let mut gathered = Vec::with_capacity(RECORD_BYTES_MAX);
@@ -191,16 +214,14 @@ impl Stream {
             let room = RECORD_BYTES_MAX - gathered.len();
             gathered.extend_from_slice(&slice[..slice.len().min(room)]);
         }
-        write_now(&mut self.session, &gathered)
+        self.write_now(&gathered)
     }
     /// Waits until the socket takes more.
     pub fn poll_writable(&mut self, task: &mut Context) -> Poll<io::Result<()>> {
         let ready = self.session.get_ref().socket()?.poll_write_ready(task);
-        // It is awaited in the place of who reads, too.
-        if ready.is_ready()
-            && let Some(reader) = self.reader.take()
-        {
-            reader.wake();
+        // It is awaited in the place of who reads, too: to read, a session may have to write first.
+        if ready.is_ready() {
+            self.wake_reader();
         }
         ready
     }
@@ -222,13 +243,6 @@ impl Drop for Stream {
     }
 }
 
-fn write_now(session: &mut SslStream<Seat>, bytes: &[u8]) -> io::Result<usize> {
-    match Pin::new(session).poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
-        Poll::Ready(written) => written,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
 /// A failed handshake, with what was wrong with a certificate if that was it.
 fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
     let verified = session.verify_result();
@@ -243,15 +257,23 @@ fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
     }
 }
 
-// For connections that we open: one task reads and writes.
+// Of connections that we open, one task reads and writes.
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.session).poll_read(task, buffer).map_err(in_brief)
+        if self.is_blocked {
+            self.await_something(task);
+            return Poll::Pending;
+        }
+        let read = Pin::new(&mut self.session).poll_read(task, buffer);
+        if read.is_pending() {
+            self.await_something(task);
+        }
+        read.map_err(in_brief)
     }
 }
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.session).poll_write(task, bytes).map_err(in_brief)
+        self.write(task, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context) -> Poll<io::Result<()>> {
         Pin::new(&mut self.session).poll_flush(task)

@@ -459,7 +459,15 @@ fn outer_address() -> Option<String> {
 fn strangers_are_not_served_without_a_password() {
     let address =
         outer_address().expect("this test needs an address beside the loopback's, to be a stranger from");
-    let server = Server::start(&ours(), &["--bind", "*", "-::*"]);
+    let (certificates, tls_port) = (Certificates::new(), free_port());
+    let mut options = ["--bind", "*", "-::*", "--tls-port", &tls_port.to_string()].map(String::from).to_vec();
+    options.extend(certificates.options());
+    let server = Server::start(&ours(), &options.iter().map(String::as_str).collect::<Vec<_>>());
+    let by_tls = |bytes: &[u8]| {
+        let mut stranger = certificates.client_at(&address, tls_port).expect("bound there");
+        let _ = stranger.send_raw(bytes);
+        String::from_utf8_lossy(&stranger.read_to_end().expect("the server closes")).into_owned()
+    };
     let mut friend = server.connect();
     let said = |bytes: &[u8]| {
         let mut stranger = Client::tcp(&address, server.port()).expect("bound there");
@@ -469,12 +477,14 @@ fn strangers_are_not_served_without_a_password() {
     let refusal = said(b"");
     assert!(refusal.starts_with("-DENIED ") && refusal.ends_with(".\r\n"), "{refusal}");
     assert_eq!(refusal.matches("\r\n").count(), 1, "{refusal}");
+    assert_eq!(by_tls(b""), refusal);
     assert_eq!(friend.call(&["CONFIG", "SET", "requirepass", "secret"]), Value::ok());
     assert!(said(b"PING\r\nQUIT\r\n").starts_with("-NOAUTH "));
     assert_eq!(friend.call(&["CONFIG", "SET", "requirepass", ""]), Value::ok());
     assert!(said(b"").starts_with("-DENIED "));
     assert_eq!(friend.call(&["CONFIG", "SET", "protected-mode", "no"]), Value::ok());
     assert_eq!(said(b"PING\r\nQUIT\r\n"), "+PONG\r\n+OK\r\n");
+    assert_eq!(by_tls(b"PING\r\nQUIT\r\n"), "+PONG\r\n+OK\r\n");
     // Whoever may run commands from elsewhere may still not change what protects the server.
     let denied = said(b"CONFIG SET dir /\r\nDEBUG OBJECT k\r\nQUIT\r\n");
     assert!(denied.starts_with("-ERR CONFIG SET failed") && denied.contains("\r\n-ERR DEBUG"), "{denied}");
@@ -644,7 +654,7 @@ fn tls_that_cannot_be_is_a_reason_not_to_start() {
     let begin = ["--port", "0", "--tls-port", &port, "--bind", "127.0.0.1"];
     let identity = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
     for (options, reason) in [
-        (&[][..], "tls-ca-cert-file"),
+        (&[][..], "No tls-cert-file configured"),
         (&["--tls-auth-clients", "no"], "No tls-cert-file configured"),
         (&["--tls-auth-clients", "no", "--tls-cert-file", &certificate], "No tls-key-file configured"),
         (&identity, "Either tls-ca-cert-file or tls-ca-cert-dir must be specified"),

@@ -5,7 +5,10 @@ use crate::support::{
     ours, redis_server,
     server::free_port,
 };
-use openssl::ssl::{SslConnectorBuilder, SslOptions, SslSessionCacheMode, SslSessionRef, SslVersion};
+use foreign_types::ForeignTypeRef;
+use openssl::ssl::{
+    SslConnectorBuilder, SslOptions, SslSessionCacheMode, SslSessionRef, SslStream, SslVersion,
+};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -65,13 +68,17 @@ impl Place {
         assert_eq!(self.config(pairs), Value::ok(), "{pairs:?}\n{}", self.server.output());
     }
 }
-/// Waits until INFO has this field, but not forever.
-fn await_field(client: &mut Client, field: &str) {
+/// Waits until something holds, but not forever.
+fn await_true(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while !client.call(&["INFO"]).text().lines().any(|line| line == field) {
-        assert!(Instant::now() < deadline, "never: {field}");
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
         thread::sleep(Duration::from_millis(2));
     }
+}
+/// Waits until INFO has this field.
+fn await_field(client: &mut Client, field: &str) {
+    await_true(field, || client.call(&["INFO"]).text().lines().any(|line| line == field));
 }
 fn pong() -> Result<Value, String> {
     Ok(Value::Simple("PONG".into()))
@@ -254,7 +261,7 @@ fn versions_and_ciphers() {
     assert!(agreed(&place, at_most(SslVersion::TLS1_2)).is_err());
     place.set(&["tls-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"]);
     assert_eq!(agreed(&place, |_| ()).expect("agreed").1, "TLS_CHACHA20_POLY1305_SHA256");
-    for wrong in ["TLSv1.9", "TLSv1.2 nonsense"] {
+    for wrong in ["TLSv1.9", "TLSv1.2 nonsense", "  "] {
         assert!(place.config(&["tls-protocols", wrong]).is_error(), "{wrong}");
     }
     // Ours first, or the client's first.
@@ -322,6 +329,51 @@ fn sessions_are_resumed_if_that_is_wanted() {
     assert!(is_resumed());
     place.set(&["tls-session-caching", "no"]);
     assert!(!is_resumed());
+    // Who comes with an old one, or with a ticket, is given a new one.
+    let first = place.certificates.session(place.tls_port, Some("client"), at_most(SslVersion::TLS1_2), None);
+    let first = first.expect("the server accepts");
+    let again = place.certificates.session(
+        place.tls_port,
+        Some("client"),
+        at_most(SslVersion::TLS1_2),
+        first.ssl().session(),
+    );
+    assert!(!again.expect("the server accepts").ssl().session_reused());
+}
+
+unsafe extern "C" {
+    /// Of OpenSSL: asks for new keys, with the next bytes that are written; both sides', if the second is 1.
+    fn SSL_key_update(session: *mut std::ffi::c_void, kind: std::ffi::c_int) -> std::ffi::c_int;
+}
+
+/// Asks for new keys of both sides.
+fn ask_for_keys(session: &mut SslStream<TcpStream>) {
+    // SAFETY: the session lives, and nobody else uses it meanwhile.
+    let done = unsafe { SSL_key_update(session.ssl().as_ptr().cast(), 1) };
+    assert_eq!(done, 1);
+    // Without anything to be written it does not go out.
+    session.write_all(b"PING\r\n").expect("a connection");
+}
+
+/// The answer to that cannot go out while others wait.
+#[test]
+fn new_keys_are_made_while_replies_wait() {
+    for threads in ["1", "2"] {
+        let place = Place::start(&["--io-threads", threads]);
+        let value = "v".repeat(20_000_000);
+        place.connect().call(&["SET", "large", &value]);
+        let session = place.certificates.session(place.tls_port, Some("client"), |_| (), None);
+        let mut session = session.expect("the server accepts");
+        session.write_all(&encode(&["GET", "large"])).expect("a connection");
+        let mut operator = place.server.connect();
+        let waits = |line: &str| line.contains(" cmd=get ") && !line.contains(" oll=0 ");
+        await_true("its reply waits", || operator.call(&["CLIENT", "LIST"]).text().lines().any(waits));
+        (0..50).for_each(|_| ask_for_keys(&mut session));
+        let mut client = Client::over(session);
+        assert!(client.receive().text() == value);
+        (0..50).for_each(|_| assert_eq!(client.receive(), Value::Simple("PONG".into())));
+        assert_eq!(client.call(&["GET", "nothing"]), Value::NullBulk);
+    }
 }
 
 #[test]

@@ -55,6 +55,13 @@ impl Certificates {
         self.session(port, name, adapt, None).map(Client::over)
     }
 
+    /// A client of ours that comes by another address of this machine.
+    pub fn client_at(&self, address: &str, port: u16) -> io::Result<Client> {
+        let check_no_name = |builder: &mut SslConnectorBuilder| builder.set_verify(SslVerifyMode::NONE);
+        let socket = TcpStream::connect((address, port))?;
+        self.shake_hands(socket, Some("client"), check_no_name, None).map(Client::over)
+    }
+
     /// A session as OpenSSL shows it, to look into it or to resume another.
     pub fn session(
         &self,
@@ -63,7 +70,16 @@ impl Certificates {
         adapt: impl FnOnce(&mut SslConnectorBuilder),
         resumed: Option<&SslSessionRef>,
     ) -> io::Result<SslStream<TcpStream>> {
-        let socket = TcpStream::connect(("127.0.0.1", port))?;
+        self.shake_hands(TcpStream::connect(("127.0.0.1", port))?, name, adapt, resumed)
+    }
+
+    fn shake_hands(
+        &self,
+        socket: TcpStream,
+        name: Option<&str>,
+        adapt: impl FnOnce(&mut SslConnectorBuilder),
+        resumed: Option<&SslSessionRef>,
+    ) -> io::Result<SslStream<TcpStream>> {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;

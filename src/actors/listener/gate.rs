@@ -7,7 +7,7 @@ use crate::{actors::courier::socket::Accepted, board::Board, config::Config, tls
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Write},
-    net::IpAddr,
+    net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -88,7 +88,18 @@ impl Gate {
     async fn greet(self: Rc<Self>, socket: TcpStream, ticket: Ticket) {
         let peer = socket.peer_addr();
         match timeout(HANDSHAKE_MAX, self.shake_hands(socket)).await {
-            Ok(Ok(accepted)) => self.seat(accepted, ticket),
+            Ok(Ok(mut stream)) => {
+                if is_stranger(stream.peer_addr(), &self.board.config.load()) {
+                    self.board.vitals.connections_rejected.fetch_add(1, Relaxed);
+                    // Best effort, as below.
+                    let _ = stream.try_write(PROTECTED.as_bytes());
+                    return;
+                }
+                match stream.leave() {
+                    Ok(()) => self.seat(Accepted::Tls(Box::new(stream)), ticket),
+                    Err(error) => tracing::debug!("A client's socket cannot move: {error}"),
+                }
+            }
             failed => {
                 let reason = match failed {
                     Ok(Err(error)) => error.to_string(),
@@ -99,18 +110,20 @@ impl Gate {
             }
         }
     }
-    async fn shake_hands(&self, socket: TcpStream) -> io::Result<Accepted> {
+    async fn shake_hands(&self, socket: TcpStream) -> io::Result<tls::Stream> {
         let auth = self.board.config.load().tls_auth_clients;
         let contexts = self.board.tls.load_full().ok_or(io::ErrorKind::NotConnected)?;
         let session = contexts.session_for_client(auth)?;
-        let mut stream = tls::Stream::accept(socket, session).await?;
-        stream.leave()?;
-        Ok(Accepted::Tls(Box::new(stream)))
+        tls::Stream::accept(socket, session).await
     }
     fn admit(&self, accepted: Accepted) {
         match self.ticket() {
-            Some(ticket) => self.seat(accepted, ticket),
             None => refuse(accepted, "-ERR max number of clients reached\r\n"),
+            Some(_) if comes_from_afar(&accepted, &self.board.config.load()) => {
+                self.board.vitals.connections_rejected.fetch_add(1, Relaxed);
+                refuse(accepted, PROTECTED);
+            }
+            Some(ticket) => self.seat(accepted, ticket),
         }
     }
     /// A place for who has come, if one is free.
@@ -125,14 +138,9 @@ impl Gate {
         Some(ticket)
     }
     fn seat(&self, accepted: Accepted, ticket: Ticket) {
-        let config = self.board.config.load();
-        if is_stranger(&accepted, &config) {
-            self.board.vitals.connections_rejected.fetch_add(1, Relaxed);
-            return refuse(accepted, PROTECTED);
-        }
         ticket.use_up();
         self.board.vitals.connections_received.fetch_add(1, Relaxed);
-        prepare(&accepted, &config);
+        prepare(&accepted, &self.board.config.load());
         self.ushers.seat(accepted)
     }
 }
@@ -162,21 +170,21 @@ const PROTECTED: &str = "-DENIED Callboard is running in protected mode because 
     that the server cannot be reached from the internet.\r\n";
 
 /// Protected mode: without a password, only this machine is served.
-fn is_stranger(accepted: &Accepted, config: &Config) -> bool {
-    let is_local = |ip: IpAddr| ip.to_canonical().is_loopback();
-    let local = match accepted {
-        Accepted::Tcp(stream) => stream.peer_addr().is_ok_and(|peer| is_local(peer.ip())),
-        Accepted::Tls(stream) => stream.peer_addr().is_ok_and(|peer| is_local(peer.ip())),
-        Accepted::Unix(..) => true,
-    };
-    config.protected_mode && !config.asks_for_password() && !local
+fn is_stranger(peer: io::Result<SocketAddr>, config: &Config) -> bool {
+    let is_local = peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+    config.protected_mode && !config.asks_for_password() && !is_local
+}
+fn comes_from_afar(accepted: &Accepted, config: &Config) -> bool {
+    let Accepted::Tcp(stream) = accepted else { return false };
+    is_stranger(stream.peer_addr(), config)
 }
 fn refuse(accepted: Accepted, text: &str) {
     // Best effort: the socket's buffer is empty, and who does not read it is refused all the same.
     let _ = match accepted {
         Accepted::Tcp(mut stream) => stream.write(text.as_bytes()),
-        Accepted::Tls(mut stream) => stream.join().and_then(|()| stream.try_write(text.as_bytes())),
         Accepted::Unix(mut stream, _) => stream.write(text.as_bytes()),
+        // It is told before it comes so far.
+        Accepted::Tls(_) => Ok(0),
     };
 }
 fn prepare(accepted: &Accepted, config: &Config) {
