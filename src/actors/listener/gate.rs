@@ -90,6 +90,7 @@ impl Gate {
         match timeout(HANDSHAKE_MAX, self.shake_hands(socket)).await {
             Ok(Ok(mut stream)) => {
                 if is_stranger(stream.peer_addr(), &self.board.config.load()) {
+                    drop(ticket);
                     self.board.vitals.connections_rejected.fetch_add(1, Relaxed);
                     // Best effort, as below.
                     let _ = stream.try_write(PROTECTED.as_bytes());
@@ -119,7 +120,9 @@ impl Gate {
     fn admit(&self, accepted: Accepted) {
         match self.ticket() {
             None => refuse(accepted, "-ERR max number of clients reached\r\n"),
-            Some(_) if comes_from_afar(&accepted, &self.board.config.load()) => {
+            Some(ticket) if comes_from_afar(&accepted, &self.board.config.load()) => {
+                // Who sees that it is refused finds its place free.
+                drop(ticket);
                 self.board.vitals.connections_rejected.fetch_add(1, Relaxed);
                 refuse(accepted, PROTECTED);
             }
