@@ -248,3 +248,66 @@ fn no_nul(text: &Path) -> Result<(), Unfit> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left_out(protocols: Option<&str>) -> Result<Vec<&'static str>, Unfit> {
+        let config = Config { tls_protocols: protocols.map(str::to_string), ..Config::default() };
+        let without = without(&config)?;
+        let all = [
+            ("1.0", SslOptions::NO_TLSV1),
+            ("1.1", SslOptions::NO_TLSV1_1),
+            ("1.2", SslOptions::NO_TLSV1_2),
+            ("1.3", SslOptions::NO_TLSV1_3),
+        ];
+        assert!(without.contains(SslOptions::NO_SSLV3));
+        Ok(all.into_iter().filter(|(_, option)| without.contains(*option)).map(|(name, _)| name).collect())
+    }
+
+    #[test]
+    fn protocols_are_those_that_are_named() {
+        for (protocols, expected) in [
+            (None, &["1.0", "1.1"][..]),
+            (Some("TLSv1.2"), &["1.0", "1.1", "1.3"]),
+            (Some("tlsv1.3  TLSv1.2"), &["1.0", "1.1"]),
+            (Some("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3"), &[]),
+        ] {
+            assert_eq!(left_out(protocols).as_deref(), Ok(expected), "{protocols:?}");
+        }
+        for nonsense in [" ", "TLSv2", "TLSv1.2,TLSv1.3", "SSLv3"] {
+            assert!(left_out(Some(nonsense)).is_err(), "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_what_nobody_uses_is_not_read() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config { tls_cert_file: Some("/no/file".into()), ..Config::default() };
+            change(&mut config);
+            Contexts::of(&config).err().map(|unfit| unfit.to_string()).unwrap_or_default()
+        };
+        assert_eq!(refused(|_| ()), "");
+        let uses: [fn(&mut Config); 3] = [
+            |config| config.tls_port = 1,
+            |config| config.tls_replication = true,
+            |config| config.tls_cluster = true,
+        ];
+        for wants in uses {
+            assert_eq!(refused(wants), "No tls-key-file configured!");
+        }
+        let names_key: fn(&mut Config) = |config| {
+            config.tls_port = 1;
+            config.tls_key_file = Some("/no/key".into());
+        };
+        assert!(refused(names_key).starts_with("Either tls-ca-cert-file or tls-ca-cert-dir"));
+        let asks_nobody: fn(&mut Config) = |config| {
+            config.tls_port = 1;
+            config.tls_key_file = Some("/no/key".into());
+            config.tls_auth_clients = TlsAuthClients::No;
+        };
+        let reason = refused(asks_nobody);
+        assert!(reason.contains("/no/file") && reason.contains("No such file or directory"), "{reason}");
+    }
+}
