@@ -3,7 +3,6 @@
 //! A session is one machine for both directions: a thread has it whole. So whoever reads and whoever writes share it, and
 //! it moves to another thread whole: its socket leaves one reactor ([`Stream::leave`]) and joins the next ([`Stream::join`]).
 use super::{brief, in_brief};
-use bytes::BytesMut;
 use openssl::{
     ssl::{self, Ssl},
     x509::X509VerifyResult,
@@ -21,7 +20,6 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_openssl::SslStream;
-use tokio_util::io::poll_read_buf;
 
 /// The most that one record carries, bytes: OpenSSL writes no more at a time.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
@@ -162,11 +160,7 @@ impl Stream {
     pub fn file_descriptor(&self) -> i32 {
         self.descriptor().map_or(-1, |descriptor| descriptor.as_raw_fd())
     }
-    /// Reads into the free capacity of `buffer`, at most a record; 0 is the end of the stream.
-    pub fn poll_read_into(&mut self, buffer: &mut BytesMut, task: &mut Context) -> Poll<io::Result<usize>> {
-        poll_read_buf(Pin::new(self), task, buffer)
-    }
-    fn await_something(&mut self, task: &Context) {
+    fn remember_reader(&mut self, task: &Context) {
         if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
             self.reader = Some(task.waker().clone());
         }
@@ -179,12 +173,6 @@ impl Stream {
         }
         written.map_err(in_brief)
     }
-    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.write(&mut Context::from_waker(Waker::noop()), bytes) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
     fn wake_reader(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -196,7 +184,10 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` if that is nothing; anything else means that the connection is broken.
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_now(bytes)
+        match self.write(&mut Context::from_waker(Waker::noop()), bytes) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
     /// As [`Stream::try_write`], from several slices: small ones share a record.
     ///
@@ -205,16 +196,17 @@ impl Stream {
     pub fn try_write_vectored(&mut self, slices: &[IoSlice]) -> io::Result<usize> {
         match slices {
             [] => return Ok(0),
-            [only] => return self.write_now(only),
-            [first, ..] if first.len() >= RECORD_BYTES_MAX => return self.write_now(first),
+            [only] => return self.try_write(only),
+            [first, ..] if first.len() >= RECORD_BYTES_MAX => return self.try_write(first),
             _ => {}
         }
-        let mut gathered = Vec::with_capacity(RECORD_BYTES_MAX);
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        let mut gathered = Vec::with_capacity(total.min(RECORD_BYTES_MAX));
         for slice in slices {
             let room = RECORD_BYTES_MAX - gathered.len();
             gathered.extend_from_slice(&slice[..slice.len().min(room)]);
         }
-        self.write_now(&gathered)
+        self.try_write(&gathered)
     }
     /// Waits until the socket takes more.
     pub fn poll_writable(&mut self, task: &mut Context) -> Poll<io::Result<()>> {
@@ -257,16 +249,16 @@ fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
     }
 }
 
-// Of connections that we open, one task reads and writes.
+/// A read gives at most a record.
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         if self.is_blocked {
-            self.await_something(task);
+            self.remember_reader(task);
             return Poll::Pending;
         }
         let read = Pin::new(&mut self.session).poll_read(task, buffer);
         if read.is_pending() {
-            self.await_something(task);
+            self.remember_reader(task);
         }
         read.map_err(in_brief)
     }

@@ -192,6 +192,9 @@ fn certificates_change_while_clients_are_served() {
         );
         assert_eq!(place.ping_as(Some("client")), pong(), "the old ones stay in force");
     }
+    // Where several were given, the likeliest cause is named.
+    let refusal = place.config(&["tls-port", "1", "TLS-Cert-File", "/no/such/file"]).text();
+    assert!(refusal.contains("related to argument 'tls-cert-file')"), "{refusal}");
     place.set(&["tls-auth-clients", "no"]);
     let [certificate, key] = ["stranger.crt", "stranger.key"].map(|name| place.certificates.path(name));
     place.set(&["tls-cert-file", &certificate, "tls-key-file", &key]);

@@ -103,7 +103,8 @@ impl ReadHalf {
             ReadHalf::Tcp(half) => poll_read_buf(Pin::new(half), task, buffer),
             ReadHalf::Tls(shared) => {
                 let mut stream = shared.borrow_mut();
-                stream.as_mut().ok_or_else(handed_over)?.poll_read_into(buffer, task)
+                let stream = stream.as_mut().ok_or_else(handed_over)?;
+                poll_read_buf(Pin::new(&mut **stream), task, buffer)
             }
             ReadHalf::Unix(half) => poll_read_buf(Pin::new(half), task, buffer),
         }

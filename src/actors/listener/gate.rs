@@ -1,6 +1,6 @@
 //! The accepting itself, apart from the actor so that its loop can own the socket.
 //!
-//! Who comes by TLS makes the handshake here: it costs a millisecond of computing, so it has a thread of its own (see
+//! Who comes by TLS makes the handshake here: it costs half a millisecond of computing or more, so it has a thread of its own (see
 //! [`Supervisor`](crate::actors::supervisor::Supervisor)) and holds up nobody who is served already.
 use super::{Listening, Transport, Ushers};
 use crate::{actors::courier::socket::Accepted, board::Board, config::Config, tls};

@@ -5,36 +5,13 @@ use crate::{
         listener::{CannotListen, Closer, Listener, Listening, Stop, Transport},
         name_thread,
     },
-    config::Config,
+    config::{Apply, Config, TABLE},
     tls::Contexts,
 };
 use actix::prelude::*;
 
-/// Parameters that an action was for, and why it failed.
-pub type Failed = (&'static [&'static str], String);
-
-/// Of all that TLS takes its contexts from.
-const TLS_PARAMETERS: &[&str] = &[
-    "tls-port",
-    "tls-session-cache-size",
-    "tls-session-caching",
-    "tls-cluster",
-    "tls-replication",
-    "tls-auth-clients",
-    "tls-prefer-server-ciphers",
-    "tls-cert-file",
-    "tls-key-file",
-    "tls-key-file-pass",
-    "tls-client-cert-file",
-    "tls-client-key-file",
-    "tls-client-key-file-pass",
-    "tls-dh-params-file",
-    "tls-ca-cert-file",
-    "tls-ca-cert-dir",
-    "tls-protocols",
-    "tls-ciphers",
-    "tls-ciphersuites",
-];
+/// Parameters that an action was for, the likeliest cause first, and why it failed.
+pub type Failed = (Vec<&'static str>, String);
 
 #[derive(Default)]
 pub struct Doors {
@@ -113,7 +90,9 @@ impl Supervisor {
     pub(super) fn read_certificates(&self, new: &Config) -> Result<Option<Contexts>, Failed> {
         Contexts::of(new).map_err(|unfit| {
             tracing::warn!("{unfit}");
-            (TLS_PARAMETERS, "Unable to update TLS configuration. Check server logs.".to_string())
+            let of_tls = TABLE.iter().filter(|parameter| parameter.apply == Apply::Tls);
+            let names = of_tls.map(|parameter| parameter.name).chain([Transport::Tls.parameter()]).collect();
+            (names, "Unable to update TLS configuration. Check server logs.".to_string())
         })
     }
     /// Listens on the new addresses, and only then no longer on the old ones. Where they overlap the old must go
@@ -153,12 +132,11 @@ impl Supervisor {
 
 fn failed(error: CannotListen, old: &Config, new: &Config) -> Failed {
     tracing::warn!("Could not listen on {error}");
-    let ports: &'static [&'static str] = match error.transport {
-        Some(Transport::Tls) => &["tls-port"],
-        _ => &["port"],
-    };
-    match error.transport.is_none_or(|transport| transport.port(old) == transport.port(new)) {
-        true => (&["bind", "tcp-backlog"], "Failed to bind to specified addresses.".into()),
-        false => (ports, "Unable to listen on this port. Check server logs.".into()),
+    let moved = error.transport.filter(|transport| transport.port(old) != transport.port(new));
+    match moved {
+        None => (vec!["bind", "tcp-backlog"], "Failed to bind to specified addresses.".into()),
+        Some(transport) => {
+            (vec![transport.parameter()], "Unable to listen on this port. Check server logs.".into())
+        }
     }
 }

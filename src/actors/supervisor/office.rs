@@ -43,9 +43,10 @@ impl Office for AtDesk<'_> {
         let loading = archive.is_loading() || archive.is_loading_beside();
         let now = Circumstances { client_is_local, loading };
         let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
-        self.supervisor.apply(&duties(&changed), new).map_err(|(name, reason)| {
-            let argument = pairs.iter().map(|(given, _)| *given).find(|given| name.contains(given));
-            SetError::failed(argument.unwrap_or(name[0]), reason).to_string()
+        self.supervisor.apply(&duties(&changed), new).map_err(|(names, reason)| {
+            let is_given = |name: &&&str| pairs.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+            let argument = names.iter().find(is_given).or(names.first()).copied();
+            SetError::failed(argument.unwrap_or_default(), reason).to_string()
         })?;
         changed
             .iter()
@@ -110,10 +111,10 @@ impl Supervisor {
     /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
     fn apply(&mut self, duties: &[Apply], new: Config) -> Result<(), Failed> {
         if duties.contains(&Apply::MaxClients) {
-            files::make_room(new.maxclients).map_err(|short| (&["maxclients"][..], short.to_string()))?;
+            files::make_room(new.maxclients).map_err(|short| (vec!["maxclients"], short.to_string()))?;
         }
         if duties.contains(&Apply::Directory) {
-            std::env::set_current_dir(&*new.dir).map_err(|error| (&["dir"][..], error.to_string()))?;
+            std::env::set_current_dir(&*new.dir).map_err(|error| (vec!["dir"], error.to_string()))?;
         }
         let is_new_port = new.tls_port != self.board.config.load().tls_port;
         let tls = match duties.contains(&Apply::Tls) || is_new_port {
