@@ -70,17 +70,21 @@ fn is_natural(layout: Layout) -> bool {
     layout.align() <= 8 || (layout.align() <= NATURAL_ALIGN && layout.size() > 8)
 }
 
+/// The slot that the calling thread counts in. One that is going down has none any more: it counts in the shared one.
 #[inline]
-fn count(bytes: isize) {
-    // A thread that is going down has no slot any more: it counts in the shared one.
+fn own_slot() -> usize {
     let slot = MINE.try_with(|mine| {
         if mine.get() == SLOTS {
             mine.set(NEXT_SLOT.fetch_add(1, Relaxed).min(SLOTS - 1));
         }
         mine.get()
     });
-    match slot {
-        Ok(slot) if slot < SLOTS - 1 => {
+    slot.unwrap_or(SLOTS - 1)
+}
+#[inline]
+fn count(bytes: isize) {
+    match own_slot() {
+        slot if slot < SLOTS - 1 => {
             let counter = &SLOT[slot].0;
             counter.store(counter.load(Relaxed) + bytes, Relaxed);
         }
@@ -92,7 +96,16 @@ fn count(bytes: isize) {
 
 /// Memory that the program holds, in bytes: the blocks that the allocator handed out and has not got back.
 pub fn used_bytes() -> usize {
-    SLOT.iter().map(|slot| slot.0.load(Relaxed)).sum::<isize>().max(0) as usize
+    // Slots that no thread has taken yet are zero; each would be a line of the cache to be fetched.
+    let taken = NEXT_SLOT.load(Relaxed).min(SLOTS - 1);
+    let bytes: isize = SLOT[..taken].iter().chain(&SLOT[SLOTS - 1..]).map(|slot| slot.0.load(Relaxed)).sum();
+    bytes.max(0) as usize
+}
+/// What the calling thread allocated, less what it freed, in bytes: two readings tell what it did between them. It may
+/// be negative, where it frees what others allocated.
+#[inline]
+pub fn own_bytes() -> isize {
+    SLOT[own_slot()].0.load(Relaxed)
 }
 
 // SAFETY: every call goes to mimalloc, which keeps `GlobalAlloc`'s contract; counting touches no memory of the caller's.

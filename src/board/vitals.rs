@@ -2,9 +2,10 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 /// Counters that CONFIG RESETSTAT sets back, and gauges that it leaves.
@@ -39,12 +40,20 @@ pub struct Vitals {
     /// Objects handed over to be freed, and those of them that are freed.
     pub lazyfree_pending: AtomicI64,
     pub lazyfreed: AtomicU64,
+    /// How much memory will be free once they are, bytes, as far as it was weighed.
+    pub lazyfree_pending_bytes: AtomicI64,
     /// Posted by the Keyspace.
     pub hits: AtomicU64,
     pub misses: AtomicU64,
     pub expired: AtomicU64,
     /// Fields of hashes.
     pub expired_fields: AtomicU64,
+    /// Keys that had to make room.
+    pub evicted: AtomicU64,
+    /// How long more memory was used than there may be, µs; and since when it is now, µs since the first look (0: it is
+    /// not).
+    eviction_exceeded_us: AtomicU64,
+    eviction_exceeded_since_us: AtomicU64,
     /// Scripts that came by EVAL and were not used for long.
     pub evicted_scripts: AtomicU64,
     /// Changes made to data since the last snapshot. Posted by the Keyspace.
@@ -63,7 +72,10 @@ pub struct Vitals {
     pub replication_output_bytes_per_second: AtomicU64,
     /// Of a replica: keys and fields with deadlines that its own clients have set. Posted by the Keyspace.
     pub own_deadlines: AtomicUsize,
-    /// Keys with a deadline. Posted by the Keyspace.
+    /// Keys, and those of them that have a deadline of their own. Posted by the Keyspace.
+    pub keys: AtomicUsize,
+    pub expiring_keys: AtomicUsize,
+    /// Keys with a deadline, of their own or of parts. Posted by the Keyspace.
     pub volatile_keys: AtomicUsize,
     /// Keys that a survey of all deadlines would look at. Posted by the Keyspace.
     pub keys_to_survey: AtomicUsize,
@@ -130,6 +142,9 @@ impl Vitals {
             &self.misses,
             &self.expired,
             &self.expired_fields,
+            &self.evicted,
+            &self.eviction_exceeded_us,
+            &self.eviction_exceeded_since_us,
             &self.evicted_scripts,
         ] {
             counter.store(0, Relaxed)
@@ -146,6 +161,35 @@ impl Vitals {
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);
     }
+    /// Notes whether memory is within its limit. Writer: the Keyspace.
+    #[inline]
+    pub fn note_room(&self, is_within: bool) {
+        let since_us = self.eviction_exceeded_since_us.load(Relaxed);
+        if is_within != (since_us == 0) {
+            self.change_room(is_within, since_us);
+        }
+    }
+    fn change_room(&self, is_within: bool, since_us: u64) {
+        let now_us = monotonic_us();
+        if is_within {
+            self.eviction_exceeded_us.fetch_add(now_us.saturating_sub(since_us), Relaxed);
+        }
+        self.eviction_exceeded_since_us.store(if is_within { 0 } else { now_us }, Relaxed);
+    }
+    /// How long more memory was used than there may be, in ms: in all, and without a break until now.
+    pub fn eviction_exceeded_ms(&self) -> (u64, u64) {
+        let current_us = match self.eviction_exceeded_since_us.load(Relaxed) {
+            0 => 0,
+            since_us => monotonic_us().saturating_sub(since_us),
+        };
+        ((self.eviction_exceeded_us.load(Relaxed) + current_us) / 1000, current_us / 1000)
+    }
+}
+
+/// A clock that nobody sets, µs since its first reading. Never 0.
+fn monotonic_us() -> u64 {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    FIRST.elapsed().as_micros() as u64 + 1
 }
 
 /// How often each kind of error was answered, by its prefix.

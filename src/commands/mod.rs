@@ -7,6 +7,7 @@ mod command;
 pub mod help;
 pub mod key_positions;
 pub mod loading;
+pub mod memory;
 pub mod monitors;
 mod name_index;
 mod outgoing;

@@ -5,6 +5,7 @@
 use super::{
     Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
+    memory::Memory,
     monitors::Monitors,
     pushes::{Mail, Pushes},
     registry::{Node, Registry},
@@ -42,6 +43,7 @@ pub struct Stage {
     wants_events: EventsWanted,
     pub tracking: Tracking,
     pub monitors: Monitors,
+    pub memory: Memory,
     /// What clients are to be sent beside their replies.
     pub pushes: Pushes,
     /// Of the keys that changed, those that somebody may wait for.
@@ -89,6 +91,7 @@ impl Stage {
             wants_events: wants.events,
             tracking: Tracking::default(),
             monitors: Monitors::default(),
+            memory: Memory::default(),
             pushes: Pushes::default(),
             ready: Vec::new(),
             errand: None,
@@ -106,6 +109,7 @@ impl Stage {
         // A replica deletes nothing by itself: its master tells.
         self.frozen = self.record.stream.follows || self.board.pause.at(now_ms).is_some();
         self.heed_board();
+        self.begin_to_count_memory();
         self.last = Instant::now();
     }
     /// Takes over what the configuration and the subscriptions are now.
@@ -120,6 +124,7 @@ impl Stage {
         self.store.unlinks = config.lazyfree_lazy_server_del;
         self.record.log.is_wanted = config.appendonly;
         self.record.log.posted = self.board.archive.log_synced.load(Acquire);
+        self.memory.heed(&config);
         self.read_only = self.record.stream.follows && config.replica_read_only;
         self.heed_replicas();
         let events = match self.board.subscriptions.hear_events() {
@@ -502,6 +507,10 @@ impl Stage {
             self.tally.called_in_a_row(command, calls, nanoseconds, failed);
         }
         calls > 0
+    }
+    /// What happened since the last reading of the clock was no command.
+    pub(super) fn skip_time(&mut self) {
+        self.last = Instant::now();
     }
     /// Those whose wait is over, with their replies. What they asked counts as a call from now on, whether it was served
     /// or not.

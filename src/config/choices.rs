@@ -67,6 +67,17 @@ impl MaxmemoryPolicy {
         matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllKeysLfu)
     }
 
+    /// Whether only keys with a deadline may go.
+    pub fn spares_lasting_keys(self) -> bool {
+        use MaxmemoryPolicy::*;
+        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
+    }
+
+    /// Whether any key is as good as the other.
+    pub fn is_random(self) -> bool {
+        matches!(self, MaxmemoryPolicy::VolatileRandom | MaxmemoryPolicy::AllKeysRandom)
+    }
+
     /// Whether the key that was not used for longest goes first.
     pub fn is_lru(self) -> bool {
         matches!(self, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllKeysLru)

@@ -21,7 +21,6 @@ const ULONG: i128 = u64::MAX as i128;
 const MIB: i128 = 1 << 20;
 
 const REPLICATION: &str = "replication";
-const EVICTION: &str = "eviction";
 const CLUSTER: &str = "cluster mode";
 
 const LAZY: &str = "large values are always freed on a thread of their own";
@@ -158,11 +157,10 @@ parameters! {
         choice().no_effect("payloads are always checked");
 
     // Memory
-    "maxmemory" => maxmemory: u64 = "0", memory(0, ULONG).later(EVICTION);
-    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction",
-        choice().later("eviction, and as yet only chooses between OBJECT IDLETIME and OBJECT FREQ");
-    "maxmemory-samples" => maxmemory_samples: u32 = "5", integer(1, 64).later(EVICTION);
-    "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = "10", integer(0, 100).later(EVICTION);
+    "maxmemory" => maxmemory: u64 = "0", memory(0, ULONG);
+    "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = "noeviction", choice();
+    "maxmemory-samples" => maxmemory_samples: u32 = "5", integer(1, 64);
+    "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = "10", integer(0, 100);
     "lfu-log-factor" => lfu_log_factor: u32 = "10", integer(0, INT);
     "lfu-decay-time" => lfu_decay_time_minutes: u32 = "1", integer(0, INT);
     "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = "no", yes_no().no_effect(LAZY);
@@ -241,7 +239,7 @@ parameters! {
     "replica-read-only" => replica_read_only: bool = "yes", yes_no().alias("slave-read-only");
     "replica-lazy-flush" => replica_lazy_flush: bool = "no", yes_no().alias("slave-lazy-flush").no_effect(LAZY);
     "replica-ignore-maxmemory" => replica_ignore_maxmemory: bool = "yes",
-        yes_no().alias("slave-ignore-maxmemory").later(REPLICATION);
+        yes_no().alias("slave-ignore-maxmemory");
     "replica-priority" => replica_priority: u32 = "100",
         integer(0, INT).alias("slave-priority");
     "replica-announced" => replica_announced: bool = "yes", yes_no();

@@ -624,10 +624,14 @@ impl Changes<'_> {
         }
     }
     /// Frees an entry: here if that is quick, elsewhere if it is big.
-    fn discard(&mut self, entry: Entry) {
+    pub(super) fn discard(&mut self, entry: Entry) {
+        /// Of a value with many parts so many are weighed.
+        const PARTS_WEIGHED: usize = 5;
         if entry.get().is_big() {
             self.store.counts.dropped_elsewhere += 1;
-            self.store.garbage.push(Garbage::Entry(entry));
+            let bytes = if self.store.weighs_garbage { entry.get().size_bytes(PARTS_WEIGHED) } else { 0 };
+            self.store.garbage_bytes += bytes;
+            self.store.garbage.push(Garbage::Entry { entry, bytes });
         }
     }
 }

@@ -9,6 +9,7 @@ mod access;
 mod changes;
 mod database;
 mod entry;
+mod eviction;
 mod record;
 mod snapshot;
 mod values;
@@ -20,6 +21,7 @@ pub use changes::{Changes, Deadline};
 pub use database::Database;
 use entry::Armed;
 pub use entry::{Entry, EntryRef, INLINE_BYTES_MAX, Kind, Text, TextRef};
+pub use eviction::{Choice, Evictor, Selection};
 pub use record::{
     Announcement, Audience, Effect, EffectsMark, Event, EventChannels, EventsWanted, Interests, Record,
     StreamProgress, Wants,
@@ -43,20 +45,33 @@ pub struct Counts {
     pub misses: Cell<u64>,
     pub expired: u64,
     pub expired_fields: u64,
+    pub evicted: u64,
     /// Values handed over to be freed elsewhere.
     pub dropped_elsewhere: u64,
 }
 
 /// Something large that is to be freed off the data's thread.
 pub enum Garbage {
-    Entry(#[allow(dead_code, reason = "held to be dropped")] Entry),
+    Entry {
+        #[allow(dead_code, reason = "held to be dropped")]
+        entry: Entry,
+        /// How much memory will be free then, as far as somebody wants to know: see [`Store::weighs_garbage`].
+        bytes: usize,
+    },
     Database(Box<Database>),
 }
 impl Garbage {
+    /// Memory that is going to be free, as it was estimated when it became garbage; of a database nobody knows.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Garbage::Entry { bytes, .. } => *bytes,
+            Garbage::Database(_) => 0,
+        }
+    }
     /// Values in it, as `lazyfreed_objects` counts them.
     pub fn objects(&self) -> usize {
         match self {
-            Garbage::Entry(_) => 1,
+            Garbage::Entry { .. } => 1,
             Garbage::Database(database) => database.len(),
         }
     }
@@ -185,6 +200,10 @@ pub struct Store {
     due_fields_seen: RefCell<Vec<DueFields>>,
     deadlines: Vec<WheelEntry>,
     garbage: Vec<Garbage>,
+    /// What is in it, bytes, as far as it was weighed.
+    garbage_bytes: usize,
+    /// Somebody wants to know how much memory is going to be free. Set at the beginning of every batch.
+    pub weighs_garbage: bool,
     /// Those under way.
     snapshots: Vec<snapshot::Snapshot>,
     /// Databases that were emptied while a snapshot still needs what was in them.
@@ -229,6 +248,8 @@ impl Store {
             due_fields_seen: RefCell::default(),
             deadlines: Vec::new(),
             garbage: Vec::new(),
+            garbage_bytes: 0,
+            weighs_garbage: false,
             snapshots: Vec::new(),
             detached: Vec::new(),
             snapshots_begun: 0,
@@ -322,7 +343,12 @@ impl Store {
     }
     /// Large values that were taken out since the last call, to be freed elsewhere.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        self.garbage_bytes = 0;
         std::mem::take(&mut self.garbage)
+    }
+    /// Memory that will be free once it is freed, bytes, as far as it was weighed.
+    pub fn garbage_bytes(&self) -> usize {
+        self.garbage_bytes
     }
     pub fn has_garbage(&self) -> bool {
         !self.garbage.is_empty()
@@ -349,6 +375,10 @@ impl Store {
     /// Keys with a deadline, in all databases.
     pub fn volatile(&self) -> usize {
         self.databases.iter().map(Database::volatile).sum()
+    }
+    /// Keys in all databases.
+    pub fn keys(&self) -> usize {
+        self.databases.iter().map(Database::len).sum()
     }
     /// Keys of whose values parts have deadlines, in all databases.
     pub fn parted(&self) -> usize {

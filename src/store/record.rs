@@ -27,6 +27,8 @@ pub enum Event {
     Stream,
     /// `x`: a deadline has passed.
     Expired,
+    /// `e`: a key had to make room.
+    Evicted,
     /// `n`: a key came to be.
     New,
     /// `m`: a reader did not find a key.
@@ -43,6 +45,7 @@ impl Event {
             Event::SortedSet => b'z',
             Event::Stream => b't',
             Event::Expired => b'x',
+            Event::Evicted => b'e',
             Event::New => b'n',
             Event::Missed => b'm',
         }
@@ -85,7 +88,7 @@ impl EventsWanted {
         self.classes & (1 << class as u16) != 0
     }
 }
-const ALL_EVENTS: [Event; 10] = [
+const ALL_EVENTS: [Event; 11] = [
     Event::Generic,
     Event::String,
     Event::List,
@@ -94,6 +97,7 @@ const ALL_EVENTS: [Event; 10] = [
     Event::SortedSet,
     Event::Stream,
     Event::Expired,
+    Event::Evicted,
     Event::New,
     Event::Missed,
 ];

@@ -15,6 +15,7 @@ use crate::{
         args::Context,
         error::CommandError,
         may_write,
+        memory::may_grow,
         registry::{self, Node, Registry},
         replication::gates::{may_see_data, may_write_here},
         spec,
@@ -419,6 +420,10 @@ impl Connection {
     /// What the state of the data, of the disk and of the client allows.
     fn may_run(&self, node: &Node) -> Result<(), CommandError> {
         let board = &self.desk.board;
+        // What is not queued meets that gate in the Keyspace.
+        if self.session.transaction.is_some() && node.spec().flags & spec::DENY_OOM != 0 {
+            may_grow(board, now_ms())?;
+        }
         if self.session.is_only_listening() && node.spec().flags & spec::WHILE_SUBSCRIBED == 0 {
             return Err(CommandError::text_of(format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \

@@ -87,6 +87,11 @@ impl Commits {
     pub fn is_open(&self) -> bool {
         !self.held.is_empty()
     }
+    /// These keys were written by nobody's command.
+    pub fn note_written<'a>(&mut self, keys: impl Iterator<Item = &'a Bytes>) {
+        let hashes = keys.map(|key| self.hasher.hash_one(&key[..]));
+        self.open.hashes.extend(hashes);
+    }
     pub fn hold(&mut self, held: Held) {
         self.held.push(held);
     }

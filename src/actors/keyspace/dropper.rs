@@ -94,7 +94,9 @@ impl Dropper {
     }
     fn hand_over(&mut self, load: Load) {
         let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
+        let bytes: usize = load.garbage.iter().map(Garbage::bytes).sum();
         self.board.vitals.lazyfree_pending.fetch_add(objects as i64, Relaxed);
+        self.board.vitals.lazyfree_pending_bytes.fetch_add(bytes as i64, Relaxed);
         if load.then.is_some() {
             self.come += 1;
         }
@@ -118,8 +120,9 @@ fn drop_all(loads: Receiver<Load>, sent: &AtomicU64, board: &Board, keyspace: &A
 }
 fn drop_load(load: Load, sent: &AtomicU64, board: &Board) {
     for piece in load.garbage {
-        let objects = piece.objects();
+        let (objects, bytes) = (piece.objects(), piece.bytes());
         drop(piece);
+        board.vitals.lazyfree_pending_bytes.fetch_sub(bytes as i64, Relaxed);
         board.vitals.lazyfree_pending.fetch_sub(objects as i64, Relaxed);
         board.vitals.lazyfreed.fetch_add(objects as u64, Relaxed);
     }

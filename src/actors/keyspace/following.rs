@@ -187,6 +187,10 @@ impl Handler<Apply> for Keyspace {
         self.stage.obeys = true;
         let mut count = words.len();
         for unit in units {
+            if self.stage.memory.is_limited() {
+                // What our master has done is never refused.
+                self.make_room(ctx);
+            }
             count += self.apply_unit(unit, ctx);
         }
         self.stage.obeys = false;
@@ -283,25 +287,26 @@ impl Keyspace {
                 if matches!(transaction.verdict, Verdict::Execute)
                     && transaction.items.iter().any(&mut writes)
                 {
-                    let because = READ_ONLY.text();
-                    transaction.verdict = Verdict::Refuse(CommandError::text_of(format!(
-                        "EXECABORT Transaction discarded because of: {because}"
-                    )));
+                    transaction.forbid(&READ_ONLY);
                 }
                 // It has watches and a session to give back.
                 false
             }
             _ if run.node.entry.access == Access::Write => {
-                if !run.muted {
-                    reply.error(&READ_ONLY);
-                }
-                count_error(&self.stage.board, &READ_ONLY);
-                self.stage.note_rejection(run.node);
-                self.stage.tracking.end_caching(caller.client, Some(run.node));
+                self.refuse(run, caller, &READ_ONLY, reply);
                 true
             }
             _ => false,
         }
+    }
+    /// Answers a command that may not run, although its connection has let it pass.
+    pub(super) fn refuse(&mut self, run: &Run, caller: Caller, error: &CommandError, reply: &mut Reply) {
+        if !run.muted {
+            reply.error(error);
+        }
+        count_error(&self.stage.board, error);
+        self.stage.note_rejection(run.node);
+        self.stage.tracking.end_caching(caller.client, Some(run.node));
     }
     /// Whether what came by this link is still wanted.
     pub(super) fn is_followed(&self, link: Option<u64>) -> bool {

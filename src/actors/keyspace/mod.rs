@@ -10,6 +10,7 @@ mod dropper;
 mod following;
 mod held;
 mod media;
+mod memory;
 mod moving;
 mod posting;
 mod replication;
@@ -130,6 +131,8 @@ pub struct Keyspace {
     /// One client's turn was all there was since the last flush.
     is_lone: bool,
     held: Held,
+    /// A message to itself is under way that has more keys go.
+    makes_room: bool,
     blocked: Blocked,
     moving: Moving,
     /// A script that takes long: on its way to be parked, and parked.
@@ -167,6 +170,7 @@ impl Keyspace {
             flushing: false,
             is_lone: false,
             held: Held::default(),
+            makes_room: false,
             blocked: Blocked::default(),
             playing: None,
             parked: None,
@@ -183,6 +187,9 @@ impl Keyspace {
         reply: &mut Reply,
         ctx: &mut Context<Self>,
     ) -> (Progress, bool) {
+        if self.stage.memory.is_limited() && self.lacks_memory(run, caller, reply, ctx) {
+            return (Progress::Done, false);
+        }
         let start = reply.position();
         reply.speak(run.protocol);
         if self.stage.is_read_only() && self.refuse_write(run, caller, reply) {
@@ -289,13 +296,17 @@ impl Keyspace {
         add(&vitals.misses, counts.misses.take());
         add(&vitals.expired, std::mem::take(&mut counts.expired));
         add(&vitals.expired_fields, std::mem::take(&mut counts.expired_fields));
+        add(&vitals.evicted, std::mem::take(&mut counts.evicted));
         add(&vitals.changes, self.stage.record.take_changes());
         self.begin_to_tell();
         self.post_volatile();
     }
     fn post_volatile(&self) {
         let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
-        vitals.volatile_keys.store(store.volatile() + store.parted(), Relaxed);
+        let expiring = store.volatile();
+        vitals.keys.store(store.keys(), Relaxed);
+        vitals.expiring_keys.store(expiring, Relaxed);
+        vitals.volatile_keys.store(expiring + store.parted(), Relaxed);
         vitals.own_deadlines.store(self.place.own_places.len(), Relaxed);
         vitals.keys_to_survey.store(store.keys_to_survey(), Relaxed);
     }
@@ -531,6 +542,7 @@ fn writes(run: &Run) -> bool {
 impl Handler<Configured> for Keyspace {
     type Result = ();
     fn handle(&mut self, _: Configured, ctx: &mut Self::Context) {
+        self.heed_memory(ctx);
         self.post_pushes(ctx);
     }
 }

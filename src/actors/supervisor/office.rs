@@ -7,8 +7,11 @@ use crate::{
         now_ms,
         persistence::messages::Reconsider,
     },
+    allocator,
     board::{Activity, PauseScope},
-    commands::{FailoverPlan, Followed, Office, Outcome, Save, Shutdown, error::CommandError},
+    commands::{
+        FailoverPlan, Followed, Office, Outcome, Save, Shutdown, error::CommandError, memory::uncounted_bytes,
+    },
     config::{Apply, Circumstances, Config, Master, Rewriting, SetError},
 };
 use std::{
@@ -52,6 +55,9 @@ impl Office for AtDesk<'_> {
             .iter()
             .filter_map(|parameter| parameter.notice())
             .for_each(|notice| tracing::warn!("{notice}"));
+        if changed.iter().any(|parameter| parameter.name == "maxmemory") {
+            self.supervisor.warn_of_memory();
+        }
         if let Some(keyspace) = &self.supervisor.keyspace {
             keyspace.do_send(Configured);
         }
@@ -150,6 +156,17 @@ impl Supervisor {
             self.begin_rewrite();
         }
         Ok(())
+    }
+    /// A limit that is below what is used has consequences at once.
+    fn warn_of_memory(&self) {
+        let limit = self.board.config.load().maxmemory;
+        let used = (allocator::used_bytes() as u64).saturating_sub(uncounted_bytes(&self.board));
+        if limit > 0 && limit < used {
+            tracing::warn!(
+                "maxmemory is now {limit} bytes, and {used} bytes are used: keys will be evicted, or writes refused, as \
+                 maxmemory-policy has it"
+            );
+        }
     }
     /// Begins the first base of the append-only file, or schedules it: whoever has switched that on sees it at once.
     fn begin_rewrite(&self) {

@@ -10,11 +10,12 @@ use crate::{
         args::Context,
         error::CommandError,
         may_write,
+        memory::{OUT_OF_MEMORY, SCRIPT_NEEDS_MEMORY},
         monitors::Origin,
         registry::{self, Node, Registry},
         replication::gates::may_see_data,
         server::time::system_us,
-        spec::{MAY_REPLICATE, NO_SCRIPT, STALE},
+        spec::{DENY_OOM, MAY_REPLICATE, NO_SCRIPT, STALE},
         stage::{READ_ONLY, Stage, count_error},
     },
     resp::{Reply, Request},
@@ -82,6 +83,8 @@ struct Part {
     context: Context,
     /// Nothing that writes may be called.
     read_only: bool,
+    /// It says that it may write where there is no memory.
+    allows_oom: bool,
     /// It has called a command that writes.
     wrote: bool,
     /// A command that its driver must finish.
@@ -174,7 +177,7 @@ impl Play {
         let read_only = read_only || flags.has(Flags::NO_WRITES);
         Ok(Play {
             run,
-            part: Part::new(stage, caller, read_only),
+            part: Part { allows_oom: flags.has(Flags::ALLOW_OOM), ..Part::new(stage, caller, read_only) },
             is_function,
             name,
             started,
@@ -299,7 +302,7 @@ impl Part {
             string_bytes_max: config.proto_max_bulk_len,
             now_ms: stage.store.now_ms(),
         };
-        Part { caller, context, read_only, wrote: false, unfinished: None }
+        Part { caller, context, read_only, allows_oom: false, wrote: false, unfinished: None }
     }
     fn context(&self, stage: &Stage) -> Context {
         Context { db: self.caller.db, now_ms: stage.store.now_ms(), ..self.context }
@@ -381,6 +384,9 @@ impl Part {
             let stale = |_| CommandError::fixed("ERR Can not execute the command on a stale replica");
             may_see_data(&stage.board).map_err(stale)?;
         }
+        if flags & DENY_OOM != 0 && !self.allows_oom && !self.wrote && stage.is_out_of_memory() {
+            return Err(OUT_OF_MEMORY.clone());
+        }
         if access == Access::Write {
             // Who has begun to write is not stopped half-way.
             if !self.wrote {
@@ -417,16 +423,29 @@ fn words<'a>(
 impl Stage {
     /// Whether a script or a function says of itself that it may write. One that says nothing is judged by what it calls.
     pub fn says_it_writes(&mut self, invocation: &Invocation, request: &Request) -> bool {
+        let flags = self.flags_of(invocation, request);
+        flags.is_some_and(|flags| !flags.has(Flags::UNSAID) && !flags.has(Flags::NO_WRITES))
+    }
+    /// The same of whether it may need memory.
+    pub fn says_it_needs_memory(&mut self, invocation: &Invocation, request: &Request) -> bool {
+        self.flags_of(invocation, request).is_some_and(needs_memory)
+    }
+    /// What a script or a function says of itself, if it is known.
+    fn flags_of(&mut self, invocation: &Invocation, request: &Request) -> Option<Flags> {
         let word = request.get(WORD).unwrap_or_default();
-        let flags = match invocation.what {
+        match invocation.what {
             What::Function => self.scripting.libraries().function(word).map(|function| function.flags),
             What::Sha(sha) => {
                 sha.and_then(|sha| self.scripting.scripts().find(&sha)).map(|script| script.flags)
             }
             What::Body => flags::of_script(word).ok().map(|(flags, _)| flags),
-        };
-        flags.is_some_and(|flags| !flags.has(Flags::UNSAID) && !flags.has(Flags::NO_WRITES))
+        }
     }
+}
+
+/// Whether a script says of itself that it may need memory: what writes nothing needs none.
+fn needs_memory(flags: Flags) -> bool {
+    ![Flags::UNSAID, Flags::NO_WRITES, Flags::ALLOW_OOM].into_iter().any(|flag| flags.has(flag))
 }
 
 /// Whether a script that says so much of itself may run now. One that says nothing is judged by what it calls, but that it
@@ -463,6 +482,9 @@ fn check_flags(stage: &Stage, flags: Flags, read_only: bool) -> Result<(), Comma
     }
     if read_only {
         return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
+    }
+    if stage.is_out_of_memory() && needs_memory(flags) {
+        return Err(SCRIPT_NEEDS_MEMORY.clone());
     }
     Ok(())
 }

@@ -113,6 +113,12 @@ impl Transaction {
     pub fn of(verdict: Verdict) -> Box<Transaction> {
         Box::new(Transaction { verdict, items: Vec::new(), writes: false, session: None })
     }
+    /// It may not be run, for this reason.
+    pub fn forbid(&mut self, error: &CommandError) {
+        let because = error.text();
+        let text = format!("EXECABORT Transaction discarded because of: {because}");
+        self.verdict = Verdict::Refuse(CommandError::text_of(text));
+    }
     /// Takes what was queued, and parses it. Tells where the session will come back, if it travels along.
     pub fn take(
         &mut self,

@@ -41,9 +41,15 @@ pub fn stats(scene: &Scene, report: &mut Report) {
     // Every key goes when it is due: none of them grow stale, and no cycle looks for them.
     report.field("expired_stale_perc", "0.00");
     report.field("expired_time_cap_reached_count", 0);
-    report.fields(["evicted_keys", "evicted_clients"].map(|name| (name, 0)));
+    report.field("evicted_keys", read(&vitals.evicted) + counts.evicted);
+    // Only keys make room.
+    report.field("evicted_clients", 0);
     report.field("evicted_scripts", read(&vitals.evicted_scripts));
-    report.fields(["total_eviction_exceeded_time", "current_eviction_exceeded_time"].map(|name| (name, 0)));
+    let (exceeded_ms, current_ms) = vitals.eviction_exceeded_ms();
+    report.fields([
+        ("total_eviction_exceeded_time", exceeded_ms),
+        ("current_eviction_exceeded_time", current_ms),
+    ]);
     report.field("keyspace_hits", read(&vitals.hits) + counts.hits.get());
     report.field("keyspace_misses", read(&vitals.misses) + counts.misses.get());
     for (name, topic) in [
