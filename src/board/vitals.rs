@@ -21,6 +21,9 @@ pub struct Vitals {
     pub monitors: AtomicUsize,
     /// Commands that were answered and that the Keyspace has still to hear of, bytes. Writers: Couriers and the Keyspace.
     pub noted_bytes: AtomicUsize,
+    /// Buffers that were filled with requests, which are still in flight, bytes; others are read into by now. Writers: the
+    /// Couriers.
+    pub outgrown_buffers_bytes: AtomicI64,
     pub input_bytes: AtomicU64,
     pub output_bytes: AtomicU64,
     /// From our master, and to replicas, which are not in the two above. What replicas say is, as in Redis. Writers: Upstream

@@ -1,8 +1,8 @@
 //! The gate "memory": before a command runs, keys go until no more memory is used than `maxmemory` says.
 //!
 //! What counts is what the allocator handed out, less what goes again by itself: effects on their way to the append-only file
-//! and to slow replicas (or each DEL of a key that goes would be a reason for the next one), and large values that are being
-//! freed on another thread.
+//! and to slow replicas (or each DEL of a key that goes would be a reason for the next one), large values that are being freed
+//! on another thread, and full buffers of requests that are just being run.
 //!
 //! Without a limit the gate is one branch. With one, the counters of all threads are read once per batch; within it only
 //! this thread's own, which says how far the batch itself has come.
@@ -98,7 +98,8 @@ pub fn uncounted_bytes(board: &Board) -> u64 {
     let archive = &board.archive;
     let log = archive.log_underway_bytes.load(Relaxed) + archive.log_pending_bytes.load(Relaxed);
     let backlog = board.replication.backlog.held_bytes.load(Relaxed);
-    log + board.replication.kept_bytes().saturating_sub(backlog)
+    let outgrown = board.vitals.outgrown_buffers_bytes.load(Relaxed).max(0) as u64;
+    log + board.replication.kept_bytes().saturating_sub(backlog) + outgrown
 }
 
 /// By how much more memory is used than there may be, bytes; or how much there is left. `aside_bytes` do not count, beside

@@ -179,13 +179,13 @@ fn included_patterns_may_match_nothing() {
 
 #[test]
 fn what_is_not_in_effect_is_named_once() {
-    let text = "supervised auto\nsupervised auto\nmaxmemory 0\nmaxmemory-policy allkeys-lru\nhz 20\nrename-command FLUSHALL \"\"\nuser alice on\nuser bob";
+    let text = "supervised auto\nsupervised auto\nslowlog-max-len 128\nacllog-max-len 7\nhz 20\nrename-command FLUSHALL \"\"\nuser alice on\nuser bob";
     let loaded = load_with_stdin(&["-"], text).expect("valid");
     assert_eq!(
         loaded.notices,
         [
             "supervised is kept but not yet in effect: it waits for service managers",
-            "maxmemory-policy is kept but not yet in effect: it waits for eviction, and as yet only chooses between OBJECT IDLETIME and OBJECT FREQ",
+            "acllog-max-len is kept but not yet in effect: it waits for access lists",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
             "user is kept but not yet in effect: it waits for access lists, and as yet only gives the default user its passwords",
         ]

@@ -235,14 +235,13 @@ fn counters_start_anew() {
 fn what_waits_for_a_feature_is_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("server.conf");
-    fs::write(&file, "maxmemory-samples 7\nmaxmemory-samples 7\nhz 10\nactiverehashing no\n")
-        .expect("written");
-    let server = Server::start_with(&ours(), Some(&file), &["--maxmemory-samples", "7"]);
+    fs::write(&file, "slowlog-max-len 7\nslowlog-max-len 7\nhz 10\nactiverehashing no\n").expect("written");
+    let server = Server::start_with(&ours(), Some(&file), &["--slowlog-max-len", "7"]);
     let count = |what: &str| server.output().matches(what).count();
-    assert_eq!(count("maxmemory-samples is kept but not yet in effect"), 1, "{}", server.output());
+    assert_eq!(count("slowlog-max-len is kept but not yet in effect"), 1, "{}", server.output());
     assert_eq!(count("activerehashing is kept but has no effect"), 1, "{}", server.output());
     let mut client = server.connect();
-    assert_eq!(client.call(&["CONFIG", "GET", "maxmemory-samples"]).items()[1], Value::bulk("7"));
-    assert_eq!(client.call(&["CONFIG", "SET", "maxmemory-eviction-tenacity", "7"]), Value::ok());
-    assert_eq!(count("maxmemory-eviction-tenacity is kept but not yet in effect"), 1, "{}", server.output());
+    assert_eq!(client.call(&["CONFIG", "GET", "slowlog-max-len"]).items()[1], Value::bulk("7"));
+    assert_eq!(client.call(&["CONFIG", "SET", "latency-monitor-threshold", "7"]), Value::ok());
+    assert_eq!(count("latency-monitor-threshold is kept but not yet in effect"), 1, "{}", server.output());
 }

@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod dump;
 mod events;
+mod eviction;
 mod exchange;
 mod expire;
 mod failover;

@@ -24,6 +24,7 @@ mod support;
 
 mod behaviour;
 mod crashes;
+mod eviction;
 mod limits;
 mod links;
 mod load;

@@ -66,6 +66,8 @@ pub struct Desk {
     carrying: Cell<bool>,
     lines: RefCell<Slab<Line>>,
     read_buffer: RefCell<BytesMut>,
+    /// Buffers before it that hold requests in flight, bytes, as far as they were posted.
+    outgrown_bytes: Cell<usize>,
     /// Buffers to be used again: a batch, and bytes of replies for the Keyspace.
     spare_batch: RefCell<Option<Batch>>,
     spare_bytes: RefCell<Option<Vec<u8>>>,
@@ -221,10 +223,16 @@ impl Desk {
         let mut buffer = self.read_buffer.borrow_mut();
         if buffer.capacity() < READ_ROOM_BYTES_MIN && !buffer.try_reclaim(READ_BUFFER_BYTES) {
             *buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
+            self.note_outgrown(self.outgrown_bytes.get() + READ_BUFFER_BYTES);
         }
         let result = read(&mut buffer);
         debug_assert!(buffer.is_empty(), "the shared read buffer is left empty");
         result
+    }
+    /// Posts what the buffers take that go with the requests in them: no key has to make room for those.
+    fn note_outgrown(&self, bytes: usize) {
+        let posted = &self.board.vitals.outgrown_buffers_bytes;
+        posted.fetch_add(bytes as i64 - self.outgrown_bytes.replace(bytes) as i64, Relaxed);
     }
 }
 
@@ -258,6 +266,7 @@ impl Courier {
             carrying: Cell::new(false),
             lines: RefCell::default(),
             read_buffer: RefCell::default(),
+            outgrown_bytes: Cell::default(),
             spare_batch: RefCell::default(),
             spare_bytes: RefCell::default(),
         };
@@ -366,6 +375,9 @@ impl Handler<Replies> for Courier {
         }
         if let Some(mut spent) = replies.spent {
             spent.clear();
+            if self.desk.outgrown_bytes.get() > 0 {
+                self.desk.note_outgrown(0);
+            }
             self.desk.spare_batch.replace(Some(spent));
         }
         self.desk.spare_bytes.replace((capacity <= SPARE_BYTES_MAX).then_some(lent));

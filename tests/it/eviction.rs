@@ -1,0 +1,362 @@
+//! `maxmemory`: who goes when there is no room, who is told, and who is refused when nobody may go.
+//!
+//! How much memory a server uses is its own affair. So a limit of one byte stands for "never enough", and where some keys
+//! are to stay, values are so large that nothing else matters.
+use crate::{
+    replicas::{full_resync, snapshot, told, wait_for},
+    support::{Client, Protocol, Server, Value, ours, redis_server},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+fn servers() -> [Server; 3] {
+    [
+        Server::start(&ours(), &["--io-threads", "1"]),
+        Server::start(&ours(), &["--io-threads", "2"]),
+        Server::start(&redis_server(), &[]),
+    ]
+}
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+fn info(client: &mut Client, field: &str) -> u64 {
+    let text = client.call(&["INFO", "everything"]).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("INFO tells {field}"))
+}
+fn config(client: &mut Client, name: &str, value: &str) {
+    assert_eq!(client.call(&["CONFIG", "SET", name, value]), Value::ok());
+}
+fn keys(client: &mut Client) -> i64 {
+    client.call(&["DBSIZE"]).integer()
+}
+
+#[test]
+fn without_room() {
+    transcript!(
+        [],
+        r#"
+        SET k v
+        CONFIG SET maxmemory 1
+        SET k w
+        RPUSH l a
+        HSET h f v
+        GET k
+        # What needs no memory may be done.
+        DEL k
+        LPUSHX l a
+        INCR n
+        EXPIRE n 100
+        # A transaction is spoilt when that is queued which may need memory,
+        MULTI
+        GET k
+        SET k v
+        EXEC
+        MULTI
+        SET k v
+        DISCARD
+        # or refused when there is no memory by then.
+        CONFIG SET maxmemory 0
+        a> MULTI
+        a> SET k v
+        CONFIG SET maxmemory 1
+        a> EXEC
+        a> GET k
+        CONFIG SET maxmemory 0
+        a> MULTI
+        a> GET k
+        a> PING
+        CONFIG SET maxmemory 1
+        a> EXEC
+        # Nothing that may go is as bad as nothing that goes.
+        CONFIG SET maxmemory 0
+        SET k v
+        CONFIG SET maxmemory-policy volatile-lru
+        CONFIG SET maxmemory 1
+        SET k w
+        CONFIG SET maxmemory-policy volatile-ttl
+        SET k w
+        CONFIG SET maxmemory-policy volatile-random
+        APPEND k w
+        GET k
+        CONFIG SET maxmemory 0
+        SET k w
+        "#
+    );
+}
+
+#[test]
+fn scripts_without_room() {
+    transcript!(
+        [],
+        r##"
+        SET k v
+        CONFIG SET maxmemory 1
+        # One that says nothing is refused in its first write that may need memory,
+        EVAL "return redis.pcall('SET', KEYS[1], 'w')['err']" 1 k
+        EVAL "return redis.call('GET', KEYS[1])" 1 k
+        # but not half-way.
+        EVAL "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], 'w') return redis.call('GET', KEYS[1])" 1 k
+        # One that says what it does is refused at once, unless it needs none.
+        EVAL "#!lua flags=\nreturn 1" 0
+        EVAL "#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])" 1 k
+        EVAL "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], 'x')" 1 k
+        EVAL "#!lua\nreturn 1" 0
+        FUNCTION LOAD "#!lua name=refused\nredis.register_function('f', function() return 1 end)"
+        CONFIG SET maxmemory 0
+        FUNCTION LOAD "#!lua name=lib\nredis.register_function('f', function() return 1 end)\nredis.register_function{function_name='g', callback=function() return redis.call('SET', 'k', 'y') end, flags={'allow-oom'}}"
+        CONFIG SET maxmemory 1
+        FCALL f 0
+        FCALL g 0
+        GET k
+        # In a transaction, too.
+        CONFIG SET maxmemory 0
+        a> MULTI
+        a> EVAL "#!lua\nreturn 1" 0
+        CONFIG SET maxmemory 1
+        a> EXEC
+        CONFIG SET maxmemory 0
+        "##
+    );
+}
+
+/// How a key is restored that is to go, and one that is to stay.
+struct Policy {
+    name: &'static str,
+    goes: &'static [&'static str],
+    stays: &'static [&'static str],
+}
+const POLICIES: [Policy; 7] = [
+    Policy { name: "allkeys-lru", goes: &["0", "IDLETIME", "5000"], stays: &["0", "IDLETIME", "1"] },
+    Policy { name: "allkeys-lfu", goes: &["0", "FREQ", "2"], stays: &["0", "FREQ", "200"] },
+    Policy { name: "allkeys-random", goes: &["0"], stays: &["0"] },
+    Policy {
+        name: "volatile-lru",
+        goes: &["9000000", "IDLETIME", "5000"],
+        stays: &["0", "IDLETIME", "9000"],
+    },
+    Policy { name: "volatile-lfu", goes: &["9000000", "FREQ", "2"], stays: &["0", "FREQ", "1"] },
+    Policy { name: "volatile-random", goes: &["9000000"], stays: &["0"] },
+    Policy { name: "volatile-ttl", goes: &["9000000"], stays: &["9000000000"] },
+];
+const EACH: usize = 20;
+const VALUE_BYTES: usize = 100_000;
+
+/// Values that are freed at once, and such as are freed on another thread.
+#[test]
+fn each_policy_takes_those_that_it_should() {
+    for server in servers() {
+        let mut client = server.connect();
+        for Policy { name, goes, stays } in &POLICIES {
+            config(&mut client, "maxmemory", "0");
+            client.call(&["FLUSHALL"]);
+            client.call(&["CONFIG", "RESETSTAT"]);
+            config(&mut client, "maxmemory-policy", name);
+            config(&mut client, "maxmemory-samples", "64");
+            client.call(&["SET", "value", &"v".repeat(VALUE_BYTES)]);
+            let payload = client.call(&["DUMP", "value"]).bytes().to_vec();
+            client.call(&["DEL", "value"]);
+            for number in 0..EACH {
+                for (kind, options) in [("goes", goes), ("stays", stays)] {
+                    let key = format!("{kind}:{number}");
+                    let mut words: Vec<&[u8]> =
+                        vec![b"RESTORE", key.as_bytes(), options[0].as_bytes(), &payload];
+                    words.extend(options[1..].iter().map(|word| word.as_bytes()));
+                    assert_eq!(client.call(&words), Value::ok(), "{name}");
+                }
+            }
+            let limit = info(&mut client, "used_memory") - 8 * VALUE_BYTES as u64;
+            config(&mut client, "maxmemory", &limit.to_string());
+            eventually("enough keys have gone", || {
+                info(&mut client, "evicted_keys") > 0 && info(&mut client, "used_memory") <= limit
+            });
+            let left: Vec<String> = client.call(&["KEYS", "*"]).items().iter().map(Value::text).collect();
+            let gone = 2 * EACH - left.len();
+            assert_eq!(info(&mut client, "evicted_keys"), gone as u64, "{name}");
+            assert!((1..EACH).contains(&gone), "{name}: {gone} have gone");
+            let stayed = left.iter().filter(|key| key.starts_with("stays")).count();
+            assert!(stayed == EACH || *name == "allkeys-random", "{name}: {left:?}");
+        }
+    }
+}
+
+#[test]
+fn where_only_some_may_go_the_others_stay() {
+    for server in servers() {
+        let mut client = server.connect();
+        for policy in ["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"] {
+            config(&mut client, "maxmemory", "0");
+            config(&mut client, "maxmemory-policy", policy);
+            for number in 0..1000 {
+                let (key, deadline) = (format!("key:{number}"), format!("short:{number}"));
+                client.call(&["SET", &key, "v"]);
+                if number % 10 == 0 {
+                    client.call(&["SET", &deadline, "v", "EX", "10000"]);
+                }
+            }
+            config(&mut client, "maxmemory", "1");
+            eventually("those with a deadline have gone", || keys(&mut client) == 1000);
+            assert!(client.call(&["SET", "more", "v"]).text().starts_with("OOM "), "{policy}");
+            assert_eq!(keys(&mut client), 1000);
+            assert_eq!(client.call(&["TTL", "key:0"]), Value::Integer(-1));
+        }
+    }
+}
+
+#[test]
+fn who_listens_watches_or_keeps_is_told() {
+    for server in servers() {
+        let [mut client, mut listener, mut watcher, mut keeper] = [(); 4].map(|()| server.connect());
+        config(&mut client, "notify-keyspace-events", "KEe");
+        listener.call(&["PSUBSCRIBE", "__key*__:*"]);
+        client.call(&["SELECT", "2"]);
+        client.call(&["SET", "k", "v"]);
+        watcher.call(&["SELECT", "2"]);
+        for (command, reply) in [
+            (&["WATCH", "k"][..], Value::ok()),
+            (&["MULTI"], Value::ok()),
+            (&["PING"], Value::Simple("QUEUED".into())),
+        ] {
+            assert_eq!(watcher.call(command), reply);
+        }
+        keeper.hello(Protocol::Resp3);
+        keeper.call(&["SELECT", "2"]);
+        keeper.call(&["CLIENT", "TRACKING", "ON"]);
+        assert_eq!(keeper.call(&["GET", "k"]), Value::bulk("v"));
+        config(&mut client, "maxmemory-policy", "allkeys-lru");
+        config(&mut client, "maxmemory", "1");
+        eventually("it has gone", || keys(&mut client) == 0);
+        let heard = |value: Value| value.items()[2..].iter().map(Value::text).collect::<Vec<_>>();
+        assert_eq!(heard(listener.receive()), ["__keyspace@2__:k", "evicted"]);
+        assert_eq!(heard(listener.receive()), ["__keyevent@2__:evicted", "k"]);
+        assert!(watcher.call(&["EXEC"]).is_null());
+        let Value::Push(told) = keeper.receive() else { panic!("a push") };
+        assert_eq!(told, [Value::bulk("invalidate"), Value::Array(vec![Value::bulk("k")])]);
+    }
+}
+
+/// Every key that goes stands by itself in the stream, behind the command before and never in somebody's transaction.
+#[test]
+fn replicas_are_told_each_in_its_place() {
+    for server in servers() {
+        let (mut client, mut replica) = (server.connect(), server.connect());
+        config(&mut client, "repl-diskless-sync-delay", "0");
+        config(&mut client, "maxmemory-policy", "allkeys-lru");
+        replica.send(&["PSYNC", "?", "-1"]);
+        full_resync(&mut replica);
+        snapshot(&mut replica);
+        replica.send(&["REPLCONF", "ACK", "0"]);
+        wait_for(&mut client, "replication", "connected_slaves", "1");
+        client.call(&["SET", "first", "1"]);
+        config(&mut client, "maxmemory", "1");
+        eventually("it has gone", || keys(&mut client) == 0);
+        config(&mut client, "maxmemory", "0");
+        for command in [&["MULTI"][..], &["INCR", "x"], &["CONFIG", "SET", "maxmemory", "1"], &["INCR", "x"]]
+        {
+            client.call(command);
+        }
+        let replies = [Value::Integer(1), Value::ok(), Value::Integer(2)];
+        assert_eq!(client.call(&["EXEC"]).items(), replies);
+        eventually("that has gone, too", || keys(&mut client) == 0);
+        config(&mut client, "maxmemory", "0");
+        client.call(&["SET", "last", "1"]);
+        let mut commands = Vec::new();
+        while commands.last().is_none_or(|command: &String| !command.contains("last")) {
+            commands.push(told(&mut replica).join(" ").to_lowercase());
+        }
+        let expected =
+            ["set first 1", "del first", "multi", "incr x", "incr x", "exec", "del x", "set last 1"];
+        assert_eq!(commands, expected);
+    }
+}
+
+/// Far more than may go at one go goes by itself, without any further command of a client.
+#[test]
+fn what_is_left_goes_on_by_itself() {
+    let server =
+        Server::start(&ours(), &["--maxmemory-eviction-tenacity", "0", "--notify-keyspace-events", "Ee"]);
+    let (mut client, mut listener) = (server.connect(), server.connect());
+    client.call(&["DEBUG", "POPULATE", "5000"]);
+    config(&mut client, "maxmemory-policy", "allkeys-random");
+    listener.call(&["SUBSCRIBE", "__keyevent@0__:evicted"]);
+    config(&mut client, "maxmemory", "1");
+    for _ in 0..5000 {
+        assert_eq!(listener.receive().items()[1], Value::bulk("__keyevent@0__:evicted"));
+    }
+    assert_eq!((keys(&mut client), info(&mut client, "evicted_keys")), (0, 5000));
+    assert!(client.call(&["SET", "k", "v"]).text().starts_with("OOM "));
+    config(&mut client, "maxmemory", "0");
+    assert_eq!(client.call(&["SET", "k", "v"]), Value::ok());
+    assert_eq!(info(&mut client, "current_eviction_exceeded_time"), 0);
+}
+
+/// Writing on and on, the limit holds, whether values are freed here or elsewhere, and no key goes without need.
+#[test]
+fn the_limit_holds() {
+    for io_threads in ["1", "2"] {
+        for bytes in [100, 200_000] {
+            let server = Server::start(&ours(), &["--io-threads", io_threads]);
+            let mut client = server.connect();
+            let limit = info(&mut client, "used_memory") + (8 << 20);
+            config(&mut client, "maxmemory-policy", "allkeys-lru");
+            config(&mut client, "maxmemory", &limit.to_string());
+            let value = "v".repeat(bytes);
+            // Some three times what there is room for.
+            for number in 0..(24 << 20) / (bytes + 100) {
+                assert_eq!(client.call(&["SET", &format!("key:{number}"), &value]), Value::ok());
+            }
+            eventually("it is within its limit", || {
+                info(&mut client, "used_memory") <= limit + (bytes as u64)
+            });
+            let kept = keys(&mut client) as usize * (bytes + 100);
+            assert!(kept > 4 << 20, "{kept} bytes are left of those that there is room for");
+            assert!(info(&mut client, "evicted_keys") > 0);
+        }
+    }
+}
+
+#[test]
+fn nothing_goes_while_clients_are_paused() {
+    for server in servers() {
+        let mut client = server.connect();
+        client.call(&["SET", "k", "v"]);
+        config(&mut client, "maxmemory-policy", "allkeys-lru");
+        client.call(&["CLIENT", "PAUSE", "100000", "WRITE"]);
+        config(&mut client, "maxmemory", "1");
+        for _ in 0..10 {
+            assert_eq!(keys(&mut client), 1);
+        }
+        client.call(&["CLIENT", "UNPAUSE"]);
+        eventually("it has gone", || keys(&mut client) == 0);
+    }
+}
+
+#[test]
+fn the_log_tells_who_went() {
+    let mut options =
+        vec!["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"];
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().display().to_string();
+    options.extend(["--dir", &path]);
+    let server = Server::start(&ours(), &options);
+    let mut client = server.connect();
+    let limit = (info(&mut client, "used_memory") + (2 << 20)).to_string();
+    config(&mut client, "maxmemory", &limit);
+    let value = "v".repeat(10_000);
+    (0..600).for_each(|number| drop(client.call(&["SET", &format!("key:{number}"), &value])));
+    let evicted = info(&mut client, "evicted_keys");
+    assert!(evicted > 100, "{evicted} have gone");
+    config(&mut client, "maxmemory", "0");
+    let (left, digest) = (keys(&mut client), client.call(&["DEBUG", "DIGEST"]));
+    server.signal(libc::SIGKILL);
+    drop(server);
+    let server = Server::start(&ours(), &options);
+    let mut client = server.connect();
+    assert_eq!((keys(&mut client), client.call(&["DEBUG", "DIGEST"])), (left, digest));
+}
