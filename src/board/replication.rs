@@ -208,6 +208,8 @@ pub struct ReplicaRecord {
     pub rdb_only: AtomicBool,
     /// Bytes that wait to be sent to it.
     pub pending_bytes: AtomicU64,
+    /// What it takes to keep them in order, bytes.
+    pub queue_bytes: AtomicU64,
     /// The version that it said to be, as in RDB's aux fields (0x070401); 0: it did not say.
     pub version: AtomicU32,
 }
@@ -302,6 +304,21 @@ impl Replication {
         let replicas = self.replicas.load();
         let pending = replicas.iter().map(|replica| replica.pending_bytes.load(Relaxed)).max();
         backlog.max(pending.unwrap_or(0))
+    }
+    /// Memory that is there for slow replicas only, bytes: it goes again when they have caught up.
+    pub fn bytes_beyond_backlog(&self) -> u64 {
+        let queues =
+            self.replicas.load().iter().map(|replica| replica.queue_bytes.load(Relaxed)).sum::<u64>();
+        let backlog = &self.backlog;
+        // What the Keyspace has told, and Primary has still to take.
+        let underway = match backlog.is_on.load(Relaxed) {
+            true => {
+                let end = backlog.first.load(Relaxed) + backlog.bytes.load(Relaxed);
+                self.offset.load(Relaxed).saturating_sub(end)
+            }
+            false => 0,
+        };
+        self.kept_bytes().saturating_sub(backlog.held_bytes.load(Relaxed)) + queues + underway
     }
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {

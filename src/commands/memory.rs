@@ -97,9 +97,8 @@ fn patience(tenacity: u32) -> Option<Duration> {
 pub fn uncounted_bytes(board: &Board) -> u64 {
     let archive = &board.archive;
     let log = archive.log_underway_bytes.load(Relaxed) + archive.log_pending_bytes.load(Relaxed);
-    let backlog = board.replication.backlog.held_bytes.load(Relaxed);
     let outgrown = board.vitals.outgrown_buffers_bytes.load(Relaxed).max(0) as u64;
-    log + board.replication.kept_bytes().saturating_sub(backlog) + outgrown
+    log + board.replication.bytes_beyond_backlog() + outgrown
 }
 
 /// By how much more memory is used than there may be, bytes; or how much there is left. `aside_bytes` do not count, beside

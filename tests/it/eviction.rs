@@ -55,7 +55,7 @@ fn without_room() {
         EXPIRE n 100
         # A transaction is spoilt when that is queued which may need memory,
         MULTI
-        GET k
+        GET k ## since 7.2 only what may need memory is refused
         SET k v
         EXEC
         MULTI
@@ -147,6 +147,8 @@ const POLICIES: [Policy; 7] = [
 ];
 const EACH: usize = 20;
 const VALUE_BYTES: usize = 100_000;
+/// What a server may use for a moment, as for the very question how much it uses.
+const SLACK_BYTES: u64 = 200_000;
 
 /// Values that are freed at once, and such as are freed on another thread.
 #[test]
@@ -174,7 +176,8 @@ fn each_policy_takes_those_that_it_should() {
             let limit = info(&mut client, "used_memory") - 8 * VALUE_BYTES as u64;
             config(&mut client, "maxmemory", &limit.to_string());
             eventually("enough keys have gone", || {
-                info(&mut client, "evicted_keys") > 0 && info(&mut client, "used_memory") <= limit
+                info(&mut client, "evicted_keys") > 0
+                    && info(&mut client, "used_memory") <= limit + SLACK_BYTES
             });
             let left: Vec<String> = client.call(&["KEYS", "*"]).items().iter().map(Value::text).collect();
             let gone = 2 * EACH - left.len();
@@ -279,10 +282,19 @@ fn replicas_are_told_each_in_its_place() {
 /// Far more than may go at one go goes by itself, without any further command of a client.
 #[test]
 fn what_is_left_goes_on_by_itself() {
-    let server =
-        Server::start(&ours(), &["--maxmemory-eviction-tenacity", "0", "--notify-keyspace-events", "Ee"]);
+    let server = Server::start(
+        &ours(),
+        &[
+            "--maxmemory-eviction-tenacity",
+            "0",
+            "--enable-debug-command",
+            "yes",
+            "--notify-keyspace-events",
+            "Ee",
+        ],
+    );
     let (mut client, mut listener) = (server.connect(), server.connect());
-    client.call(&["DEBUG", "POPULATE", "5000"]);
+    assert_eq!(client.call(&["DEBUG", "POPULATE", "5000"]), Value::ok());
     config(&mut client, "maxmemory-policy", "allkeys-random");
     listener.call(&["SUBSCRIBE", "__keyevent@0__:evicted"]);
     config(&mut client, "maxmemory", "1");
@@ -311,9 +323,7 @@ fn the_limit_holds() {
             for number in 0..(24 << 20) / (bytes + 100) {
                 assert_eq!(client.call(&["SET", &format!("key:{number}"), &value]), Value::ok());
             }
-            eventually("it is within its limit", || {
-                info(&mut client, "used_memory") <= limit + (bytes as u64)
-            });
+            eventually("it is within its limit", || info(&mut client, "used_memory") <= limit + SLACK_BYTES);
             let kept = keys(&mut client) as usize * (bytes + 100);
             assert!(kept > 4 << 20, "{kept} bytes are left of those that there is room for");
             assert!(info(&mut client, "evicted_keys") > 0);
@@ -339,8 +349,16 @@ fn nothing_goes_while_clients_are_paused() {
 
 #[test]
 fn the_log_tells_who_went() {
-    let mut options =
-        vec!["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "allkeys-lru"];
+    let mut options = vec![
+        "--enable-debug-command",
+        "yes",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--maxmemory-policy",
+        "allkeys-lru",
+    ];
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().display().to_string();
     options.extend(["--dir", &path]);

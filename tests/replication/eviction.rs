@@ -13,10 +13,10 @@ fn keys(node: &Node) -> i64 {
 }
 /// Writes far more than there is room for, of all sizes, into two databases.
 fn overfill(master: &Node) {
-    let limit = master.count("used_memory") + (3 << 20);
+    let limit = master.count("used_memory") + (16 << 20);
     master.config("maxmemory", &limit.to_string());
     let mut client = master.connect();
-    for number in 0..4000 {
+    for number in 0..6000 {
         let key = format!("key:{number}");
         let command: &[&str] = match number % 8 {
             0 => &["SET", &key, &"v".repeat(20_000)],
@@ -35,7 +35,7 @@ fn overfill(master: &Node) {
             _ => &["INCR", "count"],
         };
         let reply = client.call(command);
-        assert!(!reply.is_error(), "{command:?}: {reply:?}");
+        assert!(!reply.is_error(), "{} {key}: {reply:?}", command[0]);
     }
     assert!(master.count("evicted_keys") > 100, "{} have gone", master.count("evicted_keys"));
     // Nobody goes any more while they are compared.
@@ -69,7 +69,9 @@ fn a_replica_that_is_told_to_evicts_by_itself() {
         let mut replica = Node::start(make, &["--appendonly", "yes", "--appendfsync", "always"]);
         replica.follow(master.port());
         below.follow(replica.port());
-        master.done(&["DEBUG", "POPULATE", "100"]);
+        let pairs = (0..100).flat_map(|number| [format!("key:{number}"), "v".into()]);
+        let words: Vec<String> = ["MSET".to_string()].into_iter().chain(pairs).collect();
+        assert_eq!(master.connect().call(&words), Value::ok());
         converge_nodes(&[&master, &replica, &below]);
         replica.config("replica-ignore-maxmemory", "no");
         replica.config("maxmemory-policy", "allkeys-lru");

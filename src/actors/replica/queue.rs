@@ -20,6 +20,10 @@ impl Queue {
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
+    /// Memory that the row itself takes, without what is in it, bytes.
+    pub fn overhead_bytes(&self) -> usize {
+        self.pieces.capacity() * size_of::<Bytes>()
+    }
     /// Fills `slices` from the front; says how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let filled = slices.iter_mut().zip(&self.pieces).map(|(slice, piece)| *slice = IoSlice::new(piece));

@@ -115,6 +115,8 @@ impl Replica {
     pub(super) fn post(&self) {
         let waiting = self.ahead.len() + self.stream.len();
         self.record.pending_bytes.store(waiting as u64, Relaxed);
+        let overhead = self.ahead.overhead_bytes() + self.stream.overhead_bytes();
+        self.record.queue_bytes.store(overhead as u64, Relaxed);
         self.client.output_buffer_bytes.store(waiting, Relaxed);
     }
 }
