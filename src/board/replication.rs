@@ -310,13 +310,10 @@ impl Replication {
         let queues =
             self.replicas.load().iter().map(|replica| replica.queue_bytes.load(Relaxed)).sum::<u64>();
         let backlog = &self.backlog;
-        // What the Keyspace has told, and Primary has still to take.
-        let underway = match backlog.is_on.load(Relaxed) {
-            true => {
-                let end = backlog.first.load(Relaxed) + backlog.bytes.load(Relaxed);
-                self.offset.load(Relaxed).saturating_sub(end)
-            }
-            false => 0,
+        // What the Keyspace has told, and Primary has still to take. Where it has nothing yet, it need not know from where on.
+        let underway = match backlog.bytes.load(Relaxed) {
+            0 => 0,
+            bytes => self.offset.load(Relaxed).saturating_sub(backlog.first.load(Relaxed) + bytes),
         };
         self.kept_bytes().saturating_sub(backlog.held_bytes.load(Relaxed)) + queues + underway
     }

@@ -56,8 +56,10 @@ impl Keyspace {
     /// The configuration may want less memory to be used than is.
     pub(super) fn heed_memory(&mut self, ctx: &mut Context<Self>) {
         self.stage.begin(now_ms());
-        if self.stage.memory.is_limited() {
-            self.go_on_making_room(ctx);
+        match self.stage.memory.is_limited() {
+            true => self.go_on_making_room(ctx),
+            // No limit is exceeded any more.
+            false => self.stage.board.vitals.note_room(true),
         }
     }
     /// There is no memory for what may need more of it.
