@@ -330,6 +330,10 @@ impl Store {
         }
         piece.entries - left
     }
+    /// Memory of what is told already and not taken yet, bytes: what is deleted while a snapshot still needs it goes there.
+    pub fn snapshot_bytes(&self) -> usize {
+        self.snapshots.iter().map(|snapshot| snapshot.out.capacity()).sum()
+    }
     /// Frees detached databases that no snapshot needs any more.
     fn let_detached_go(&mut self) {
         for database in std::mem::take(&mut self.detached) {

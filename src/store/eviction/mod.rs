@@ -201,11 +201,13 @@ impl Changes<'_> {
     /// Deletes a key to make room, and says so to everyone, as `word` (DEL or UNLINK). Tells how much memory is free by
     /// that, or will be once it is freed elsewhere, in bytes.
     pub fn evict(&mut self, db: usize, key: &[u8], word: &[u8]) -> usize {
+        let told = self.store.snapshot_bytes();
         let before = (allocator::own_bytes(), self.store.garbage_bytes());
         let Some(entry) = self.take(db, key) else { return 0 };
         self.discard(entry);
         // What it takes to tell of it is not counted: it comes and goes.
-        let here = (before.0 - allocator::own_bytes()).max(0) as usize;
+        let told = self.store.snapshot_bytes() as isize - told as isize;
+        let here = (before.0 - allocator::own_bytes() + told).max(0) as usize;
         let elsewhere = self.store.garbage_bytes() - before.1;
         self.store.counts.evicted += 1;
         // It is no change of the command at hand.
