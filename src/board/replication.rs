@@ -35,6 +35,9 @@ pub struct Replication {
     pub synced_offset: AtomicU64,
     /// Writer: Primary.
     pub backlog: Backlog,
+    /// Memory of what slow replicas have still to be sent and the backlog has not, bytes. It is there once, however many
+    /// wait for it.
+    pub slow_bytes: Arc<AtomicU64>,
     /// Those attached to us, in the order in which they came. Writer: Primary; what is in them: their Replica actors.
     pub replicas: ArcSwap<Vec<Arc<ReplicaRecord>>>,
     /// How many replicas must be in step for clients to write (`min-replicas-to-write`); 0: any number will do. Writer:
@@ -208,7 +211,7 @@ pub struct ReplicaRecord {
     pub rdb_only: AtomicBool,
     /// Bytes that wait to be sent to it.
     pub pending_bytes: AtomicU64,
-    /// What it takes to keep them in order, bytes.
+    /// Memory that it takes to keep them in order, bytes.
     pub queue_bytes: AtomicU64,
     /// The version that it said to be, as in RDB's aux fields (0x070401); 0: it did not say.
     pub version: AtomicU32,
@@ -243,6 +246,7 @@ impl Replication {
             offset: AtomicU64::new(0),
             synced_offset: AtomicU64::new(0),
             backlog: Backlog::default(),
+            slow_bytes: Arc::default(),
             replicas: ArcSwap::default(),
             is_resumed: AtomicBool::new(false),
             wanted_replicas: AtomicUsize::new(0),
@@ -300,10 +304,7 @@ impl Replication {
     /// Memory that the part of the stream takes which is kept, bytes: for those who come back, and for those who are slow.
     /// It is there once, however many need it.
     pub fn kept_bytes(&self) -> u64 {
-        let backlog = self.backlog.held_bytes.load(Relaxed);
-        let replicas = self.replicas.load();
-        let pending = replicas.iter().map(|replica| replica.pending_bytes.load(Relaxed)).max();
-        backlog.max(pending.unwrap_or(0))
+        self.backlog.held_bytes.load(Relaxed) + self.slow_bytes.load(Relaxed)
     }
     /// Memory that is there for slow replicas only, bytes: it goes again when they have caught up.
     pub fn bytes_beyond_backlog(&self) -> u64 {
@@ -315,7 +316,7 @@ impl Replication {
             0 => 0,
             bytes => self.offset.load(Relaxed).saturating_sub(backlog.first.load(Relaxed) + bytes),
         };
-        self.kept_bytes().saturating_sub(backlog.held_bytes.load(Relaxed)) + queues + underway
+        self.slow_bytes.load(Relaxed) + queues + underway
     }
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {

@@ -176,7 +176,7 @@ impl Stage {
     fn look_for_room(&mut self) -> Room {
         // A snapshot under way keeps a copy of what goes before its turn: more keys would not help.
         let snapshots = self.store.snapshot_bytes();
-        let aside_bytes = self.record.effects_bytes() + self.store.garbage_bytes() + snapshots;
+        let aside_bytes = self.record.effects_memory_bytes() + self.store.garbage_bytes() + snapshots;
         match balance(&self.board, self.memory.limit, aside_bytes) {
             Balance::Left(bytes) => {
                 self.memory.own_bytes_max = allocator::own_bytes().saturating_add_unsigned(bytes);

@@ -296,6 +296,8 @@ pub struct LaidAside {
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+/// Room that effects have to spare is given back from this length on, bytes.
+const SPARE_BYTES_MIN: usize = 4096;
 
 impl Record {
     /// States an event, if anybody wants to hear of its class.
@@ -390,7 +392,12 @@ impl Record {
         // What is taken in the midst of a block (DEBUG LOADAOF in MULTI) stands by itself.
         self.own_effects = 0;
         self.streamed = 0;
-        std::mem::take(&mut self.effects)
+        let mut effects = std::mem::take(&mut self.effects);
+        // It may wait for long, for a slow disk or replica.
+        if effects.len() >= SPARE_BYTES_MIN && effects.capacity() - effects.len() > effects.len() / 8 {
+            effects.shrink_to_fit();
+        }
+        effects
     }
     /// What replicas are told now, if that is not just the effects. To be called before these are taken.
     pub fn take_told_to_replicas(&mut self) -> Option<Vec<u8>> {
@@ -439,6 +446,10 @@ impl Record {
     /// How much is written since the last call of [`Record::take_effects`].
     pub fn effects_bytes(&self) -> usize {
         self.effects.len()
+    }
+    /// Memory that it takes, with room for more, bytes.
+    pub fn effects_memory_bytes(&self) -> usize {
+        self.effects.capacity() + self.asides_bytes.max(0) as usize
     }
     /// Number of the commit that the last write of the client at hand is in, or will be in: the first one behind the
     /// beginning of the log if it has not begun. A client that has written nothing waits for no more than that.

@@ -87,7 +87,7 @@ impl Primary {
     }
     fn resume(&mut self, attach: Attach, offset: u64, ctx: &mut Context<Self>) {
         let missed = self.backlog.as_ref().and_then(|backlog| backlog.from(offset)).unwrap_or_default();
-        let bytes: usize = missed.iter().map(|piece| piece.len()).sum();
+        let bytes: usize = missed.iter().map(|piece| piece.bytes.len()).sum();
         let line = match attach.announced.capa_psync2 {
             true => format!("+CONTINUE {}\r\n", self.board.replication.history.load().id),
             false => "+CONTINUE\r\n".into(),

@@ -7,50 +7,44 @@
 //!
 //! Bytes that are views hold all of what they are views into. So of a piece that is much larger than what is kept of it, that
 //! is copied, and the piece let go.
+use super::stretch::{Gauge, Memory, Stretch};
 use bytes::{Bytes, BytesMut};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// A block holds so much, bytes.
-const BLOCK_BYTES: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 16 * 1024;
 /// A commit from this length on is not copied.
-const OWN_PIECE_BYTES_MIN: usize = 16 * 1024;
+const OWN_PIECE_BYTES_MIN: usize = 4 * 1024;
 /// So few views into a block are left as they are.
 const VIEWS_KEPT_MAX: usize = 16;
 /// A piece is cut down if it is at least so long, and so many times what is kept of it.
 const CUT_BYTES_MIN: usize = 64 * 1024;
 const CUT_FROM: usize = 2;
 
-/// A part of the stream.
-struct Piece {
-    bytes: Bytes,
-    /// What it holds in memory, as far as that is known: bytes in front of it that are forgotten, too.
-    held: usize,
-}
-impl Piece {
-    fn new(bytes: Bytes) -> Piece {
-        let held = bytes.len();
-        Piece { bytes, held }
-    }
-}
-
 pub struct Backlog {
     /// Offset of the first byte.
     first: u64,
     bytes: usize,
-    /// What the pieces hold in memory.
+    /// The memory that it needs.
     held: usize,
-    pieces: VecDeque<Piece>,
-    /// The room that is left in the block.
-    room: BytesMut,
+    pieces: VecDeque<Stretch>,
+    block: Option<Block>,
     /// How many of the last pieces are views into it.
     views: usize,
+    gauge: Gauge,
+}
+/// Where small commits go.
+struct Block {
+    /// What is left of it.
+    room: BytesMut,
+    memory: Arc<Memory>,
 }
 
 impl Backlog {
     /// An empty one, whose first byte will be that at `offset`.
-    pub fn at(offset: u64) -> Backlog {
-        let (pieces, room) = (VecDeque::new(), BytesMut::new());
-        Backlog { first: offset, bytes: 0, held: 0, pieces, room, views: 0 }
+    pub fn at(offset: u64, gauge: &Gauge) -> Backlog {
+        let pieces = VecDeque::new();
+        Backlog { first: offset, bytes: 0, held: 0, pieces, block: None, views: 0, gauge: gauge.clone() }
     }
     pub fn first(&self) -> u64 {
         self.first
@@ -63,38 +57,56 @@ impl Backlog {
     }
     /// Memory that it holds, bytes.
     pub fn held_bytes(&self) -> usize {
-        self.held + self.room.capacity()
+        self.held + self.pieces.capacity() * size_of::<Stretch>()
     }
     /// Adds what comes next in the stream; gives it back as it is to be sent.
-    pub fn push(&mut self, bytes: Bytes) -> Bytes {
+    pub fn push(&mut self, bytes: Bytes) -> Stretch {
+        self.bytes += bytes.len();
         let piece = if bytes.len() >= OWN_PIECE_BYTES_MIN {
             self.seal();
-            bytes
+            Stretch::new(bytes, &self.gauge)
         } else {
-            if self.room.capacity() < bytes.len() {
-                self.seal();
-                self.room = BytesMut::with_capacity(BLOCK_BYTES);
-            }
-            self.room.extend_from_slice(&bytes);
-            self.views += 1;
-            self.room.split().freeze()
+            self.write_into_block(&bytes)
         };
-        self.bytes += piece.len();
-        self.held += piece.len();
-        self.pieces.push_back(Piece::new(piece.clone()));
+        self.keep(piece.clone());
         piece
     }
-    /// Nothing more is put into the block behind the views that there are.
+    fn keep(&mut self, piece: Stretch) {
+        self.held += piece.memory.keep();
+        self.pieces.push_back(piece);
+    }
+    fn write_into_block(&mut self, bytes: &[u8]) -> Stretch {
+        if self.block.as_ref().is_none_or(|block| block.room.capacity() < bytes.len()) {
+            self.seal();
+            self.end_block();
+        }
+        let Backlog { block, held, gauge, .. } = self;
+        let Block { room, memory } = block.get_or_insert_with(|| {
+            let memory = Memory::new(BLOCK_BYTES, gauge);
+            *held += memory.keep();
+            Block { room: BytesMut::with_capacity(BLOCK_BYTES), memory }
+        });
+        room.extend_from_slice(bytes);
+        self.views += 1;
+        Stretch { bytes: room.split().freeze(), memory: memory.clone() }
+    }
+    fn end_block(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.held -= block.memory.release();
+        }
+    }
+    /// The views at the end become one piece, if they are many.
     fn seal(&mut self) {
         // Those in front may have been trimmed away.
         let views = std::mem::take(&mut self.views).min(self.pieces.len());
         if views > VIEWS_KEPT_MAX {
             let views = self.pieces.split_off(self.pieces.len() - views);
-            self.held -= views.iter().map(|view| view.held).sum::<usize>();
             let mut whole = Vec::with_capacity(views.iter().map(|view| view.bytes.len()).sum());
-            views.iter().for_each(|view| whole.extend_from_slice(&view.bytes));
-            self.held += whole.len();
-            self.pieces.push_back(Piece::new(whole.into()));
+            for view in views {
+                whole.extend_from_slice(&view.bytes);
+                self.held -= view.memory.release();
+            }
+            self.keep(Stretch::new(whole.into(), &self.gauge));
         }
     }
     /// Forgets the oldest bytes, if there are more than this.
@@ -103,40 +115,54 @@ impl Backlog {
         self.bytes -= excess;
         self.first += excess as u64;
         while excess > 0
-            && let Some(Piece { bytes, held }) = self.pieces.front_mut()
+            && let Some(piece) = self.pieces.front_mut()
         {
-            if excess < bytes.len() {
-                let _ = bytes.split_to(excess);
-                // What is copied is less than what was forgotten since the last time.
-                if *held >= CUT_BYTES_MIN && *held >= CUT_FROM * bytes.len() {
-                    self.held -= *held - bytes.len();
-                    (*bytes, *held) = (Bytes::copy_from_slice(bytes), bytes.len());
-                }
-                return;
+            if excess < piece.bytes.len() {
+                let _ = piece.bytes.split_to(excess);
+                return self.cut_front();
             }
-            excess -= bytes.len();
-            self.held -= *held;
+            excess -= piece.bytes.len();
+            self.held -= piece.memory.release();
             self.pieces.pop_front();
+        }
+    }
+    /// What is copied is less than what was forgotten since the last time.
+    fn cut_front(&mut self) {
+        let Some(piece) = self.pieces.front_mut() else { return };
+        let (memory, left) = (&piece.memory, piece.bytes.len());
+        if memory.len() >= CUT_BYTES_MIN && memory.len() >= CUT_FROM * left && memory.has_one_use() {
+            let rest = Stretch::new(Bytes::copy_from_slice(&piece.bytes), &self.gauge);
+            self.held += rest.memory.keep();
+            self.held -= memory.release();
+            *piece = rest;
         }
     }
     pub fn has(&self, offset: u64) -> bool {
         (self.first..=self.end()).contains(&offset)
     }
     /// All from this offset on, if it is there.
-    pub fn from(&self, offset: u64) -> Option<Vec<Bytes>> {
+    pub fn from(&self, offset: u64) -> Option<Vec<Stretch>> {
         if !self.has(offset) {
             return None;
         }
         let mut skipped = (offset - self.first) as usize;
         let mut rest = Vec::new();
-        for Piece { bytes, .. } in &self.pieces {
-            if skipped >= bytes.len() {
-                skipped -= bytes.len();
+        for piece in &self.pieces {
+            if skipped >= piece.bytes.len() {
+                skipped -= piece.bytes.len();
             } else {
-                rest.push(bytes.slice(std::mem::take(&mut skipped)..));
+                rest.push(piece.from(std::mem::take(&mut skipped)));
             }
         }
         Some(rest)
+    }
+}
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.end_block();
+        for piece in &self.pieces {
+            piece.memory.release();
+        }
     }
 }
 
@@ -144,10 +170,11 @@ impl Backlog {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
     #[test]
     fn many_small_commits_are_few_pieces() {
-        let mut backlog = Backlog::at(0);
+        let mut backlog = Backlog::at(0, &Gauge::default());
         for _ in 0..100_000 {
             backlog.push(Bytes::from_static(b"*1\r\n$4\r\nPING\r\n"));
             backlog.trim(1_000_000);
@@ -164,30 +191,50 @@ mod tests {
     #[test]
     fn what_is_sent_and_what_is_kept_are_the_same_bytes() {
         for length in [1, 1000, 1_000_000] {
-            let mut backlog = Backlog::at(7);
+            let mut backlog = Backlog::at(7, &Gauge::default());
             let sent = backlog.push(vec![1; length].into());
-            assert_eq!(backlog.from(7).expect("its beginning")[0].as_ptr(), sent.as_ptr());
+            assert_eq!(backlog.from(7).expect("its beginning")[0].bytes.as_ptr(), sent.bytes.as_ptr());
         }
     }
 
     #[test]
     fn a_long_piece_is_not_kept_for_its_end() {
-        let mut backlog = Backlog::at(0);
-        let whole = backlog.push((0..100_000_000_u32).map(|n| n as u8).collect::<Vec<u8>>().into());
-        assert_eq!(backlog.held_bytes(), 100_000_000, "as long as all of it is kept");
+        let gauge = Gauge::default();
+        let mut backlog = Backlog::at(0, &gauge);
+        let long: Bytes = (0..100_000_000_u32).map(|n| n as u8).collect::<Vec<u8>>().into();
+        let sent = backlog.push(long.clone());
+        assert_eq!(backlog.held, memory_of(100_000_000), "as long as all of it is kept");
         backlog.trim(1_000_000);
         assert_eq!((backlog.first(), backlog.len()), (99_000_000, 1_000_000));
-        assert!(whole.is_unique(), "nothing of it is held any more");
-        assert_eq!(backlog.held_bytes(), 1_000_000);
-        assert!(backlog.from(99_000_000).expect("its end").concat() == whole[99_000_000..]);
+        assert_eq!(backlog.held, memory_of(1_000_000));
+        assert_eq!(gauge.load(Relaxed) as usize, memory_of(100_000_000), "a replica waits for it");
+        drop(sent);
+        assert_eq!((backlog.held, gauge.load(Relaxed)), (memory_of(1_000_000), 0));
+        assert!(concat(&backlog.from(99_000_000).expect("its end")) == long[99_000_000..]);
+        assert!(long.is_unique(), "nothing of it is held any more");
+    }
+
+    fn memory_of(bytes: usize) -> usize {
+        Memory::new(bytes, &Gauge::default()).len()
+    }
+    fn concat(stretches: &[Stretch]) -> Vec<u8> {
+        stretches.iter().flat_map(|stretch| stretch.bytes.iter().copied()).collect()
+    }
+    /// The memory that these are in.
+    fn memory_bytes<'a>(memories: impl Iterator<Item = &'a Arc<Memory>>) -> usize {
+        let each: BTreeMap<_, _> =
+            memories.map(|memory| (Arc::as_ptr(memory) as usize, memory.len())).collect();
+        each.values().sum()
     }
 
     #[derive(Clone, Debug)]
     enum Act {
         Push(usize),
         Trim(usize),
-        /// From this part (of 255) of it on.
-        Read(u8),
+        /// From this part (of 255) of it on. Or it comes to a replica that is slow.
+        Read(u8, bool),
+        /// A slow replica has been sent so many pieces.
+        Send(usize),
     }
 
     proptest! {
@@ -199,10 +246,14 @@ mod tests {
                 8 => (0..60_usize).prop_map(Act::Push),
                 1 => (0..100_000_usize).prop_map(Act::Push),
                 4 => (0..200_000_usize).prop_map(Act::Trim),
-                4 => any::<u8>().prop_map(Act::Read),
+                4 => (any::<u8>(), any::<bool>()).prop_map(|(part, slow)| Act::Read(part, slow)),
+                4 => (0..20_usize).prop_map(Act::Send),
             ], 0..200),
+            streams: bool,
         ) {
-            let (mut backlog, mut model, mut first) = (Backlog::at(start), Vec::new(), start);
+            let gauge = Gauge::default();
+            let (mut backlog, mut model, mut first) = (Backlog::at(start, &gauge), Vec::new(), start);
+            let mut queue = VecDeque::new();
             let mut next = 0_u8;
             for act in acts {
                 match act {
@@ -210,8 +261,9 @@ mod tests {
                         let bytes: Vec<u8> =
                             (0..count).map(|_| { next = next.wrapping_mul(5).wrapping_add(3); next }).collect();
                         model.extend_from_slice(&bytes);
-                        let piece = backlog.push(bytes.clone().into());
-                        prop_assert!(piece == bytes);
+                        let stretch = backlog.push(bytes.clone().into());
+                        prop_assert!(stretch.bytes == bytes);
+                        queue.extend(streams.then_some(stretch));
                     }
                     Act::Trim(most) => {
                         let excess = model.len().saturating_sub(most);
@@ -219,21 +271,35 @@ mod tests {
                         first += excess as u64;
                         backlog.trim(most);
                     }
-                    Act::Read(part) => {
+                    Act::Read(part, is_slow) => {
                         let skipped = model.len() * usize::from(part) / 255;
-                        let read = backlog.from(first + skipped as u64).expect("within").concat();
-                        prop_assert!(read == model[skipped..]);
+                        let read = backlog.from(first + skipped as u64).expect("within");
+                        prop_assert!(concat(&read) == model[skipped..]);
+                        if is_slow {
+                            queue.extend(read);
+                        }
+                    }
+                    Act::Send(count) => {
+                        queue.drain(..count.min(queue.len()));
                     }
                 }
                 prop_assert_eq!(backlog.first(), first);
                 prop_assert_eq!(backlog.end(), first + model.len() as u64);
                 prop_assert_eq!(backlog.len(), model.len());
-                let held: usize = backlog.pieces.iter().map(|piece| piece.held).sum();
+                let kept: Vec<_> = backlog.pieces.iter().map(|piece| &piece.memory).chain(backlog.block.iter().map(|block| &block.memory)).collect();
+                let held = memory_bytes(kept.iter().copied());
                 prop_assert_eq!(backlog.held, held);
-                prop_assert!(held >= model.len() && held <= CUT_FROM * model.len() + CUT_BYTES_MIN);
+                prop_assert!(held >= model.len() && held <= memory_of(CUT_FROM * model.len() + CUT_BYTES_MIN + 3 * BLOCK_BYTES));
+                let all = memory_bytes(kept.into_iter().chain(queue.iter().map(|stretch: &Stretch| &stretch.memory)));
+                prop_assert_eq!(gauge.load(Relaxed) as usize, all - held);
                 prop_assert!(!backlog.has(backlog.end() + 1) && backlog.from(backlog.end() + 1).is_none());
                 prop_assert!(first == 0 || backlog.from(first - 1).is_none());
             }
+            drop(backlog);
+            let left = memory_bytes(queue.iter().map(|stretch: &Stretch| &stretch.memory));
+            prop_assert_eq!(gauge.load(Relaxed) as usize, left);
+            drop(queue);
+            prop_assert_eq!(gauge.load(Relaxed), 0);
         }
     }
 }

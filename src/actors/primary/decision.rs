@@ -73,10 +73,11 @@ pub fn resume_at(id: &str, first: i64, history: &History, backlog: Option<&Backl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::primary::stretch::Gauge;
 
     #[test]
     fn who_is_sent_what() {
-        let mut backlog = Backlog::at(100);
+        let mut backlog = Backlog::at(100, &Gauge::default());
         backlog.push(vec![0; 50].into());
         let history = History { id: "aa".into(), second_id: Some("bb".into()), second_end: 121 };
         let not_kept = |asked| Err(Refusal::NotKept { asked });
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn without_a_second_history_there_is_only_ours() {
         let history = History { id: "aa".into(), second_id: None, second_end: 0 };
-        let refusal = resume_at("0000", 1, &history, Some(&Backlog::at(0)));
+        let refusal = resume_at("0000", 1, &history, Some(&Backlog::at(0, &Gauge::default())));
         assert_eq!(refusal, Err(Refusal::OtherHistory { asked: "0000".into(), history }));
     }
 }

@@ -50,6 +50,9 @@ impl Primary {
         self.give_up_waves();
         self.followers.iter().for_each(|follower| follower.actor.do_send(HangUp));
     }
+    fn begin_backlog(&mut self, offset: u64) {
+        self.set_backlog(Some(Backlog::at(offset, &self.board.replication.slow_bytes)));
+    }
     fn set_backlog(&mut self, backlog: Option<Backlog>) {
         self.backlog = backlog;
         self.alone_since = Instant::now();
@@ -80,7 +83,7 @@ impl Handler<Continued> for Primary {
     fn handle(&mut self, Continued { id }: Continued, _: &mut Self::Context) {
         let offset = self.board.replication.offset.load(Relaxed);
         if self.backlog.is_none() {
-            self.set_backlog(Some(Backlog::at(offset)));
+            self.begin_backlog(offset);
         }
         if !self.board.replication.history.load().id.eq_ignore_ascii_case(&id) {
             let end = self.backlog.as_ref().map_or(offset, Backlog::end);
@@ -109,6 +112,6 @@ impl Handler<Adopted> for Primary {
             false => History { id, second_id: None, second_end: 0 },
         };
         self.post_history(history);
-        self.set_backlog(Some(Backlog::at(offset)));
+        self.begin_backlog(offset);
     }
 }

@@ -14,6 +14,7 @@ mod framing;
 mod history;
 pub mod messages;
 mod spool;
+pub mod stretch;
 mod waves;
 
 use crate::{
@@ -188,16 +189,16 @@ impl Handler<Streamed> for Primary {
         if backlog.end() != begin {
             // It was not known where the stream would begin. (Amid it, a gap is a fault of ours, and is not handed on.)
             let is_gap = backlog.len() > 0;
-            *backlog = Backlog::at(begin);
+            *backlog = Backlog::at(begin, &self.board.replication.slow_bytes);
             if is_gap {
                 tracing::error!("The stream has a gap at offset {begin}: replicas have to ask again");
                 self.part();
             }
         }
         let Some(backlog) = &mut self.backlog else { return };
-        let bytes = backlog.push(bytes);
+        let stretch = backlog.push(bytes);
         for follower in self.followers.iter().filter(|follower| follower.is_streamed_to()) {
-            follower.actor.do_send(Stream(bytes.clone()));
+            follower.actor.do_send(Stream(stretch.clone()));
         }
         self.trim_backlog();
     }

@@ -8,6 +8,7 @@ use super::{
     framing::Marked,
     messages::{Alive, GiveUpSyncs, Piece, Ready, Spooled, SyncBegun},
     spool::{self, Keep, Spool},
+    stretch::Stretch,
 };
 use crate::{
     actors::{
@@ -229,10 +230,11 @@ impl Primary {
         }
     }
     fn pass_piece(&mut self, Piece { id, bytes, last: is_last, .. }: Piece, ctx: &mut Context<Self>) {
+        let gauge = self.board.replication.slow_bytes.clone();
         let Some(wave) = self.wave(id) else { return };
         match &mut wave.output {
             Output::Sockets(framing) => {
-                let part = framing.part(bytes, is_last);
+                let part = Stretch::new(framing.part(bytes, is_last), &gauge);
                 if !is_last {
                     wave.full.clone_from(&wave.members);
                 }
@@ -339,7 +341,7 @@ impl Handler<SyncBegun> for Primary {
             return;
         };
         // The stream may begin here.
-        self.backlog.get_or_insert_with(|| Backlog::at(offset));
+        self.backlog.get_or_insert_with(|| Backlog::at(offset, &self.board.replication.slow_bytes));
         self.post_backlog();
         let output = self.open_output(plan, id, ctx);
         let head = match &output {

@@ -1,4 +1,5 @@
 //! What a Replica is told. All of it comes from Primary.
+use crate::actors::primary::stretch::Stretch;
 use actix::Message;
 use bytes::Bytes;
 use std::{fs::File, sync::Arc};
@@ -16,13 +17,13 @@ pub struct KeepAlive;
 /// A part of a snapshot. When there is room for more, Primary is told [`Ready`](crate::actors::primary::messages::Ready).
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct SendPart(pub Bytes);
+pub struct SendPart(pub Stretch);
 
 /// The last part of a snapshot. Where it ends the replica finds out by a mark: it wants nothing sent behind that until it
 /// has said that it is ready.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct SendLast(pub Bytes);
+pub struct SendLast(pub Stretch);
 
 /// A snapshot in a file, to be sent with its length in front.
 #[derive(Message)]
@@ -35,12 +36,12 @@ pub struct SendFile {
 /// More of the stream. It goes out behind the snapshot.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Stream(pub Bytes);
+pub struct Stream(pub Stretch);
 
 /// It needs no snapshot: this part of the stream, and it is in step.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Resume(pub Vec<Bytes>);
+pub struct Resume(pub Vec<Stretch>);
 
 /// Its connection ends.
 #[derive(Message)]

@@ -15,6 +15,7 @@ use crate::{
         primary::{
             Primary,
             messages::{Detached, Heard, Ready},
+            stretch::Stretch,
         },
     },
     board::{Board, ClientRecord, ReplicaRecord, ReplicaState},
@@ -248,10 +249,15 @@ pub fn delay_packets(socket: &Accepted) {
     }
 }
 
+impl Replica {
+    fn say(&mut self, bytes: Bytes) {
+        self.ahead.push(Stretch::new(bytes, &self.board.replication.slow_bytes));
+    }
+}
 impl Handler<Say> for Replica {
     type Result = ();
     fn handle(&mut self, Say(bytes): Say, ctx: &mut Self::Context) {
-        self.ahead.push(bytes);
+        self.say(bytes);
         self.flush(ctx);
     }
 }
@@ -259,23 +265,23 @@ impl Handler<KeepAlive> for Replica {
     type Result = ();
     fn handle(&mut self, _: KeepAlive, ctx: &mut Self::Context) {
         if self.ahead.is_empty() && self.file.is_none() {
-            self.ahead.push(Bytes::from_static(b"\n"));
+            self.say(Bytes::from_static(b"\n"));
             self.flush(ctx);
         }
     }
 }
 impl Handler<SendPart> for Replica {
     type Result = ();
-    fn handle(&mut self, SendPart(bytes): SendPart, ctx: &mut Self::Context) {
-        self.ahead.push(bytes);
+    fn handle(&mut self, SendPart(part): SendPart, ctx: &mut Self::Context) {
+        self.ahead.push(part);
         self.owes_word = true;
         self.flush(ctx);
     }
 }
 impl Handler<SendLast> for Replica {
     type Result = ();
-    fn handle(&mut self, SendLast(bytes): SendLast, ctx: &mut Self::Context) {
-        self.ahead.push(bytes);
+    fn handle(&mut self, SendLast(part): SendLast, ctx: &mut Self::Context) {
+        self.ahead.push(part);
         self.phase = Phase::Ending(Next::Ack);
         self.flush(ctx);
     }
@@ -284,7 +290,7 @@ impl Handler<SendFile> for Replica {
     type Result = ();
     fn handle(&mut self, SendFile { file, bytes }: SendFile, ctx: &mut Self::Context) {
         self.record.set_state(ReplicaState::Syncing);
-        self.ahead.push(format!("${bytes}\r\n").into());
+        self.say(format!("${bytes}\r\n").into());
         self.file = Some(Bulk { file, done: 0, bytes });
         self.phase = Phase::Ending(Next::Stream);
         self.flush(ctx);
@@ -292,8 +298,8 @@ impl Handler<SendFile> for Replica {
 }
 impl Handler<Stream> for Replica {
     type Result = ();
-    fn handle(&mut self, Stream(bytes): Stream, ctx: &mut Self::Context) {
-        self.stream.push(bytes);
+    fn handle(&mut self, Stream(stretch): Stream, ctx: &mut Self::Context) {
+        self.stream.push(stretch);
         // What comes in one turn is written at once.
         if self.phase == Phase::InStep && !self.waits_writable {
             if !std::mem::replace(&mut self.will_flush, true) {
@@ -314,8 +320,8 @@ impl Handler<Flush> for Replica {
 }
 impl Handler<Resume> for Replica {
     type Result = ();
-    fn handle(&mut self, Resume(pieces): Resume, ctx: &mut Self::Context) {
-        pieces.into_iter().for_each(|piece| self.stream.push(piece));
+    fn handle(&mut self, Resume(stretches): Resume, ctx: &mut Self::Context) {
+        stretches.into_iter().for_each(|stretch| self.stream.push(stretch));
         self.phase = Phase::InStep;
         self.go_online();
         self.flush(ctx);

@@ -1,16 +1,16 @@
 //! What is to be written to a replica: pieces of bytes, one behind the other, which others may hold, too.
-use bytes::Bytes;
+use crate::actors::primary::stretch::Stretch;
 use std::{collections::VecDeque, io::IoSlice};
 
 #[derive(Default)]
 pub struct Queue {
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Stretch>,
     bytes: usize,
 }
 impl Queue {
-    pub fn push(&mut self, piece: Bytes) {
-        if !piece.is_empty() {
-            self.bytes += piece.len();
+    pub fn push(&mut self, piece: Stretch) {
+        if !piece.bytes.is_empty() {
+            self.bytes += piece.bytes.len();
             self.pieces.push_back(piece);
         }
     }
@@ -22,11 +22,12 @@ impl Queue {
     }
     /// Memory that the row itself takes, without what is in it, bytes.
     pub fn overhead_bytes(&self) -> usize {
-        self.pieces.capacity() * size_of::<Bytes>()
+        self.pieces.capacity() * size_of::<Stretch>()
     }
     /// Fills `slices` from the front; says how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let filled = slices.iter_mut().zip(&self.pieces).map(|(slice, piece)| *slice = IoSlice::new(piece));
+        let filled =
+            slices.iter_mut().zip(&self.pieces).map(|(slice, piece)| *slice = IoSlice::new(&piece.bytes));
         filled.count()
     }
     /// So many bytes were written, from the front.
@@ -36,11 +37,11 @@ impl Queue {
         while left > 0
             && let Some(first) = self.pieces.front_mut()
         {
-            if left < first.len() {
-                let _ = first.split_to(left);
+            if left < first.bytes.len() {
+                let _ = first.bytes.split_to(left);
                 return;
             }
-            left -= first.len();
+            left -= first.bytes.len();
             self.pieces.pop_front();
         }
         if self.pieces.is_empty() {
@@ -53,6 +54,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::primary::stretch::Gauge;
     use proptest::prelude::*;
 
     proptest! {
@@ -63,7 +65,7 @@ mod tests {
             for (pushed, slices, part) in acts {
                 let piece: Vec<u8> = (0..pushed).map(|_| { next = next.wrapping_mul(5).wrapping_add(3); next }).collect();
                 model.extend(piece.iter().copied());
-                queue.push(piece.into());
+                queue.push(Stretch::new(piece.into(), &Gauge::default()));
                 let mut room = vec![IoSlice::new(&[]); slices];
                 let count = queue.slices(&mut room);
                 let front: Vec<u8> = room[..count].iter().flat_map(|slice| slice.iter().copied()).collect();

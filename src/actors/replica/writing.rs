@@ -94,7 +94,7 @@ impl Replica {
         if done == bytes {
             self.file = None;
         }
-        self.ahead.push(part.into());
+        self.say(part.into());
         Ok(())
     }
     fn await_writable(&mut self, ctx: &mut Context<Self>) {

@@ -148,7 +148,7 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("maxmemory_policy", config.maxmemory_policy.name());
     report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
-    let gathered = scene.backstage.changes.record.effects_bytes() as u64;
+    let gathered = scene.backstage.changes.record.effects_memory_bytes() as u64;
     report.field("mem_not_counted_for_evict", uncounted_bytes(board) + gathered);
     let kept = board.replication.kept_bytes();
     let backlog = board.replication.backlog.held_bytes.load(Relaxed);
