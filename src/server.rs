@@ -67,6 +67,10 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     for name in waiting_names {
         tracing::warn!("rename-command of {name} is kept but not yet in effect: it waits for the command");
     }
+    if (1..1 << 20).contains(&config.maxmemory) {
+        // A unit was forgotten, most likely.
+        tracing::warn!("maxmemory is {} bytes: there is hardly room for any data", config.maxmemory);
+    }
     if let Err(short) = files::make_room(config.maxclients) {
         config.maxclients = short.clients_max.max(1);
         tracing::warn!("{short} maxclients has been reduced to {}.", config.maxclients);

@@ -6,10 +6,11 @@
 //!
 //! * A candidate is known by its database and hash. It is looked up before it goes: it may be gone, or have been used
 //!   since, and then it is no candidate any more.
-//! * Where any key may go, samples are drawn from the table, and each key is equally likely.
-//! * Where only keys with a deadline may go, there is no table of those to draw from. A cursor walks round the key table of
-//!   each database instead, in the order of hashes, from a random place on, and looks at so many entries per call at the
-//!   most: so one round sees every such key once, and a call takes no longer where they are rare.
+//! * Samples are not drawn: a cursor walks round the key table of each database, from a random place on, in the order of
+//!   hashes, which has nothing to do with the age of keys or their use. So one round sees every key once, and neighbours are
+//!   in the processor's cache.
+//! * Where only keys with a deadline may go, there is no table of those alone. The walk passes over others, and looks at so
+//!   many entries per call at the most: a call takes no longer where such keys are rare.
 use super::{AccessClock, Changes, Database, EntryRef, Event, Store};
 use crate::{allocator, config::MaxmemoryPolicy};
 use bytes::Bytes;
@@ -104,7 +105,7 @@ impl Evictor {
             if count(&databases[db], policy) == 0 {
                 continue;
             } else if policy.spares_lasting_keys() {
-                self.walk(store, db, 1, |entry| found = found.or(Some(entry)));
+                self.walk(store, db, 1, policy, |entry| found = found.or(Some(entry)));
             } else {
                 found = databases[db].random(&mut || store.random());
             }
@@ -120,23 +121,27 @@ impl Evictor {
         if count(database, policy) == 0 {
             return;
         }
+        // First where they are, then what is there: the processor fetches all of them at once.
+        let mut found = smallvec::SmallVec::<[EntryRef; STEP_ENTRIES_MAX]>::new();
+        self.walk(store, db, samples, policy, |entry| found.push(entry));
         let clock = store.access_clock();
-        let judge = |entry: EntryRef| Candidate {
-            score: score(policy, clock, entry),
-            db,
-            hash: database.hash(entry.key()),
-        };
-        let mut found = smallvec::SmallVec::<[Candidate; STEP_ENTRIES_MAX]>::new();
-        if policy.spares_lasting_keys() {
-            self.walk(store, db, samples, |entry| found.push(judge(entry)));
-        } else {
-            let drawn = (0..samples).filter_map(|_| database.random(&mut || store.random()));
-            found.extend(drawn.map(judge));
+        for entry in found {
+            let score = score(policy, clock, entry);
+            if self.wants(score) {
+                self.keep(Candidate { score, db, hash: database.hash(entry.key()) });
+            }
         }
-        found.into_iter().for_each(|candidate| self.keep(candidate));
     }
-    /// Goes on with the walk round a database until it has met so many keys with a deadline, or has looked at enough.
-    fn walk<'a>(&mut self, store: &'a Store, db: usize, wanted: usize, mut visit: impl FnMut(EntryRef<'a>)) {
+    /// Goes on with the walk round a database until it has met so many keys that may go, or has looked at enough.
+    fn walk<'a>(
+        &mut self,
+        store: &'a Store,
+        db: usize,
+        wanted: usize,
+        policy: MaxmemoryPolicy,
+        mut visit: impl FnMut(EntryRef<'a>),
+    ) {
+        let spares = policy.spares_lasting_keys();
         let database = store.database(db);
         let cursor = &mut self.cursors[db];
         let mut position = cursor.unwrap_or_else(|| store.random() >> CURSOR_SHIFT);
@@ -144,10 +149,10 @@ impl Evictor {
         // A small database is not looked at twice.
         let entries_max = database.len().min(ENTRIES_MAX);
         while met < wanted && looked_at < entries_max {
-            let likely = (wanted - met) * database.len() / database.volatile().max(1);
+            let likely = (wanted - met) * database.len() / count(database, policy).max(1);
             position = database.scan(position, likely.clamp(1, STEP_ENTRIES_MAX), &mut |entry| {
                 looked_at += 1;
-                if entry.deadline().is_some() {
+                if !spares || entry.deadline().is_some() {
                     met += 1;
                     visit(entry);
                 }
@@ -155,13 +160,14 @@ impl Evictor {
         }
         *cursor = Some(position);
     }
+    /// Whether one with this score would be among the best.
+    fn wants(&self, score: u64) -> bool {
+        self.pool.len() < POOL_SIZE || score > self.pool[0].score
+    }
     fn keep(&mut self, candidate: Candidate) {
         let is_same = |other: &Candidate| (other.db, other.hash) == (candidate.db, candidate.hash);
         self.pool.retain(|other| !is_same(other));
         if self.pool.len() == POOL_SIZE {
-            if self.pool[0].score >= candidate.score {
-                return;
-            }
             self.pool.remove(0);
         }
         let place = self.pool.partition_point(|other| other.score < candidate.score);
