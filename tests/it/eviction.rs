@@ -279,6 +279,50 @@ fn replicas_are_told_each_in_its_place() {
     }
 }
 
+/// What waits for a replica that is slow is no reason for anything to go, in large pieces or small ones, and with a backlog
+/// that has some of it or hardly any.
+#[test]
+fn nothing_goes_for_a_slow_replica() {
+    const KEYS: i64 = 10;
+    for (backlog, bytes, times) in [("10240", 90_000, 300), ("1mb", 90_000, 300), ("10240", 100, 60_000)] {
+        let server = Server::start(
+            &ours(),
+            &["--repl-diskless-sync-delay", "0", "--repl-backlog-size", backlog, "--io-threads", "1"],
+        );
+        let (mut client, mut replica) = (server.connect(), server.connect());
+        let value = "v".repeat(bytes);
+        (0..KEYS).for_each(|key| drop(client.call(&["SET", &key.to_string(), &value])));
+        replica.send(&["PSYNC", "?", "-1"]);
+        full_resync(&mut replica);
+        snapshot(&mut replica);
+        replica.send(&["REPLCONF", "ACK", "0"]);
+        wait_for(&mut client, "replication", "connected_slaves", "1");
+        // Large requests that wait take memory, too.
+        let pipeline = if bytes < 1000 { 100 } else { 1 };
+        let overwrite = |client: &mut Client, times: usize| {
+            for _ in 0..times / pipeline {
+                let keys = (0..pipeline as i64).map(|number| (number % KEYS).to_string());
+                keys.for_each(|key| client.send(&["SET", &key, &value]));
+                (0..pipeline).for_each(|_| assert_eq!(client.receive(), Value::ok()));
+            }
+        };
+        // Its backlog is as full as it will be.
+        overwrite(&mut client, times / 10);
+        let counted =
+            |client: &mut Client| info(client, "used_memory") - info(client, "mem_not_counted_for_evict");
+        let limit = counted(&mut client) + SLACK_BYTES;
+        config(&mut client, "maxmemory-policy", "allkeys-lru");
+        config(&mut client, "maxmemory", &limit.to_string());
+        overwrite(&mut client, times);
+        let waiting = info(&mut client, "mem_clients_slaves");
+        assert!(waiting > 2 << 20, "{backlog} {bytes}: {waiting} bytes wait for it");
+        assert_eq!((keys(&mut client), info(&mut client, "evicted_keys")), (KEYS, 0), "{backlog} {bytes}");
+        drop(replica);
+        wait_for(&mut client, "replication", "connected_slaves", "0");
+        eventually("its memory is free again", || info(&mut client, "used_memory") <= limit);
+    }
+}
+
 /// Far more than may go at one go goes by itself, without any further command of a client.
 #[test]
 fn what_is_left_goes_on_by_itself() {
