@@ -6,11 +6,13 @@
 //!
 //! * `contexts.rs`: certificates, keys and rules, read from the configuration; what sessions are made from.
 //! * `stream.rs`: a socket with a session on it, which can move to another thread.
+//! * `seat.rs`: the socket below it, which takes every record whole.
 //! * `channel.rs`: a connection that we open, with TLS or without.
 //!
 //! The module knows no actor.
 mod channel;
 mod contexts;
+mod seat;
 mod stream;
 
 pub use channel::Channel;

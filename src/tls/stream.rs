@@ -2,7 +2,10 @@
 //!
 //! A session is one machine for both directions: a thread has it whole. So whoever reads and whoever writes share it, and
 //! it moves to another thread whole: its socket leaves one reactor ([`Stream::leave`]) and joins the next ([`Stream::join`]).
-use super::{brief, in_brief};
+use super::{
+    brief, in_brief,
+    seat::{Place, Seat, not_here},
+};
 use openssl::{
     ssl::{self, Ssl},
     x509::X509VerifyResult,
@@ -13,7 +16,7 @@ use std::{
     net::{Shutdown, SocketAddr},
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -26,53 +29,13 @@ const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 pub struct Stream {
     session: SslStream<Seat>,
-    /// The socket took a record by halves, or not at all. Until it is through nothing is read: a peer that asks for new keys
-    /// would have to be answered at once, and OpenSSL takes that for the rest of the record, and fails.
-    is_blocked: bool,
-    /// Who waits for something to read.
+    /// Of what was to be written, so many bytes are encrypted, and the socket has not taken all of that yet. Who wrote them is
+    /// told when it has.
+    underway: Option<usize>,
+    /// Who waits for something to read, and who waits to write. Of the two, the socket wakes whoever waited last to write: a
+    /// session may have to write before it can read. He wakes the other.
     reader: Option<Waker>,
-}
-
-/// Where the socket is.
-enum Seat {
-    OnReactor(TcpStream),
-    Between(std::net::TcpStream),
-    Lost,
-}
-
-fn not_here() -> io::Error {
-    io::ErrorKind::NotConnected.into()
-}
-impl Seat {
-    fn socket(&self) -> io::Result<&TcpStream> {
-        match self {
-            Seat::OnReactor(socket) => Ok(socket),
-            _ => Err(not_here()),
-        }
-    }
-    fn pinned(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        match self {
-            Seat::OnReactor(socket) => Ok(Pin::new(socket)),
-            _ => Err(not_here()),
-        }
-    }
-}
-impl AsyncRead for Seat {
-    fn poll_read(self: Pin<&mut Self>, task: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        // A read that does not fill the buffer leaves the socket known to be empty: the next costs no system call.
-        self.get_mut().pinned()?.poll_read(task, buffer)
-    }
-}
-impl AsyncWrite for Seat {
-    fn poll_write(self: Pin<&mut Self>, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().pinned()?.poll_write(task, bytes)
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, task: &mut Context) -> Poll<io::Result<()>> {
-        self.get_mut().pinned()?.poll_shutdown(task)
-    }
+    writer: Option<Waker>,
 }
 
 impl Stream {
@@ -86,7 +49,7 @@ impl Stream {
             .accept()
             .await
             .map_err(|error| explained(error, stream.session.ssl()))?;
-        Ok(stream)
+        Ok(stream.agreed())
     }
     /// Makes the handshake with a server.
     ///
@@ -98,20 +61,25 @@ impl Stream {
             .connect()
             .await
             .map_err(|error| explained(error, stream.session.ssl()))?;
-        Ok(stream)
+        Ok(stream.agreed())
     }
     fn new(socket: TcpStream, session: Ssl) -> io::Result<Stream> {
-        let session = SslStream::new(session, Seat::OnReactor(socket))?;
-        Ok(Stream { session, is_blocked: false, reader: None })
+        let session = SslStream::new(session, Seat::new(socket))?;
+        Ok(Stream { session, underway: None, reader: None, writer: None })
+    }
+    /// The handshake is made.
+    fn agreed(mut self) -> Stream {
+        self.session.get_mut().keeps_records = true;
+        self
     }
     /// Takes the socket off its reactor, so that the stream may move to another thread.
     ///
     /// # Errors
     /// If the system refuses; then the connection is lost.
     pub fn leave(&mut self) -> io::Result<()> {
-        let seat = self.session.get_mut();
-        if let Seat::OnReactor(socket) = std::mem::replace(seat, Seat::Lost) {
-            *seat = Seat::Between(socket.into_std()?);
+        let place = &mut self.session.get_mut().place;
+        if let Place::OnReactor(socket) = std::mem::replace(place, Place::Lost) {
+            *place = Place::Between(socket.into_std()?);
         }
         Ok(())
     }
@@ -120,9 +88,9 @@ impl Stream {
     /// # Errors
     /// If it is full; then the connection is lost.
     pub fn join(&mut self) -> io::Result<()> {
-        let seat = self.session.get_mut();
-        if let Seat::Between(socket) = std::mem::replace(seat, Seat::Lost) {
-            *seat = Seat::OnReactor(TcpStream::from_std(socket)?);
+        let place = &mut self.session.get_mut().place;
+        if let Place::Between(socket) = std::mem::replace(place, Place::Lost) {
+            *place = Place::OnReactor(TcpStream::from_std(socket)?);
         }
         Ok(())
     }
@@ -131,10 +99,10 @@ impl Stream {
     /// # Errors
     /// If that is gone.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match self.session.get_ref() {
-            Seat::OnReactor(socket) => socket.peer_addr(),
-            Seat::Between(socket) => socket.peer_addr(),
-            Seat::Lost => Err(not_here()),
+        match &self.session.get_ref().place {
+            Place::OnReactor(socket) => socket.peer_addr(),
+            Place::Between(socket) => socket.peer_addr(),
+            Place::Lost => Err(not_here()),
         }
     }
     /// Of our end.
@@ -142,40 +110,39 @@ impl Stream {
     /// # Errors
     /// As [`Stream::peer_addr`].
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self.session.get_ref() {
-            Seat::OnReactor(socket) => socket.local_addr(),
-            Seat::Between(socket) => socket.local_addr(),
-            Seat::Lost => Err(not_here()),
+        match &self.session.get_ref().place {
+            Place::OnReactor(socket) => socket.local_addr(),
+            Place::Between(socket) => socket.local_addr(),
+            Place::Lost => Err(not_here()),
         }
     }
     /// The socket itself, to set options of it. `None` if it was lost.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        match self.session.get_ref() {
-            Seat::OnReactor(socket) => Some(socket.as_fd()),
-            Seat::Between(socket) => Some(socket.as_fd()),
-            Seat::Lost => None,
+        match &self.session.get_ref().place {
+            Place::OnReactor(socket) => Some(socket.as_fd()),
+            Place::Between(socket) => Some(socket.as_fd()),
+            Place::Lost => None,
         }
     }
     /// Its number, -1 if it was lost.
     pub fn file_descriptor(&self) -> i32 {
         self.descriptor().map_or(-1, |descriptor| descriptor.as_raw_fd())
     }
-    fn remember_reader(&mut self, task: &Context) {
-        if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(task.waker())) {
-            self.reader = Some(task.waker().clone());
+    /// `None`: the socket takes no more now.
+    fn write(&mut self, task: &mut Context, bytes: &[u8]) -> io::Result<Option<usize>> {
+        if !self.session.get_mut().flush()? {
+            return Ok(None);
         }
-    }
-    fn write(&mut self, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.session).poll_write(task, bytes);
-        let was_blocked = std::mem::replace(&mut self.is_blocked, written.is_pending());
-        if was_blocked && !self.is_blocked {
-            self.wake_reader();
+        if let Some(count) = self.underway.take() {
+            return Ok(Some(count));
         }
-        written.map_err(in_brief)
-    }
-    fn wake_reader(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
+        match Pin::new(&mut self.session).poll_write(task, bytes).map_err(in_brief)? {
+            Poll::Ready(count) if self.session.get_ref().is_clear() => Ok(Some(count)),
+            Poll::Ready(count) => {
+                self.underway = Some(count);
+                Ok(None)
+            }
+            Poll::Pending => Ok(None),
         }
     }
     /// Writes as much as the socket takes now, at most a record. Who is told `WouldBlock` must come again with the same
@@ -184,10 +151,8 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` if that is nothing; anything else means that the connection is broken.
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.write(&mut Context::from_waker(Waker::noop()), bytes) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        let written = self.write(&mut Context::from_waker(Waker::noop()), bytes)?;
+        written.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
     /// As [`Stream::try_write`], from several slices: small ones share a record.
     ///
@@ -210,10 +175,11 @@ impl Stream {
     }
     /// Waits until the socket takes more.
     pub fn poll_writable(&mut self, task: &mut Context) -> Poll<io::Result<()>> {
-        let ready = self.session.get_ref().socket()?.poll_write_ready(task);
-        // It is awaited in the place of who reads, too: to read, a session may have to write first.
+        let ready = self.session.get_mut().poll_clear(task);
         if ready.is_ready() {
-            self.wake_reader();
+            wake(&mut self.reader);
+        } else {
+            remember(&mut self.writer, task);
         }
         ready
     }
@@ -229,7 +195,7 @@ impl Stream {
 }
 impl Drop for Stream {
     fn drop(&mut self) {
-        if matches!(self.session.get_ref(), Seat::OnReactor(_)) {
+        if matches!(self.session.get_ref().place, Place::OnReactor(_)) {
             let _ = Pin::new(&mut self.session).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }
     }
@@ -249,26 +215,48 @@ fn explained(error: ssl::Error, session: &ssl::SslRef) -> io::Error {
     }
 }
 
+fn remember(waiting: &mut Option<Waker>, task: &Context) {
+    if !waiting.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
+        *waiting = Some(task.waker().clone());
+    }
+}
+fn wake(waiting: &mut Option<Waker>) {
+    if let Some(waker) = waiting.take() {
+        waker.wake();
+    }
+}
+
 /// A read gives at most a record.
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        if self.is_blocked {
-            self.remember_reader(task);
-            return Poll::Pending;
+        if !self.session.get_ref().is_clear() && self.session.get_mut().flush()? {
+            wake(&mut self.writer);
         }
         let read = Pin::new(&mut self.session).poll_read(task, buffer);
         if read.is_pending() {
-            self.remember_reader(task);
+            remember(&mut self.reader, task);
         }
         read.map_err(in_brief)
     }
 }
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(task, bytes)
+        loop {
+            if let Some(count) = self.write(task, bytes)? {
+                return Poll::Ready(Ok(count));
+            }
+            if self.session.get_ref().is_clear() {
+                // The session has to read first, and has said so.
+                return Poll::Pending;
+            }
+            ready!(self.poll_writable(task))?;
+        }
     }
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.session).poll_flush(task)
+        match self.session.get_ref().is_clear() {
+            true => Poll::Ready(Ok(())),
+            false => self.poll_writable(task),
+        }
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context) -> Poll<io::Result<()>> {
         Pin::new(&mut self.session).poll_shutdown(task)

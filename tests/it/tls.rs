@@ -130,6 +130,24 @@ fn values_of_all_sizes_and_readers_of_all_speeds() {
     }
 }
 
+/// Requests and replies of which neither fit into the system's buffers: who has all of his taken before he reads the first
+/// reply is served all the same.
+#[test]
+fn a_long_pipeline_is_written_before_the_first_reply_is_read() {
+    const ROUNDS: usize = 30_000;
+    for threads in ["1", "2"] {
+        let place = Place::start(&["--io-threads", threads]);
+        let mut client = place.connect();
+        let value = "v".repeat(500);
+        let round = [encode(&["SET", "k", &value]), encode(&["GET", "k"])].concat();
+        client.send_raw(&round.repeat(ROUNDS)).expect("the server takes our commands");
+        for _ in 0..ROUNDS {
+            assert_eq!(client.receive(), Value::ok());
+            assert_eq!(client.receive().text(), value);
+        }
+    }
+}
+
 #[test]
 fn a_long_pipeline_byte_by_byte() {
     let place = Place::start(&[]);
@@ -376,6 +394,34 @@ fn new_keys_are_made_while_replies_wait() {
         assert!(client.receive().text() == value);
         (0..50).for_each(|_| assert_eq!(client.receive(), Value::Simple("PONG".into())));
         assert_eq!(client.call(&["GET", "nothing"]), Value::NullBulk);
+    }
+}
+
+/// Who asks for new keys on and on, and takes no answer, is not read any more when much waits for him; then it goes on.
+#[test]
+fn answers_that_nobody_takes_do_not_gather() {
+    for threads in ["1", "2"] {
+        let place = Place::start(&["--io-threads", threads]);
+        place.connect().call(&["SET", "large", &"v".repeat(20_000_000)]);
+        let session = place.certificates.session(place.tls_port, Some("client"), |_| (), None);
+        let mut session = session.expect("the server accepts");
+        session.write_all(&encode(&["GET", "large"])).expect("a connection");
+        let impatient = Some(Duration::from_millis(300));
+        session.get_ref().set_write_timeout(impatient).expect("a socket");
+        let mut asked = 0;
+        // SAFETY: the session lives, and nobody else uses it meanwhile.
+        while unsafe { SSL_key_update(session.ssl().as_ptr().cast(), 1) } == 1
+            && session.write_all(b"\n").is_ok()
+        {
+            asked += 1;
+            assert!(asked < 1_000_000, "it goes on and on");
+        }
+        assert!(asked > 1000, "{asked}");
+        let mut operator = place.server.connect();
+        let memory = operator.call(&["INFO", "memory"]).text();
+        let used = memory.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("a figure");
+        assert!(used.trim().parse::<u64>().expect("a number") < 60_000_000, "{used}");
+        assert_eq!(operator.call(&["PING"]), Value::Simple("PONG".into()));
     }
 }
 
