@@ -4,6 +4,7 @@
 //! roster of clients, the vitals. Readers see a recent state, never a torn one; nobody waits for anybody.
 mod archive;
 mod busy;
+mod passing;
 mod pause;
 mod replication;
 mod roster;
@@ -13,6 +14,7 @@ mod vitals;
 
 pub use archive::{Activity, Archive, Loading};
 pub use busy::{Busy, BusyWith, Slow};
+pub use passing::{Gauge, Share};
 pub use pause::{Pause, PauseReason, PauseScope};
 pub use replication::{
     Backlog, Failover, History, Link, LinkState, OFFSET_MAX, ReplicaRecord, ReplicaState, Replication,
@@ -48,6 +50,8 @@ pub struct Board {
     pub tallies: Tallies,
     pub pause: Pause,
     pub archive: Archive,
+    /// What is on its way to the disk, bytes of memory. Writers: who has it at the time.
+    pub passing: Gauge,
     pub busy: Busy,
     pub subscriptions: Subscriptions,
     /// 40 hex digits that name this run of the server.
@@ -80,6 +84,7 @@ impl Board {
             tallies: Tallies::default(),
             pause: Pause::default(),
             archive: Archive::new(now_ms / 1000),
+            passing: Gauge::default(),
             busy: Busy::default(),
             subscriptions: Subscriptions::default(),
             run_id: hex_digits(&mut rng),

@@ -4,7 +4,7 @@
 //! *offset*, the number of bytes before it. An *id* names a history of the data; two servers with the same id and the
 //! same offset hold the same data. A replica that is promoted begins a new history: the old one stays its second id,
 //! valid up to where it began, so that its fellows can go on without being sent all data anew.
-use super::{ClientRecord, hex_digits};
+use super::{ClientRecord, Gauge, hex_digits};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     sync::{
@@ -37,7 +37,7 @@ pub struct Replication {
     pub backlog: Backlog,
     /// Memory of what slow replicas have still to be sent and the backlog has not, bytes. It is there once, however many
     /// wait for it.
-    pub slow_bytes: Arc<AtomicU64>,
+    pub slow_bytes: Gauge,
     /// Those attached to us, in the order in which they came. Writer: Primary; what is in them: their Replica actors.
     pub replicas: ArcSwap<Vec<Arc<ReplicaRecord>>>,
     /// How many replicas must be in step for clients to write (`min-replicas-to-write`); 0: any number will do. Writer:
@@ -246,7 +246,7 @@ impl Replication {
             offset: AtomicU64::new(0),
             synced_offset: AtomicU64::new(0),
             backlog: Backlog::default(),
-            slow_bytes: Arc::default(),
+            slow_bytes: Gauge::default(),
             replicas: ArcSwap::default(),
             is_resumed: AtomicBool::new(false),
             wanted_replicas: AtomicUsize::new(0),

@@ -164,6 +164,17 @@ impl Vitals {
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);
     }
+    /// What of the wheel is left over from keys that are gone, or is there twice while it is made anew, bytes. The more keys go,
+    /// the more of it there is, until the wheel is anew.
+    pub fn dead_wheel_bytes(&self) -> usize {
+        let items = self.wheel_items.load(Relaxed);
+        let dead = items.saturating_sub(self.volatile_keys.load(Relaxed));
+        if dead == 0 {
+            0
+        } else {
+            (self.wheel_bytes.load(Relaxed) as u128 * dead as u128 / items as u128) as usize
+        }
+    }
     /// Notes whether memory is within its limit. Writer: the Keyspace.
     #[inline]
     pub fn note_room(&self, is_within: bool) {

@@ -11,7 +11,7 @@ use crate::{
     allocator,
     board::Board,
     config::{Config, MaxmemoryPolicy},
-    store::{Choice, Evictor, Selection},
+    store::{Choice, Evictor, Record, Selection, Store},
 };
 use bytes::Bytes;
 use std::{
@@ -93,12 +93,17 @@ fn patience(tenacity: u32) -> Option<Duration> {
     }
 }
 
-/// Memory that is used and does not count, because it goes again by itself, bytes; but for effects that the Keyspace still has.
+/// Memory that is used and does not count, because it goes again by itself, bytes; but for what the Keyspace still has of it.
 pub fn uncounted_bytes(board: &Board) -> u64 {
-    let archive = &board.archive;
-    let log = archive.log_underway_bytes.load(Relaxed) + archive.log_pending_bytes.load(Relaxed);
     let outgrown = board.vitals.outgrown_buffers_bytes.load(Relaxed).max(0) as u64;
-    log + board.replication.bytes_beyond_backlog() + outgrown
+    let wheel = board.vitals.dead_wheel_bytes() as u64;
+    board.passing.load(Relaxed) + board.replication.bytes_beyond_backlog() + outgrown + wheel
+}
+
+/// The part of it that the Keyspace has: what is to be told the log and replicas, and snapshots. (What goes before a snapshot
+/// has come to it is copied there: more keys that went would not help.)
+pub fn gathered_bytes(record: &Record, store: &Store) -> usize {
+    record.effects_memory_bytes() + store.snapshot_bytes()
 }
 
 /// By how much more memory is used than there may be, bytes; or how much there is left. `aside_bytes` do not count, beside
@@ -174,9 +179,7 @@ impl Stage {
         room
     }
     fn look_for_room(&mut self) -> Room {
-        // A snapshot under way keeps a copy of what goes before its turn: more keys would not help.
-        let snapshots = self.store.snapshot_bytes();
-        let aside_bytes = self.record.effects_memory_bytes() + self.store.garbage_bytes() + snapshots;
+        let aside_bytes = gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes();
         match balance(&self.board, self.memory.limit, aside_bytes) {
             Balance::Left(bytes) => {
                 self.memory.own_bytes_max = allocator::own_bytes().saturating_add_unsigned(bytes);

@@ -58,6 +58,19 @@ impl Journal {
     pub fn pending_bytes(&self) -> usize {
         self.pending.len() - self.written
     }
+    /// Memory that it holds, bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.pending.capacity()
+    }
+    /// Makes room for so many bytes more. While what there is moves there it is in memory twice: `announce` is told of both before.
+    pub fn reserve(&mut self, bytes: usize, announce: impl FnOnce(usize)) {
+        let (wanted, room) = (self.pending.len() + bytes, self.pending.capacity());
+        if wanted > room {
+            let larger = wanted.max(2 * room);
+            announce(room + larger);
+            self.pending.reserve_exact(larger - self.pending.len());
+        }
+    }
     /// Something was written, and not synced since.
     pub fn is_unsynced(&self) -> bool {
         self.unsynced

@@ -332,7 +332,7 @@ impl Store {
     }
     /// Memory of what is told already and not taken yet, bytes: what is deleted while a snapshot still needs it goes there.
     pub fn snapshot_bytes(&self) -> usize {
-        self.snapshots.iter().map(|snapshot| snapshot.out.capacity()).sum()
+        self.snapshots.iter().map(|snapshot| snapshot.out.capacity() + snapshot.aside.capacity()).sum()
     }
     /// Frees detached databases that no snapshot needs any more.
     fn let_detached_go(&mut self) {

@@ -27,6 +27,8 @@ const SLEEP_MAX_MS: u64 = 500;
 
 /// So many deadlines of keys that are gone may always stay (12 bytes each).
 const DEAD_ITEMS_MIN: usize = 10_000;
+/// Keys that are looked at for each dead item, where memory is limited.
+const DEARER_IF_SHORT: usize = 8;
 const LEAN_EVERY: Duration = Duration::from_secs(1);
 
 /// From the Keyspace: new deadlines.
@@ -113,13 +115,21 @@ impl Expiry {
             }
         }
         self.post();
+        if self.is_short_of_memory() {
+            self.keep_lean();
+        }
+    }
+    fn is_short_of_memory(&self) -> bool {
+        self.board.config.load().maxmemory > 0
     }
     /// Begins to make the wheel anew when most of it is left over from keys that are gone.
     fn keep_lean(&mut self) {
         let vitals = &self.board.vitals;
-        // A survey looks at every key: it must not come more often than once for as many dead items.
+        // A survey looks at every key: it must not come more often than once for as many dead items. Where memory is short
+        // these would take the place of keys, and it may cost more.
+        let keys_per_item = if self.is_short_of_memory() { DEARER_IF_SHORT } else { 1 };
         let alive = vitals.volatile_keys.load(Relaxed);
-        let bearable = 2 * alive + vitals.keys_to_survey.load(Relaxed) + DEAD_ITEMS_MIN;
+        let bearable = 2 * alive + vitals.keys_to_survey.load(Relaxed) / keys_per_item + DEAD_ITEMS_MIN;
         if self.next_wheel.is_some() || self.wheel.len() < bearable {
             return;
         }
@@ -133,8 +143,9 @@ impl Expiry {
     }
     fn post(&self) {
         let vitals = &self.board.vitals;
-        vitals.wheel_items.store(self.wheel.len(), Relaxed);
-        vitals.wheel_bytes.store(self.wheel.allocated_bytes(), Relaxed);
+        let wheels = || [&self.wheel].into_iter().chain(&self.next_wheel);
+        vitals.wheel_items.store(wheels().map(Wheel::len).sum(), Relaxed);
+        vitals.wheel_bytes.store(wheels().map(Wheel::allocated_bytes).sum(), Relaxed);
     }
     /// Sends what is due, or sets the timer for when something will be.
     fn work(&mut self, ctx: &mut Context<Self>) {

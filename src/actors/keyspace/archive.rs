@@ -7,7 +7,7 @@ use crate::{
         primary::messages::GiveUpSyncs,
         supervisor::PutAwayDone,
     },
-    board::Activity,
+    board::{Activity, Share},
     commands::{
         Caller, Errand, Save,
         error::CommandError,
@@ -217,7 +217,8 @@ impl Keyspace {
         } else if let Some(piece) = self.stage.store.next_piece(id, PIECE) {
             let entries = piece.entries as u64;
             self.stage.board.archive.keys_told.fetch_add(entries, Relaxed);
-            self.persistence.do_send(Told { id, bytes: piece.bytes, entries, last: piece.last });
+            let memory = Share::of(piece.bytes.capacity(), &self.stage.board.passing);
+            self.persistence.do_send(Told { id, bytes: piece.bytes, memory, entries, last: piece.last });
         }
         self.post_dropped();
     }

@@ -10,6 +10,7 @@ use crate::{
         now_ms,
         persistence::messages::{Commit, Drain, Held, LogEnds},
     },
+    board::Share,
     commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
     config::AppendFsync,
     resp::{Reply, Request},
@@ -254,7 +255,8 @@ impl Keyspace {
         }
         let is_slow = now_ms - commits.underway_since_ms > UNDERWAY_MS_MAX;
         let held = std::mem::take(&mut commits.held);
-        self.persistence.do_send(Commit { effects, held, number });
+        let memory = Share::of(effects.len(), &self.stage.board.passing);
+        self.persistence.do_send(Commit { effects, memory, held, number });
         if underway > UNDERWAY_BYTES_MAX || is_slow {
             commits.underway_since_ms = now_ms;
             archive.log_delayed_syncs.fetch_add(1, Relaxed);
@@ -357,7 +359,8 @@ impl Keyspace {
         progress.committed += 1;
         let number = progress.committed;
         progress.begun = number;
-        self.persistence.do_send(Commit { effects: Bytes::new(), held: Vec::new(), number });
+        let memory = Share::of(0, &self.stage.board.passing);
+        self.persistence.do_send(Commit { effects: Bytes::new(), memory, held: Vec::new(), number });
         self.note_on_way_to_medium();
     }
     pub(super) fn serve_log_waiters(&mut self, ctx: &mut Context<Self>) {

@@ -9,7 +9,7 @@ use crate::{
         },
         supervisor::Fenced,
     },
-    board::{Failover, PauseReason, UNASKED_FOR},
+    board::{Failover, PauseReason, Share, UNASKED_FOR},
     data::wheel::Item,
     formats::rdb,
     store::{self, SnapshotId, WheelEntry},
@@ -190,7 +190,8 @@ impl Keyspace {
             self.end_sync(id);
         }
         let store::Piece { bytes, entries, last } = piece;
-        self.primary.do_send(Piece { id, bytes, entries: entries as u64, last, took });
+        let memory = Share::of(bytes.capacity(), &self.stage.board.passing);
+        self.primary.do_send(Piece { id, bytes, memory, entries: entries as u64, last, took });
     }
     pub(super) fn end_sync(&mut self, id: SnapshotId) {
         self.place.syncs.retain(|other| *other != id);

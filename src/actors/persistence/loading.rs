@@ -199,7 +199,7 @@ impl Persistence {
             tracing::info!("Creating AOF incr file {} on server start", increment.name.display());
         }
         self.board.archive.log_base_bytes.store(files.base_bytes(), Relaxed);
-        self.log = Some(Log::new(files));
+        self.log = Some(Log::new(files, &self.board));
         self.delete_history();
         Ok(())
     }

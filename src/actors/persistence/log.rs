@@ -8,7 +8,7 @@ use crate::{
         keyspace::{Letter, LogMode, Synced},
         now_ms,
     },
-    board::Activity,
+    board::{Activity, Board, Share},
     disk::{LogFiles, LogFolder},
     formats::aof::{Writer, manifest::Logging},
 };
@@ -27,10 +27,22 @@ pub struct Log {
     pub files: LogFiles,
     /// Tells the time in it (`aof-timestamp-enabled`).
     stamps: Writer,
+    /// Of what the disk has not taken.
+    memory: Share,
 }
 impl Log {
-    pub fn new(files: LogFiles) -> Log {
-        Log { files, stamps: Writer::default() }
+    pub fn new(files: LogFiles, board: &Board) -> Log {
+        Log { files, stamps: Writer::default(), memory: Share::of(0, &board.passing) }
+    }
+    fn push(&mut self, effects: &[u8]) {
+        let Log { files, memory, .. } = self;
+        files.journal.reserve(effects.len(), |bytes| memory.resize(bytes));
+        files.journal.push(effects);
+        self.weigh();
+    }
+    /// To be called where the journal may have become larger or smaller.
+    fn weigh(&mut self) {
+        self.memory.resize(self.files.journal.memory_bytes());
     }
 }
 
@@ -47,7 +59,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 impl Handler<Commit> for Persistence {
     type Result = ();
     fn handle(&mut self, commit: Commit, ctx: &mut Self::Context) {
-        let Commit { effects, held, number } = commit;
+        let Commit { effects, memory, held, number } = commit;
         self.board.archive.log_underway_bytes.fetch_sub(effects.len() as u64, Relaxed);
         self.number = number;
         self.held.extend(held);
@@ -56,8 +68,9 @@ impl Handler<Commit> for Persistence {
                 log.stamps.stamp(now_ms() / 1000);
                 log.files.journal.push(&log.stamps.take());
             }
-            log.files.journal.push(&effects);
+            log.push(&effects);
         }
+        drop((effects, memory));
         if self.is_settled() {
             // It holds nothing: that the log begins, or replies. Who hears that it is safe may answer behind these.
             self.release_held();
@@ -131,6 +144,7 @@ impl Persistence {
             let syncs = always || self.board.archive.log_error.load(Relaxed) != 0;
             let began = Instant::now();
             let result = journal.write().and_then(|()| if syncs { journal.sync() } else { Ok(()) });
+            log.weigh();
             if let Err(error) = result {
                 self.complain(&error);
                 if !always {
@@ -308,7 +322,7 @@ impl Persistence {
             }
             (Logging::Beginning, None) if appendonly => {
                 self.enter_folder()?;
-                self.log = Some(Log::new(LogFiles::begin(self.folder())?));
+                self.log = Some(Log::new(LogFiles::begin(self.folder())?, &self.board));
                 Ok(())
             }
             // It is off, or was switched off just now: there will be a base, and nothing that follows it.

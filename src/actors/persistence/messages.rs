@@ -1,7 +1,7 @@
 //! What the Persistence actor is told.
 use crate::{
     actors::{courier::messages::Replies, keyspace::Letter},
-    board::Activity,
+    board::{Activity, Share},
     formats::aof::manifest::Logging,
     store::SnapshotId,
 };
@@ -26,6 +26,7 @@ pub enum Held {
 pub struct Commit {
     /// Whole commands, the first of which selects its database.
     pub effects: Bytes,
+    pub memory: Share,
     /// They go out when the commands are synced (`appendfsync always`).
     pub held: Vec<Held>,
     /// Number of this commit: they count up.
@@ -52,6 +53,7 @@ pub struct Begun {
 pub struct Told {
     pub id: SnapshotId,
     pub bytes: Vec<u8>,
+    pub memory: Share,
     /// How many entries are in it.
     pub entries: u64,
     pub last: bool,

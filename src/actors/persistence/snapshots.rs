@@ -147,12 +147,14 @@ impl Persistence {
             }
         }
     }
-    fn write_piece(&mut self, Told { id, bytes, last, .. }: Told) {
+    fn write_piece(&mut self, Told { id, bytes, memory, last, .. }: Told) {
         let Some(writing) = &mut self.writing else { return };
         if !last {
             self.keyspace.do_send(Next(id));
         }
-        if let Err(error) = writing.file.write(&bytes) {
+        let written = writing.file.write(&bytes);
+        drop((bytes, memory));
+        if let Err(error) = written {
             self.keyspace.do_send(Abandon(id));
             self.fail_writing(error);
         } else if last && let Some(Writing { of, file, changes, commit, began, .. }) = self.writing.take() {

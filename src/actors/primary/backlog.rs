@@ -7,7 +7,8 @@
 //!
 //! Bytes that are views hold all of what they are views into. So of a piece that is much larger than what is kept of it, that
 //! is copied, and the piece let go.
-use super::stretch::{Gauge, Memory, Stretch};
+use super::stretch::{Memory, Stretch};
+use crate::board::Gauge;
 use bytes::{Bytes, BytesMut};
 use std::{collections::VecDeque, sync::Arc};
 

@@ -73,7 +73,7 @@ pub fn resume_at(id: &str, first: i64, history: &History, backlog: Option<&Backl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::primary::stretch::Gauge;
+    use crate::board::Gauge;
 
     #[test]
     fn who_is_sent_what() {

@@ -1,7 +1,7 @@
 //! What Primary is told.
 use crate::{
     actors::courier::socket::Accepted,
-    board::{ClientRecord, ReplicaRecord},
+    board::{ClientRecord, ReplicaRecord, Share},
     commands::replication::{Announced, Wish},
     store::SnapshotId,
 };
@@ -44,6 +44,7 @@ pub struct SyncBegun {
 pub struct Piece {
     pub id: SnapshotId,
     pub bytes: Vec<u8>,
+    pub memory: Share,
     pub entries: u64,
     pub last: bool,
     /// How long it took to make.

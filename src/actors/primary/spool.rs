@@ -1,7 +1,7 @@
 //! Spool: keeps a snapshot in a file until it is whole, for replicas that want to be told its length first. It lives where
 //! the other files are written, so that a slow disk holds up nobody else.
 use super::{Primary, messages::Spooled};
-use crate::{formats::rdb::Checksum, store::SnapshotId};
+use crate::{board::Share, formats::rdb::Checksum, store::SnapshotId};
 use actix::prelude::*;
 use std::{
     fs::{self, File},
@@ -15,6 +15,7 @@ use std::{
 #[rtype(result = "()")]
 pub struct Keep {
     pub bytes: Vec<u8>,
+    pub memory: Share,
     pub is_last: bool,
 }
 
@@ -40,9 +41,10 @@ impl Actor for Spool {
 
 impl Handler<Keep> for Spool {
     type Result = ();
-    fn handle(&mut self, Keep { bytes, is_last }: Keep, ctx: &mut Self::Context) {
+    fn handle(&mut self, Keep { bytes, memory, is_last }: Keep, ctx: &mut Self::Context) {
         let kept =
             self.file.keep(&bytes).and_then(|()| if is_last { self.file.end().map(Some) } else { Ok(None) });
+        drop((bytes, memory));
         if is_last || kept.is_err() {
             ctx.stop();
         }

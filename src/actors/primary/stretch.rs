@@ -2,15 +2,12 @@
 //!
 //! A stretch is shared by the backlog and by all Replicas that have still to write it. So nobody can tell from what he holds
 //! how much memory goes when he lets go of it; the memory itself knows who is left.
-use crate::allocator::block_bytes;
+use crate::{allocator::block_bytes, board::Gauge};
 use bytes::Bytes;
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU32, Ordering::Relaxed},
 };
-
-/// How much memory is there for replicas only, which have still to be sent what is in it, bytes.
-pub type Gauge = Arc<AtomicU64>;
 
 /// Bytes for replicas, for as many as need them.
 #[derive(Clone, Debug)]
@@ -20,7 +17,7 @@ pub struct Stretch {
     pub(super) memory: Arc<Memory>,
 }
 impl Stretch {
-    /// One that has its memory for itself.
+    /// One that has its memory for itself. While nobody but replicas needs it, it is in the gauge.
     pub fn new(bytes: Bytes, gauge: &Gauge) -> Stretch {
         let memory = Memory::new(bytes.len(), gauge);
         Stretch { bytes, memory }

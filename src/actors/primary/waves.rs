@@ -229,7 +229,7 @@ impl Primary {
             }
         }
     }
-    fn pass_piece(&mut self, Piece { id, bytes, last: is_last, .. }: Piece, ctx: &mut Context<Self>) {
+    fn pass_piece(&mut self, Piece { id, bytes, memory, last: is_last, .. }: Piece, ctx: &mut Context<Self>) {
         let gauge = self.board.replication.slow_bytes.clone();
         let Some(wave) = self.wave(id) else { return };
         match &mut wave.output {
@@ -248,7 +248,7 @@ impl Primary {
                 }
             }
             Output::File(spool) => {
-                spool.do_send(Keep { bytes, is_last });
+                spool.do_send(Keep { bytes, memory, is_last });
                 wave.spooling += 1;
             }
         }

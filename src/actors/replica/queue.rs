@@ -54,7 +54,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::primary::stretch::Gauge;
+    use crate::board::Gauge;
     use proptest::prelude::*;
 
     proptest! {

@@ -5,7 +5,7 @@ use crate::{
     allocator,
     board::ClientKind,
     commands::REDIS_VERSION,
-    commands::memory::uncounted_bytes,
+    commands::memory::{gathered_bytes, uncounted_bytes},
     commands::server::{
         host::{self, human_bytes},
         memory::Figures,
@@ -148,7 +148,8 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("maxmemory_policy", config.maxmemory_policy.name());
     report.field("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation_ratio()));
     report.field("mem_fragmentation_bytes", figures.fragmentation_bytes());
-    let gathered = scene.backstage.changes.record.effects_memory_bytes() as u64;
+    let changes = &scene.backstage.changes;
+    let gathered = gathered_bytes(changes.record, changes.store) as u64;
     report.field("mem_not_counted_for_evict", uncounted_bytes(board) + gathered);
     let kept = board.replication.kept_bytes();
     let backlog = board.replication.backlog.held_bytes.load(Relaxed);
@@ -159,7 +160,7 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     report.field("mem_cluster_links", 0);
     let archive = &scene.backstage.board.archive;
     let underway = archive.log_underway_bytes.load(Relaxed) + archive.log_pending_bytes.load(Relaxed);
-    report.field("mem_aof_buffer", underway + gathered);
+    report.field("mem_aof_buffer", underway + changes.record.effects_memory_bytes() as u64);
     report.field("mem_expiry_wheel", figures.deadlines);
     report.field("mem_allocator", allocator::name());
     // The table grows in place.
