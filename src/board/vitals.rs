@@ -1,4 +1,5 @@
 //! Counters of the whole server, as INFO stats shows them.
+use crate::data::wheel::Item;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -164,16 +165,11 @@ impl Vitals {
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);
     }
-    /// What of the wheel is left over from keys that are gone, or is there twice while it is made anew, bytes. The more keys go,
-    /// the more of it there is, until the wheel is anew.
+    /// What the wheel takes for nothing, bytes: what is left over from keys that are gone, or is there twice while it is made
+    /// anew. The more keys go, the more of it there is, until the wheel is anew.
     pub fn dead_wheel_bytes(&self) -> usize {
-        let items = self.wheel_items.load(Relaxed);
-        let dead = items.saturating_sub(self.volatile_keys.load(Relaxed));
-        if dead == 0 {
-            0
-        } else {
-            (self.wheel_bytes.load(Relaxed) as u128 * dead as u128 / items as u128) as usize
-        }
+        let alive_bytes = self.volatile_keys.load(Relaxed) * size_of::<Item>();
+        self.wheel_bytes.load(Relaxed).saturating_sub(alive_bytes)
     }
     /// Notes whether memory is within its limit. Writer: the Keyspace.
     #[inline]

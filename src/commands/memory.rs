@@ -11,7 +11,7 @@ use crate::{
     allocator,
     board::Board,
     config::{Config, MaxmemoryPolicy},
-    store::{Choice, Evictor, Record, Selection, Store},
+    store::{Choice, Evictor, Record, Selection, Store, WheelEntry},
 };
 use bytes::Bytes;
 use std::{
@@ -177,6 +177,13 @@ impl Stage {
             self.board.vitals.note_room(room == Room::Enough);
         }
         room
+    }
+    /// Keys were given these deadlines: where only such keys may go, they are found more easily now.
+    pub fn note_deadlines(&mut self, entries: &[WheelEntry]) {
+        let Memory { limit, selection, evictor, .. } = &mut self.memory;
+        if *limit > 0 && selection.policy.spares_lasting_keys() {
+            evictor.note_deadlines(&self.store, entries);
+        }
     }
     fn look_for_room(&mut self) -> Room {
         let aside_bytes = gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes();

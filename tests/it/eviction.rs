@@ -323,6 +323,104 @@ fn nothing_goes_for_a_slow_replica() {
     }
 }
 
+/// Values that are longer than what is told of a snapshot at a time are overwritten before it has come to them: it keeps what
+/// they were, and nobody has to go for that.
+#[test]
+fn nothing_goes_for_a_snapshot() {
+    const KEYS: usize = 40;
+    const BYTES: usize = 1_000_000;
+    for what in ["BGSAVE", "BGREWRITEAOF", "PSYNC"] {
+        for policy in ["allkeys-lru", "noeviction"] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().display().to_string();
+            let server = Server::start(
+                &ours(),
+                &[
+                    "--dir",
+                    &path,
+                    "--rdbcompression",
+                    "no",
+                    "--rdb-key-save-delay",
+                    "20000",
+                    "--repl-diskless-sync-delay",
+                    "0",
+                ],
+            );
+            let (mut client, mut replica) = (server.connect(), server.connect());
+            let value = "v".repeat(BYTES);
+            for key in 0..KEYS {
+                client.call(&["SET", &key.to_string(), &value]);
+            }
+            let limit = info(&mut client, "used_memory") + 6 * BYTES as u64;
+            config(&mut client, "maxmemory-policy", policy);
+            config(&mut client, "maxmemory", &limit.to_string());
+            match what {
+                // It gets the snapshot, and reads nothing of it.
+                "PSYNC" => replica.send(&["PSYNC", "?", "-1"]),
+                _ => drop(client.call(&[what])),
+            }
+            let other = "w".repeat(BYTES);
+            for key in 0..KEYS {
+                assert_eq!(client.call(&["SET", &key.to_string(), &other]), Value::ok(), "{what} {policy}");
+            }
+            let least = if policy == "noeviction" { KEYS } else { KEYS - 5 };
+            let left = keys(&mut client) as usize;
+            assert!(left >= least, "{what} {policy}: {left} keys are left");
+        }
+    }
+}
+
+/// A slow disk is no reason either.
+#[test]
+fn nothing_goes_for_the_log() {
+    for bytes in [100_000, 1000] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().display().to_string();
+        let options = ["--appendonly", "yes", "--enable-debug-command", "yes", "--dir", &path];
+        let server = Server::start(&ours(), &options);
+        let mut client = server.connect();
+        let keys = 10_000_000 / bytes;
+        let value = "v".repeat(bytes);
+        let overwrite = |client: &mut Client| {
+            for first in (0..keys).step_by(20) {
+                (first..first + 20).for_each(|key| client.send(&["SET", &key.to_string(), &value]));
+                (0..20).for_each(|_| assert_eq!(client.receive(), Value::ok()));
+            }
+        };
+        overwrite(&mut client);
+        let limit = info(&mut client, "used_memory") + (4 << 20);
+        config(&mut client, "maxmemory", &limit.to_string());
+        assert_eq!(client.call(&["DEBUG", "AOF-FLUSH-SLEEP", "300000"]), Value::ok());
+        // Nobody is refused.
+        (0..15).for_each(|_| overwrite(&mut client));
+        assert_eq!(client.call(&["DBSIZE"]).integer() as usize, keys);
+    }
+}
+
+/// Deadlines of keys that are gone are in the wheel for a while: they do not push out those that live. And few keys with a
+/// deadline are found among very many without.
+#[test]
+fn deadlines_of_those_that_went_take_no_room() {
+    let server = Server::start(&ours(), &["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    assert_eq!(client.call(&["DEBUG", "POPULATE", "50000"]), Value::ok());
+    let limit = info(&mut client, "used_memory") + 300_000;
+    config(&mut client, "maxmemory-policy", "volatile-lru");
+    config(&mut client, "maxmemory", &limit.to_string());
+    for first in (0..60_000).step_by(100) {
+        for number in first..first + 100 {
+            client.send(&["SET", &format!("short:{number}"), "v", "EX", "10000"]);
+        }
+        (0..100).for_each(|_| assert_eq!(client.receive(), Value::ok()));
+    }
+    let alive = keys(&mut client) - 50_000;
+    assert!(alive > 1000, "{alive} of them are left");
+    eventually("it is within its limit", || {
+        info(&mut client, "used_memory") - info(&mut client, "mem_not_counted_for_evict")
+            <= limit + SLACK_BYTES
+    });
+}
+
 /// Far more than may go at one go goes by itself, without any further command of a client.
 #[test]
 fn what_is_left_goes_on_by_itself() {

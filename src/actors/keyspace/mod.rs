@@ -266,6 +266,7 @@ impl Keyspace {
         self.flushing = false;
         self.commit_in_time(ctx);
         let deadlines = self.stage.store.take_deadlines();
+        self.stage.note_deadlines(&deadlines);
         if !deadlines.is_empty() {
             self.expiry.do_send(Deadlines(deadlines));
         }

@@ -10,9 +10,10 @@
 //!   hashes, which has nothing to do with the age of keys or their use. So one round sees every key once, and neighbours are
 //!   in the processor's cache.
 //! * Where only keys with a deadline may go, there is no table of those alone. The walk passes over others, and looks at so
-//!   many entries per call at the most: a call takes no longer where such keys are rare.
-use super::{AccessClock, Changes, Database, EntryRef, Event, Store};
-use crate::{allocator, config::MaxmemoryPolicy};
+//!   many entries per call at the most: a call takes no longer where such keys are rare. Then those that come to be are
+//!   remembered besides, and found among these.
+use super::{AccessClock, Changes, Database, EntryRef, Event, Store, WheelEntry};
+use crate::{allocator, config::MaxmemoryPolicy, data::wheel::Item};
 use bytes::Bytes;
 
 /// Candidates that are kept.
@@ -21,6 +22,12 @@ const POOL_SIZE: usize = 16;
 const ENTRIES_MAX: usize = 1000;
 /// Entries that one step of such a search looks at.
 const STEP_ENTRIES_MAX: usize = 64;
+/// So many keys without a deadline for one with it: then those with it are rare.
+const RARE: usize = 32;
+/// So many of them are remembered.
+const RECENT_MAX: usize = 8192;
+/// Entries that a call looks at all the same: not all of them came lately.
+const ENTRIES_BESIDE_MAX: usize = 64;
 /// The cursor of a scan is so many bits of a hash less: see [`Database::scan`].
 const CURSOR_SHIFT: u32 = 16;
 
@@ -67,6 +74,10 @@ pub struct Evictor {
     cursors: Vec<Option<u64>>,
     /// Where any key will do, databases take turns.
     last_db: usize,
+    /// Keys that were given a deadline lately, where those are rare. The next one takes the place of `next_recent`, if there are
+    /// as many as are kept.
+    recent: Vec<Item>,
+    next_recent: usize,
 }
 
 impl Evictor {
@@ -82,8 +93,16 @@ impl Evictor {
         {
             return Choice::Nothing;
         }
+        if !policy.spares_lasting_keys() || !is_rare(store) {
+            self.recent = Vec::new();
+        }
         if policy.is_random() {
             return self.choose_any(store, policy);
+        }
+        for _ in 0..samples {
+            if let Some((db, entry)) = self.draw_recent(store) {
+                self.judge(store, db, policy, entry);
+            }
         }
         for db in 0..store.databases().len() {
             self.sample(store, db, policy, samples);
@@ -97,6 +116,11 @@ impl Evictor {
     }
     /// Any key of the next database that has one.
     fn choose_any(&mut self, store: &Store, policy: MaxmemoryPolicy) -> Choice {
+        while !self.recent.is_empty() {
+            if let Some((db, entry)) = self.draw_recent(store) {
+                return Choice::Key { db, key: Bytes::copy_from_slice(entry.key()) };
+            }
+        }
         let databases = store.databases();
         for _ in 0..databases.len() {
             self.last_db = (self.last_db + 1) % databases.len();
@@ -124,13 +148,45 @@ impl Evictor {
         // First where they are, then what is there: the processor fetches all of them at once.
         let mut found = smallvec::SmallVec::<[EntryRef; STEP_ENTRIES_MAX]>::new();
         self.walk(store, db, samples, policy, |entry| found.push(entry));
-        let clock = store.access_clock();
-        for entry in found {
-            let score = score(policy, clock, entry);
-            if self.wants(score) {
-                self.keep(Candidate { score, db, hash: database.hash(entry.key()) });
+        found.into_iter().for_each(|entry| self.judge(store, db, policy, entry));
+    }
+    fn judge(&mut self, store: &Store, db: usize, policy: MaxmemoryPolicy, entry: EntryRef) {
+        let score = score(policy, store.access_clock(), entry);
+        if self.wants(score) {
+            self.keep(Candidate { score, db, hash: store.database(db).hash(entry.key()) });
+        }
+    }
+    /// Keys have been given these deadlines.
+    pub fn note_deadlines(&mut self, store: &Store, entries: &[WheelEntry]) {
+        if !is_rare(store) {
+            return;
+        }
+        for (_, item) in entries {
+            if self.recent.len() < RECENT_MAX {
+                self.recent.push(*item);
+            } else {
+                self.recent[self.next_recent] = *item;
+                self.next_recent = (self.next_recent + 1) % RECENT_MAX;
             }
         }
+    }
+    /// Any of those that were given a deadline lately; `None` if there is none, or it is gone, or has no deadline any more.
+    fn draw_recent<'a>(&mut self, store: &'a Store) -> Option<(usize, EntryRef<'a>)> {
+        let index = (store.random() as usize).checked_rem(self.recent.len())?;
+        let item = self.recent[index];
+        let mut found = None;
+        if let Some(db) = store.index_of(item.database()) {
+            store.database(db).at_position(item.position(), &mut |entry| {
+                if entry.deadline().is_some() {
+                    found = Some((db, entry));
+                }
+            });
+        }
+        if found.is_none() {
+            self.recent.swap_remove(index);
+            self.next_recent = 0;
+        }
+        found
     }
     /// Goes on with the walk round a database until it has met so many keys that may go, or has looked at enough.
     fn walk<'a>(
@@ -147,7 +203,8 @@ impl Evictor {
         let mut position = cursor.unwrap_or_else(|| store.random() >> CURSOR_SHIFT);
         let (mut met, mut looked_at) = (0, 0);
         // A small database is not looked at twice.
-        let entries_max = database.len().min(ENTRIES_MAX);
+        let most = if self.pool.is_empty() { ENTRIES_MAX } else { ENTRIES_BESIDE_MAX };
+        let entries_max = database.len().min(most);
         while met < wanted && looked_at < entries_max {
             let likely = (wanted - met) * database.len() / count(database, policy).max(1);
             position = database.scan(position, likely.clamp(1, STEP_ENTRIES_MAX), &mut |entry| {
@@ -173,6 +230,11 @@ impl Evictor {
         let place = self.pool.partition_point(|other| other.score < candidate.score);
         self.pool.insert(place, candidate);
     }
+}
+
+/// Whether there are few keys with a deadline, for as many as there are.
+fn is_rare(store: &Store) -> bool {
+    store.volatile() * RARE < store.keys()
 }
 
 /// Keys of a database that may go.

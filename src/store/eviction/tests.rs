@@ -247,3 +247,32 @@ fn a_large_value_is_weighed() {
     assert!((1 << 20..=freed).contains(&weighed), "{weighed}");
     assert_eq!(scene.store.garbage_bytes(), 0);
 }
+
+/// Among very many without a deadline, those that were given one lately are found at once; one that has lost it is not taken.
+#[test]
+fn those_that_are_rare_are_remembered() {
+    for policy in
+        [MaxmemoryPolicy::VolatileLru, MaxmemoryPolicy::VolatileRandom, MaxmemoryPolicy::VolatileTtl]
+    {
+        let mut scene = Scene::new(policy, 3);
+        (0..20_000).for_each(|number| scene.set(0, &format!("lasting:{number}"), None));
+        let names: BTreeSet<String> = (0..50).map(|number| format!("short:{number}")).collect();
+        names.iter().for_each(|name| scene.set(0, name, Some(1_000_000)));
+        scene.set(0, "kept", Some(1_000_000));
+        scene.set(1, "short:elsewhere", Some(1_000_000));
+        let entries = scene.store.take_deadlines();
+        scene.evictor.note_deadlines(&scene.store, &entries);
+        scene.set(0, "kept", None);
+        assert!(
+            matches!(scene.evictor.choose(&scene.store, scene.selection), Choice::Key { .. }),
+            "{policy:?}"
+        );
+        let gone: BTreeSet<String> = (0..51).map(|_| scene.evict().expect("one that may go").1).collect();
+        assert!(names.iter().all(|name| gone.contains(name)) && gone.contains("short:elsewhere"));
+        assert_eq!(scene.choose(), None);
+        // Nothing is remembered where they are many.
+        (0..2000).for_each(|number| scene.set(0, &format!("many:{number}"), Some(1_000_000)));
+        scene.evict();
+        assert!(scene.evictor.recent.is_empty());
+    }
+}
