@@ -116,12 +116,12 @@ impl Evictor {
     }
     /// Any key of the next database that has one.
     fn choose_any(&mut self, store: &Store, policy: MaxmemoryPolicy) -> Choice {
-        while !self.recent.is_empty() {
-            if let Some((db, entry)) = self.draw_recent(store) {
-                return Choice::Key { db, key: Bytes::copy_from_slice(entry.key()) };
-            }
-        }
         let databases = store.databases();
+        // Each has the same chance, whether it is remembered or not.
+        let is_recent = (store.random() as usize).checked_rem(store.volatile()) < Some(self.recent.len());
+        if is_recent && let Some(recent) = self.choose_recent(store) {
+            return recent;
+        }
         for _ in 0..databases.len() {
             self.last_db = (self.last_db + 1) % databases.len();
             let db = self.last_db;
@@ -137,7 +137,15 @@ impl Evictor {
                 return Choice::Key { db, key: Bytes::copy_from_slice(entry.key()) };
             }
         }
-        Choice::NotYet
+        self.choose_recent(store).unwrap_or(Choice::NotYet)
+    }
+    fn choose_recent(&mut self, store: &Store) -> Option<Choice> {
+        while !self.recent.is_empty() {
+            if let Some((db, entry)) = self.draw_recent(store) {
+                return Some(Choice::Key { db, key: Bytes::copy_from_slice(entry.key()) });
+            }
+        }
+        None
     }
     /// Looks at some keys of a database, and keeps those that are better candidates than what there is.
     fn sample(&mut self, store: &Store, db: usize, policy: MaxmemoryPolicy, samples: usize) {
@@ -203,7 +211,8 @@ impl Evictor {
         let mut position = cursor.unwrap_or_else(|| store.random() >> CURSOR_SHIFT);
         let (mut met, mut looked_at) = (0, 0);
         // A small database is not looked at twice.
-        let most = if self.pool.is_empty() { ENTRIES_MAX } else { ENTRIES_BESIDE_MAX };
+        let is_helped = !self.recent.is_empty() && !self.pool.is_empty();
+        let most = if is_helped { ENTRIES_BESIDE_MAX } else { ENTRIES_MAX };
         let entries_max = database.len().min(most);
         while met < wanted && looked_at < entries_max {
             let likely = (wanted - met) * database.len() / count(database, policy).max(1);
