@@ -58,6 +58,11 @@ pub fn block_bytes(size: usize) -> usize {
     // Nothing so large that this wraps is ever handed out: a layout ends at `isize::MAX`.
     size.next_multiple_of(unit)
 }
+/// What a buffer of this capacity takes.
+#[inline]
+pub fn held_bytes(capacity: usize) -> usize {
+    if capacity == 0 { 0 } else { block_bytes(capacity) }
+}
 /// What a request is counted as. One that must be aligned more than blocks are is a guess; there are few.
 #[inline]
 fn counted(layout: Layout) -> isize {

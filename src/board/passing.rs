@@ -1,6 +1,6 @@
 //! Memory that is on its way and goes again by itself: effects on their way to a file, a snapshot's pieces, what slow replicas
 //! have still to be sent. It is no reason for any key to go: more keys that went would be more effects, and larger pieces.
-use crate::allocator::block_bytes;
+use crate::allocator::held_bytes;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -24,7 +24,7 @@ impl Share {
     }
     /// The buffer has this capacity now.
     pub fn resize(&mut self, capacity: usize) {
-        let bytes = if capacity == 0 { 0 } else { block_bytes(capacity) as u64 };
+        let bytes = held_bytes(capacity) as u64;
         self.gauge.fetch_add(bytes, Relaxed);
         self.gauge.fetch_sub(std::mem::replace(&mut self.bytes, bytes), Relaxed);
     }
@@ -44,9 +44,9 @@ mod tests {
         let gauge = Gauge::default();
         let mut one = Share::of(1000, &gauge);
         let other = Share::of(0, &gauge);
-        assert_eq!(gauge.load(Relaxed) as usize, block_bytes(1000));
+        assert_eq!(gauge.load(Relaxed) as usize, held_bytes(1000));
         one.resize(5);
-        assert_eq!(gauge.load(Relaxed) as usize, block_bytes(5));
+        assert_eq!(gauge.load(Relaxed) as usize, held_bytes(5));
         drop((one, other));
         assert_eq!(gauge.load(Relaxed), 0);
     }

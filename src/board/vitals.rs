@@ -1,5 +1,4 @@
 //! Counters of the whole server, as INFO stats shows them.
-use crate::data::wheel::Item;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -86,6 +85,8 @@ pub struct Vitals {
     /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,
+    /// Of these, what belongs to the wheel that will take its place: until then it is there twice.
+    pub next_wheel_bytes: AtomicUsize,
     /// From deadline to removal, of what Expiry announced. Posted by the Keyspace.
     pub expiry_lag: Lag,
 }
@@ -164,12 +165,6 @@ impl Vitals {
     }
     pub fn note_memory(&self, bytes: usize) {
         self.peak_memory_bytes.fetch_max(bytes, Relaxed);
-    }
-    /// What the wheel takes for nothing, bytes: what is left over from keys that are gone, or is there twice while it is made
-    /// anew. The more keys go, the more of it there is, until the wheel is anew.
-    pub fn dead_wheel_bytes(&self) -> usize {
-        let alive_bytes = self.volatile_keys.load(Relaxed) * size_of::<Item>();
-        self.wheel_bytes.load(Relaxed).saturating_sub(alive_bytes)
     }
     /// Notes whether memory is within its limit. Writer: the Keyspace.
     #[inline]

@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::writers::Writers;
-use crate::{config::KeyspaceEvents, resp::encode_command};
+use crate::{allocator::held_bytes, config::KeyspaceEvents, resp::encode_command};
 use bytes::Bytes;
 use hashbrown::HashMap;
 
@@ -449,7 +449,7 @@ impl Record {
     }
     /// Memory that it takes, with room for more, bytes.
     pub fn effects_memory_bytes(&self) -> usize {
-        self.effects.capacity() + self.asides_bytes.max(0) as usize
+        held_bytes(self.effects.capacity()) + self.asides_bytes.max(0) as usize
     }
     /// Number of the commit that the last write of the client at hand is in, or will be in: the first one behind the
     /// beginning of the log if it has not begun. A client that has written nothing waits for no more than that.

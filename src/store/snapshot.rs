@@ -12,6 +12,7 @@
 //! What is told is written by a [`Scribe`], in whatever format its consumer wants: the store knows none. A very large
 //! value is written in pieces. What has to be told while one is half written is put *aside*, and follows it.
 use super::{Database, Entry, EntryRef, Garbage, Store};
+use crate::allocator;
 use std::{collections::VecDeque, ptr::NonNull};
 
 /// Writes what a snapshot tells.
@@ -332,7 +333,8 @@ impl Store {
     }
     /// Memory of what is told already and not taken yet, bytes: what is deleted while a snapshot still needs it goes there.
     pub fn snapshot_bytes(&self) -> usize {
-        self.snapshots.iter().map(|snapshot| snapshot.out.capacity() + snapshot.aside.capacity()).sum()
+        let buffers = self.snapshots.iter().flat_map(|snapshot| [&snapshot.out, &snapshot.aside]);
+        buffers.map(|buffer| allocator::held_bytes(buffer.capacity())).sum()
     }
     /// Frees detached databases that no snapshot needs any more.
     fn let_detached_go(&mut self) {

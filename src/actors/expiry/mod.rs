@@ -27,8 +27,13 @@ const SLEEP_MAX_MS: u64 = 500;
 
 /// So many deadlines of keys that are gone may always stay (12 bytes each).
 const DEAD_ITEMS_MIN: usize = 10_000;
-/// Keys that are looked at for each dead item, where memory is limited.
+/// Where memory is limited: keys that are looked at for each dead item,
 const DEARER_IF_SHORT: usize = 8;
+/// dead items that may stay in any case,
+const DEAD_ITEMS_IF_SHORT: usize = 250;
+/// and how soon an item must be due to be left where it is, ms; and how many others are looked at together.
+const SIFTED_AFTER_MS: u64 = 10_000;
+const SIFTED_AT_ONCE: usize = 128;
 const LEAN_EVERY: Duration = Duration::from_secs(1);
 
 /// From the Keyspace: new deadlines.
@@ -82,6 +87,10 @@ pub struct Expiry {
     next_wheel: Option<Wheel>,
     /// Once more, behind the survey under way.
     once_more: bool,
+    /// Items that were set aside are shown to the Keyspace.
+    sifts: bool,
+    /// So many items there were when that was done for the last time.
+    sifted_len: usize,
     keyspace: Option<Addr<Keyspace>>,
     board: Arc<Board>,
     unacknowledged: bool,
@@ -98,6 +107,8 @@ impl Expiry {
             wheel: Wheel::new(now_ms() as u64),
             next_wheel: None,
             once_more: false,
+            sifts: false,
+            sifted_len: 0,
             keyspace: None,
             board,
             unacknowledged: false,
@@ -116,7 +127,19 @@ impl Expiry {
         }
         self.post();
         if self.is_short_of_memory() {
-            self.keep_lean();
+            self.sift();
+        }
+    }
+    /// Where memory is short, dead items would take the place of keys. So when more than half may be dead, all that are not due
+    /// soon are shown to the Keyspace, some at a time between those that are: what lives comes back.
+    fn sift(&mut self) {
+        let alive = self.board.vitals.volatile_keys.load(Relaxed);
+        let bearable = self.sifted_len + alive.max(DEAD_ITEMS_IF_SHORT);
+        // A replica does not judge what its master gave it.
+        let may = !self.sifts && self.next_wheel.is_none() && !self.board.replication.is_replica();
+        if may && self.wheel.len() > bearable {
+            self.sifts = true;
+            self.wheel.set_aside(now_ms() as u64 + SIFTED_AFTER_MS);
         }
     }
     fn is_short_of_memory(&self) -> bool {
@@ -143,9 +166,10 @@ impl Expiry {
     }
     fn post(&self) {
         let vitals = &self.board.vitals;
-        let wheels = || [&self.wheel].into_iter().chain(&self.next_wheel);
-        vitals.wheel_items.store(wheels().map(Wheel::len).sum(), Relaxed);
-        vitals.wheel_bytes.store(wheels().map(Wheel::allocated_bytes).sum(), Relaxed);
+        let next_bytes = self.next_wheel.as_ref().map_or(0, Wheel::allocated_bytes);
+        vitals.wheel_items.store(self.wheel.len(), Relaxed);
+        vitals.wheel_bytes.store(self.wheel.allocated_bytes() + next_bytes, Relaxed);
+        vitals.next_wheel_bytes.store(next_bytes, Relaxed);
     }
     /// Sends what is due, or sets the timer for when something will be.
     fn work(&mut self, ctx: &mut Context<Self>) {
@@ -158,6 +182,13 @@ impl Expiry {
         // The budget counts items that only move down the wheel, too: go on until some come out or none are left.
         while self.wheel.advance(now_ms() as u64, self.budget, &mut items) && items.is_empty() {}
         if items.is_empty() {
+            self.wheel.take_aside(SIFTED_AT_ONCE, &mut items);
+        }
+        if items.is_empty() {
+            if std::mem::take(&mut self.sifts) {
+                self.sifted_len = self.wheel.len();
+                self.post();
+            }
             self.spare = items;
             return self.arm(ctx);
         }

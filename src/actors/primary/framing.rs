@@ -22,13 +22,15 @@ impl Marked {
         format!("$EOF:{}\r\n", self.mark).into()
     }
     /// The next part, as it is to be sent.
-    pub fn part(&mut self, mut bytes: Vec<u8>, is_last: bool) -> Bytes {
+    pub fn part(&mut self, mut bytes: Vec<u8>, is_last: bool) -> Vec<u8> {
         self.checksum.update(&bytes);
         if is_last {
-            bytes.extend_from_slice(&self.checksum.trailer());
+            let trailer = self.checksum.trailer();
+            bytes.reserve_exact(trailer.len() + MARK_BYTES);
+            bytes.extend_from_slice(&trailer);
             bytes.extend_from_slice(self.mark.as_bytes());
         }
-        bytes.into()
+        bytes
     }
 }
 

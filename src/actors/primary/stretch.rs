@@ -22,6 +22,11 @@ impl Stretch {
         let memory = Memory::new(bytes.len(), gauge);
         Stretch { bytes, memory }
     }
+    /// The same, with room that is not used.
+    pub fn with_room(bytes: Vec<u8>, gauge: &Gauge) -> Stretch {
+        let memory = Memory::new(bytes.capacity(), gauge);
+        Stretch { bytes: bytes.into(), memory }
+    }
     /// The part of it from here on.
     pub(super) fn from(&self, begin: usize) -> Stretch {
         Stretch { bytes: self.bytes.slice(begin..), memory: self.memory.clone() }

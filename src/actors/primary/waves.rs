@@ -234,7 +234,7 @@ impl Primary {
         let Some(wave) = self.wave(id) else { return };
         match &mut wave.output {
             Output::Sockets(framing) => {
-                let part = Stretch::new(framing.part(bytes, is_last), &gauge);
+                let part = Stretch::with_room(framing.part(bytes, is_last), &gauge);
                 if !is_last {
                     wave.full.clone_from(&wave.members);
                 }

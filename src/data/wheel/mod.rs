@@ -116,6 +116,8 @@ pub struct Wheel {
     overflow: BTreeMap<u64, Bucket>,
     /// By deadline; all keys are less than `base_ms`.
     belated: BTreeMap<u64, Bucket>,
+    /// Lists that were taken out of their slots: see [`Wheel::set_aside`].
+    aside: Vec<ChunkList>,
     pool: Pool,
     len: usize,
 }
@@ -128,6 +130,7 @@ impl Wheel {
             levels: Box::new(std::array::from_fn(|_| Level::new())),
             overflow: BTreeMap::new(),
             belated: BTreeMap::new(),
+            aside: Vec::new(),
             pool: Pool::default(),
             len: 0,
         }
@@ -159,6 +162,36 @@ impl Wheel {
         } else {
             self.belated.entry(deadline_ms).or_default().push(item, &mut self.pool);
         }
+    }
+
+    /// Sets aside what is due later than `after_ms`, to be taken out some at a time and put in again as far as it is still
+    /// wanted. It is not due before. What lies in a slot that begins earlier, or beyond all slots, stays.
+    pub fn set_aside(&mut self, after_ms: u64) {
+        for (index, level) in self.levels.iter_mut().enumerate() {
+            let shift = index as u32 * DIGIT_BITS;
+            let first_ms = self.base_ms >> shift >> DIGIT_BITS << DIGIT_BITS << shift;
+            for slot in digit(self.base_ms, index) + 1..SLOTS_PER_LEVEL {
+                let is_later = first_ms + ((slot as u64) << shift) > after_ms;
+                if is_later && level.occupied >> slot & 1 == 1 {
+                    level.occupied &= !(1 << slot);
+                    self.aside.push(std::mem::take(&mut level.slots[slot]));
+                }
+            }
+        }
+    }
+
+    /// Takes out so many items of what was set aside; none if that is all.
+    pub fn take_aside(&mut self, count: usize, items: &mut Vec<Item>) {
+        let before = items.len();
+        while items.len() - before < count
+            && let Some(list) = self.aside.last_mut()
+        {
+            match list.pop(&mut self.pool) {
+                Some(item) => items.push(item),
+                None => drop(self.aside.pop()),
+            }
+        }
+        self.len -= items.len() - before;
     }
 
     /// Tells the wheel the time and appends what is due at or before `now_ms` to `due`, earliest millisecond first

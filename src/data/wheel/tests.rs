@@ -201,4 +201,43 @@ proptest! {
         expected.sort_unstable();
         prop_assert_eq!(released, expected);
     }
+
+    /// What is set aside is due later than was said, and if it is put in again nothing is lost; what is not is not there.
+    #[test]
+    fn what_is_set_aside_can_be_put_in_again(
+        deadlines in prop::collection::vec(0u64..200_000, 1..300),
+        passed in 0u64..50_000,
+        after in 0u64..100_000,
+        batch in 1usize..100,
+    ) {
+        let mut wheel = Wheel::new(START_MS);
+        deadlines.iter().for_each(|&deadline| wheel.insert(START_MS + deadline, item(deadline)));
+        let mut released: Vec<u64> = drain(&mut wheel, START_MS + passed, usize::MAX);
+        wheel.set_aside(START_MS + passed + after);
+        prop_assert_eq!(wheel.len(), deadlines.len() - released.len());
+        let (mut dropped, mut items) = (Vec::new(), Vec::new());
+        loop {
+            wheel.take_aside(batch, &mut items);
+            if items.is_empty() {
+                break;
+            }
+            prop_assert!(items.len() <= batch);
+            for item in items.drain(..) {
+                let deadline = item.position();
+                prop_assert!(deadline > passed + after, "{} is due too soon", deadline);
+                match deadline % 3 {
+                    0 => dropped.push(deadline),
+                    _ => wheel.insert(START_MS + deadline, item),
+                }
+            }
+        }
+        prop_assert_eq!(wheel.len(), deadlines.len() - released.len() - dropped.len());
+        released.extend(drain(&mut wheel, START_MS + 200_000, 7));
+        released.extend(dropped);
+        released.sort_unstable();
+        let mut expected = deadlines;
+        expected.sort_unstable();
+        prop_assert_eq!(released, expected);
+        prop_assert!(wheel.is_empty());
+    }
 }
