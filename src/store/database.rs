@@ -46,6 +46,22 @@ impl Database {
             count => (self.deadline_sum_ms / count - now_ms as i128).max(0) as i64,
         }
     }
+    /// About how much memory it takes, bytes: some entries stand for all.
+    pub fn estimated_bytes(&self, random: &mut dyn FnMut() -> u64) -> usize {
+        const ENTRIES_WEIGHED: usize = 256;
+        const PARTS_WEIGHED: usize = 5;
+        let (mut bytes, mut weighed) = (0, 0);
+        let mut weigh = |entry: EntryRef| {
+            bytes += entry.size_bytes(PARTS_WEIGHED);
+            weighed += 1;
+        };
+        if self.len() <= ENTRIES_WEIGHED {
+            self.scan_all(&mut weigh);
+        } else {
+            (0..ENTRIES_WEIGHED).filter_map(|_| self.random(random)).for_each(weigh);
+        }
+        self.table_bytes() + (bytes as u128 * self.len() as u128 / weighed.max(1) as u128) as usize
+    }
     pub fn table_bytes(&self) -> usize {
         self.table.memory_bytes()
     }

@@ -58,21 +58,24 @@ pub enum Garbage {
         /// How much memory will be free then, as far as somebody wants to know: see [`Store::weighs_garbage`].
         bytes: usize,
     },
-    Database(Box<Database>),
+    Database {
+        database: Box<Database>,
+        /// As above.
+        bytes: usize,
+    },
 }
 impl Garbage {
-    /// Memory that is going to be free, as it was estimated when it became garbage; of a database nobody knows.
+    /// Memory that is going to be free, as it was estimated when it became garbage.
     pub fn bytes(&self) -> usize {
         match self {
-            Garbage::Entry { bytes, .. } => *bytes,
-            Garbage::Database(_) => 0,
+            Garbage::Entry { bytes, .. } | Garbage::Database { bytes, .. } => *bytes,
         }
     }
     /// Values in it, as `lazyfreed_objects` counts them.
     pub fn objects(&self) -> usize {
         match self {
             Garbage::Entry { .. } => 1,
-            Garbage::Database(database) => database.len(),
+            Garbage::Database { database, .. } => database.len(),
         }
     }
 }
@@ -207,7 +210,7 @@ pub struct Store {
     /// Those under way.
     snapshots: Vec<snapshot::Snapshot>,
     /// Databases that were emptied while a snapshot still needs what was in them.
-    detached: Vec<Database>,
+    detached: Vec<snapshot::Detached>,
     snapshots_begun: u64,
     /// Databases made so far.
     generations: u64,
@@ -339,7 +342,7 @@ impl Store {
     }
     /// A database that was not to be.
     pub fn discard_database(&mut self, database: Database) {
-        self.garbage.push(Garbage::Database(Box::new(database)));
+        self.garbage.push(Garbage::Database { database: Box::new(database), bytes: 0 });
     }
     /// Large values that were taken out since the last call, to be freed elsewhere.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {

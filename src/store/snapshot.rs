@@ -98,6 +98,12 @@ pub(super) struct Snapshot {
     out: Vec<u8>,
     aside: Vec<u8>,
 }
+/// A database that was emptied, and is still needed.
+pub(super) struct Detached {
+    database: Database,
+    /// Memory that it takes, as far as somebody wants to know: see [`Store::weighs_garbage`].
+    bytes: usize,
+}
 struct Stop {
     generation: u64,
     size: DatabaseSize,
@@ -281,12 +287,18 @@ impl Store {
     }
     /// Gives a database away that has left its place: to be freed, or kept for snapshots that need it.
     pub(super) fn detach(&mut self, database: Database) {
-        if self.snapshots.iter().any(|snapshot| snapshot.needs(database.generation)) {
-            self.detached.push(database);
-        } else {
-            self.counts.dropped_elsewhere += database.len() as u64;
-            self.garbage.push(Garbage::Database(Box::new(database)));
+        let bytes = if self.weighs_garbage { database.estimated_bytes(&mut || self.random()) } else { 0 };
+        self.let_go(Detached { database, bytes });
+    }
+    fn let_go(&mut self, detached: Detached) {
+        if self.snapshots.iter().any(|snapshot| snapshot.needs(detached.database.generation)) {
+            self.detached.push(detached);
+            return;
         }
+        let Detached { database, bytes } = detached;
+        self.counts.dropped_elsewhere += database.len() as u64;
+        self.garbage_bytes += bytes;
+        self.garbage.push(Garbage::Database { database: Box::new(database), bytes });
     }
 
     /// Goes on with a snapshot's walk until a piece is complete. Says how many entries it visited, about.
@@ -312,7 +324,10 @@ impl Store {
             let stride = left.min(STRIDE);
             left -= stride;
             let Stop { generation, size } = snapshot.route[snapshot.at];
-            let found = databases.iter().chain(&*detached).find(|database| database.generation == generation);
+            let found = databases
+                .iter()
+                .chain(detached.iter().map(|detached| &detached.database))
+                .find(|database| database.generation == generation);
             let next = found.map_or(0, |database| {
                 if !std::mem::replace(&mut snapshot.entered, true)
                     && let Some(scribe) = &mut snapshot.scribe
@@ -331,15 +346,17 @@ impl Store {
         }
         piece.entries - left
     }
-    /// Memory of what is told already and not taken yet, bytes: what is deleted while a snapshot still needs it goes there.
+    /// Memory that is there for snapshots only, bytes: what is told already and not taken yet, and databases that are gone. What is
+    /// deleted while a snapshot still needs it is told before.
     pub fn snapshot_bytes(&self) -> usize {
+        let detached: usize = self.detached.iter().map(|detached| detached.bytes).sum();
         let buffers = self.snapshots.iter().flat_map(|snapshot| [&snapshot.out, &snapshot.aside]);
-        buffers.map(|buffer| allocator::held_bytes(buffer.capacity())).sum()
+        detached + buffers.map(|buffer| allocator::held_bytes(buffer.capacity())).sum::<usize>()
     }
     /// Frees detached databases that no snapshot needs any more.
     fn let_detached_go(&mut self) {
-        for database in std::mem::take(&mut self.detached) {
-            self.detach(database);
+        for detached in std::mem::take(&mut self.detached) {
+            self.let_go(detached);
         }
     }
 }

@@ -236,6 +236,10 @@ impl AsyncRead for Stream {
         if read.is_pending() {
             remember(&mut self.reader, task);
         }
+        if !self.session.get_ref().is_clear() {
+            // The session may have waited for the socket in the writer's place: he has to wait anew.
+            wake(&mut self.writer);
+        }
         read.map_err(in_brief)
     }
 }

@@ -169,6 +169,8 @@ impl Handler<Lead> for Keyspace {
         self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
         // What came due while it was the master's to delete is ours now.
         self.expiry.do_send(SurveyAnew);
+        // As a replica it may have had more than it may have.
+        self.heed_memory(ctx);
         self.note_changes(ctx);
     }
 }

@@ -559,5 +559,6 @@ impl Handler<PauseOver> for Keyspace {
         for (reply_to, batch) in self.held.release(&self.stage.board) {
             ctx.notify(Execute { batch, reply_to, spent_bytes: None });
         }
+        self.heed_memory(ctx);
     }
 }
