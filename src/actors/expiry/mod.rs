@@ -181,14 +181,16 @@ impl Expiry {
         items.clear();
         // The budget counts items that only move down the wheel, too: go on until some come out or none are left.
         while self.wheel.advance(now_ms() as u64, self.budget, &mut items) && items.is_empty() {}
-        if items.is_empty() {
+        // While nothing is judged, all would come back at once.
+        if items.is_empty() && self.sifts && self.board.pause.at(now_ms()).is_none() {
             self.wheel.take_aside(SIFTED_AT_ONCE, &mut items);
-        }
-        if items.is_empty() {
-            if std::mem::take(&mut self.sifts) {
+            if items.is_empty() {
+                self.sifts = false;
                 self.sifted_len = self.wheel.len();
                 self.post();
             }
+        }
+        if items.is_empty() {
             self.spare = items;
             return self.arm(ctx);
         }
@@ -234,7 +236,13 @@ impl Expiry {
 impl Actor for Expiry {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(LEAN_EVERY, |expiry, _| expiry.keep_lean());
+        ctx.run_interval(LEAN_EVERY, |expiry, ctx| {
+            expiry.keep_lean();
+            if expiry.sifts {
+                // A pause may have been in the way.
+                expiry.work(ctx);
+            }
+        });
     }
 }
 
