@@ -85,8 +85,8 @@ pub struct Vitals {
     /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,
-    /// Of these, what belongs to the wheel that will take its place: until then it is there twice.
-    pub next_wheel_bytes: AtomicUsize,
+    /// Of these, while it is made anew, what will go when that is done.
+    pub leaving_wheel_bytes: AtomicUsize,
     /// From deadline to removal, of what Expiry announced. Posted by the Keyspace.
     pub expiry_lag: Lag,
 }

@@ -96,7 +96,7 @@ fn patience(tenacity: u32) -> Option<Duration> {
 /// Memory that is used and does not count, because it goes again by itself, bytes; but for what the Keyspace still has of it.
 pub fn uncounted_bytes(board: &Board) -> u64 {
     let outgrown = board.vitals.outgrown_buffers_bytes.load(Relaxed).max(0) as u64;
-    let wheel = board.vitals.next_wheel_bytes.load(Relaxed) as u64;
+    let wheel = board.vitals.leaving_wheel_bytes.load(Relaxed) as u64;
     board.passing.load(Relaxed) + board.replication.bytes_beyond_backlog() + outgrown + wheel
 }
 

@@ -1,6 +1,6 @@
 //! One numbered database: its key table and what is known of its deadlines.
 use super::entry::{Armed, Entry, EntryRef};
-use crate::data::table::Table;
+use crate::{allocator, data::table::Table};
 use std::ptr::NonNull;
 
 pub struct Database {
@@ -46,9 +46,11 @@ impl Database {
             count => (self.deadline_sum_ms / count - now_ms as i128).max(0) as i64,
         }
     }
-    /// About how much memory it takes, bytes: some entries stand for all.
-    pub fn estimated_bytes(&self, random: &mut dyn FnMut() -> u64) -> usize {
-        const ENTRIES_WEIGHED: usize = 256;
+    /// About how much memory it takes, bytes: of a large one some entries stand for all. (Where few values are much larger than
+    /// all others, that is far off; more than all that is used it is in no case.)
+    pub fn estimated_bytes(&self, random: u64) -> usize {
+        /// A millisecond or two.
+        const ENTRIES_WEIGHED: usize = 16_384;
         const PARTS_WEIGHED: usize = 5;
         let (mut bytes, mut weighed) = (0, 0);
         let mut weigh = |entry: EntryRef| {
@@ -58,9 +60,14 @@ impl Database {
         if self.len() <= ENTRIES_WEIGHED {
             self.scan_all(&mut weigh);
         } else {
-            (0..ENTRIES_WEIGHED).filter_map(|_| self.random(random)).for_each(weigh);
+            // Neighbours by hash have nothing else in common.
+            let next = self.scan(random >> 16, ENTRIES_WEIGHED, &mut weigh);
+            if next == 0 {
+                self.scan(0, ENTRIES_WEIGHED, &mut weigh);
+            }
         }
-        self.table_bytes() + (bytes as u128 * self.len() as u128 / weighed.max(1) as u128) as usize
+        let all = bytes as u128 * self.len() as u128 / weighed.max(1) as u128;
+        (self.table_bytes() + all as usize).min(allocator::used_bytes())
     }
     pub fn table_bytes(&self) -> usize {
         self.table.memory_bytes()

@@ -287,7 +287,7 @@ impl Store {
     }
     /// Gives a database away that has left its place: to be freed, or kept for snapshots that need it.
     pub(super) fn detach(&mut self, database: Database) {
-        let bytes = if self.weighs_garbage { database.estimated_bytes(&mut || self.random()) } else { 0 };
+        let bytes = if self.weighs_garbage { database.estimated_bytes(self.random()) } else { 0 };
         self.let_go(Detached { database, bytes });
     }
     fn let_go(&mut self, detached: Detached) {

@@ -33,6 +33,7 @@ use std::{
         atomic::Ordering::{Relaxed, Release},
         mpsc::SyncSender,
     },
+    time::Duration,
 };
 use tokio::sync::oneshot;
 
@@ -48,6 +49,8 @@ pub struct Follow {
 
 /// No link has this number.
 const LINK_TO_COME: u64 = 0;
+/// When a server that has become the master looks whether it uses more memory than it may.
+const HEED_MEMORY_AFTER: Duration = Duration::from_millis(500);
 
 /// From the Supervisor: from here on we are a master. What the link still brings is not applied.
 #[derive(Message)]
@@ -169,8 +172,8 @@ impl Handler<Lead> for Keyspace {
         self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
         // What came due while it was the master's to delete is ours now.
         self.expiry.do_send(SurveyAnew);
-        // As a replica it may have had more than it may have.
-        self.heed_memory(ctx);
+        // As a replica it may have had more than it may have; of that, what is left over in the wheel goes by the survey.
+        ctx.run_later(HEED_MEMORY_AFTER, |keyspace, ctx| keyspace.heed_memory(ctx));
         self.note_changes(ctx);
     }
 }
