@@ -75,6 +75,9 @@ pub struct Vitals {
     pub replication_output_bytes_per_second: AtomicU64,
     /// Of a replica: keys and fields with deadlines that its own clients have set. Posted by the Keyspace.
     pub own_deadlines: AtomicUsize,
+    /// Memory of what the Keyspace has for the log, replicas and snapshots, or has still to hand over to be freed: it is no
+    /// reason to refuse anything, bytes. Posted by the Keyspace.
+    pub gathered_bytes: AtomicUsize,
     /// Keys, and those of them that have a deadline of their own. Posted by the Keyspace.
     pub keys: AtomicUsize,
     pub expiring_keys: AtomicUsize,

@@ -146,7 +146,7 @@ pub fn may_grow(board: &Board, now_ms: i64) -> Result<(), CommandError> {
         policy if policy.spares_lasting_keys() => board.vitals.expiring_keys.load(Relaxed),
         _ => board.vitals.keys.load(Relaxed),
     };
-    match balance(board, limit, 0) {
+    match balance(board, limit, board.vitals.gathered_bytes.load(Relaxed)) {
         Balance::Over(_) if may_go == 0 => Err(OUT_OF_MEMORY.clone()),
         _ => Ok(()),
     }
@@ -185,9 +185,12 @@ impl Stage {
             evictor.note_deadlines(&self.store, entries);
         }
     }
+    /// What the Keyspace has that does not count, bytes.
+    pub fn aside_bytes(&self) -> usize {
+        gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes()
+    }
     fn look_for_room(&mut self) -> Room {
-        let aside_bytes = gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes();
-        match balance(&self.board, self.memory.limit, aside_bytes) {
+        match balance(&self.board, self.memory.limit, self.aside_bytes()) {
             Balance::Left(bytes) => {
                 self.memory.own_bytes_max = allocator::own_bytes().saturating_add_unsigned(bytes);
                 Room::Enough
@@ -292,6 +295,8 @@ mod tests {
         assert!(refuses(|_| (), true));
         assert!(!refuses(|board| board.pause.set(PauseScope::Writes, 100, 0), true));
         assert!(!refuses(|board| board.archive.loading.active.store(true, Relaxed), true));
+        // What a snapshot keeps is in the way of nobody who queues a command.
+        assert!(!refuses(|board| board.vitals.gathered_bytes.store(usize::MAX / 2, Relaxed), true));
         let follows = |board: &Board| board.replication.follows.store(true, Relaxed);
         assert!(!refuses(follows, true));
         assert!(refuses(follows, false));

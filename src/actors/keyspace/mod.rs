@@ -305,6 +305,7 @@ impl Keyspace {
     fn post_volatile(&self) {
         let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
         let expiring = store.volatile();
+        vitals.gathered_bytes.store(self.stage.aside_bytes(), Relaxed);
         vitals.keys.store(store.keys(), Relaxed);
         vitals.expiring_keys.store(expiring, Relaxed);
         vitals.volatile_keys.store(expiring + store.parted(), Relaxed);
