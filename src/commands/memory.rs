@@ -54,6 +54,9 @@ pub struct Memory {
     patience: Option<Duration>,
     /// Nothing goes now, and nobody is refused.
     rests: bool,
+    /// This server has just become the master: what keys have left behind in the wheel, while it was not ours to judge, is
+    /// still to be told from what lives. It rests until then.
+    pub awaits_survey: bool,
     /// There is room until this thread's own counter shows more than this.
     own_bytes_max: isize,
     /// The last look found that nothing may go, and not enough room.
@@ -159,7 +162,7 @@ impl Stage {
         self.store.weighs_garbage = self.memory.is_limited();
         if self.memory.is_limited() {
             let config = self.board.config.load();
-            self.memory.rests = rests(&self.board, &config, self.store.now_ms());
+            self.memory.rests = self.memory.awaits_survey || rests(&self.board, &config, self.store.now_ms());
         }
     }
     /// A script may not need memory: there was none when it began.

@@ -107,3 +107,26 @@ fn a_master_is_never_refused() {
     assert_same(&[&master, &replica]);
     assert_eq!(replica.info("unexpected_error_replies"), "0");
 }
+
+#[test]
+fn a_promoted_replica_drops_nothing_for_what_keys_left_behind_in_its_wheel() {
+    let [master, replica] = [&[][..], &["--maxmemory-policy", "allkeys-lru"]].map(Node::ours);
+    replica.follow(master.port());
+    for lines in [
+        "redis.call('SET', 'live:' .. n, 'v', 'EX', 10000)",
+        "redis.call('SET', 'gone:' .. n, 'v', 'EX', 10000)",
+        "redis.call('DEL', 'gone:' .. n)",
+    ] {
+        assert_eq!(
+            master.call(&["EVAL", &format!("for n = 1, 100000 do {lines} end"), "0"]),
+            Value::NullBulk
+        );
+    }
+    converge_nodes(&[&master, &replica]);
+    let limit = replica.count("used_memory") - (500 << 10);
+    replica.config("maxmemory", &limit.to_string());
+    replica.done(&["REPLICAOF", "NO", "ONE"]);
+    replica.done(&["SET", "written", "at once"]);
+    until("what is left behind has been freed", || replica.count("used_memory") < limit);
+    assert_eq!((keys(&replica), replica.count("evicted_keys")), (100_001, 0));
+}

@@ -49,7 +49,7 @@ pub struct Follow {
 
 /// No link has this number.
 const LINK_TO_COME: u64 = 0;
-/// When a server that has become the master looks whether it uses more memory than it may.
+/// For so long a server that has become the master has nothing go for the memory that it uses: the survey of the wheel begins.
 const HEED_MEMORY_AFTER: Duration = Duration::from_millis(500);
 
 /// From the Supervisor: from here on we are a master. What the link still brings is not applied.
@@ -173,7 +173,11 @@ impl Handler<Lead> for Keyspace {
         // What came due while it was the master's to delete is ours now.
         self.expiry.do_send(SurveyAnew);
         // As a replica it may have had more than it may have; of that, what is left over in the wheel goes by the survey.
-        ctx.run_later(HEED_MEMORY_AFTER, |keyspace, ctx| keyspace.heed_memory(ctx));
+        self.stage.memory.awaits_survey = true;
+        ctx.run_later(HEED_MEMORY_AFTER, |keyspace, ctx| {
+            keyspace.stage.memory.awaits_survey = false;
+            keyspace.heed_memory(ctx);
+        });
         self.note_changes(ctx);
     }
 }

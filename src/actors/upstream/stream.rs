@@ -27,6 +27,8 @@ const LIMITS: Limits = Limits { bulk_bytes: usize::MAX >> 1, authenticated: true
 
 /// A buffer that has held so much is not kept when little of that is left.
 const LARGE_BYTES: usize = 256 * 1024;
+/// Room for so many requests is kept: as many as a part of short ones has.
+const FRAMES_KEPT: usize = PART_BYTES / 32;
 
 /// What can be applied at once.
 #[derive(Default)]
@@ -183,6 +185,8 @@ impl Stream {
             self.take(meaning, request, now_ms);
         }
         frames.iter_mut().for_each(|frame| frame.start -= whole);
+        // A transaction is scanned to its end before it is a part, and may have had very many of them.
+        frames.shrink_to(FRAMES_KEPT);
         self.frames = frames;
         let part = std::mem::take(&mut self.part);
         Part { bytes, db: self.db, asks: std::mem::take(&mut self.asks), ..part }
@@ -389,6 +393,17 @@ mod tests {
         }
         assert_eq!(seen, bytes.len());
         assert!(stream.input.capacity() < LARGE_BYTES, "{}", stream.input.capacity());
+    }
+
+    #[test]
+    fn room_for_the_requests_of_a_long_transaction_goes_with_it() {
+        let mut lines = vec!["MULTI"];
+        lines.extend([&"INCR c"; 50_000]);
+        lines.push("EXEC");
+        let mut stream = Stream::new(board(), 0, BytesMut::from(&encode(&lines)[..]));
+        let part = stream.next_part(0).expect("commands").expect("it is whole");
+        assert_eq!(part.units.iter().map(Vec::len).collect::<Vec<_>>(), [50_000]);
+        assert!(stream.frames.capacity() <= FRAMES_KEPT, "{}", stream.frames.capacity());
     }
 
     #[test]
