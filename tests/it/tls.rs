@@ -9,11 +9,12 @@ use foreign_types::ForeignTypeRef;
 use openssl::ssl::{
     SslConnectorBuilder, SslOptions, SslSessionCacheMode, SslSessionRef, SslStream, SslVersion,
 };
+use socket2::SockRef;
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
-    sync::mpsc::channel,
+    sync::mpsc::{Sender, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -397,17 +398,60 @@ fn new_keys_are_made_while_replies_wait() {
     }
 }
 
+/// So much of replies goes through a [`Reservoir`] before it is opened: a handshake, and no more than its client has room for.
+const BEFORE_IT_IS_OPENED: usize = 10_000;
+
+/// Stands before the server. Of its replies nothing more comes from some point on, and nothing is taken from it, until this
+/// is opened: then all is taken at once, whether the client reads it or not.
+struct Reservoir {
+    port: u16,
+    open: Sender<()>,
+}
+impl Reservoir {
+    fn before(port: u16) -> Reservoir {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let own_port = listener.local_addr().expect("an address").port();
+        let (open, opened) = channel();
+        thread::spawn(move || {
+            let (client, _) = listener.accept().expect("a client");
+            let server = TcpStream::connect(("127.0.0.1", port)).expect("the server");
+            for socket in [&client, &server] {
+                // Small, or much has to be asked until all is full.
+                SockRef::from(socket).set_recv_buffer_size(1 << 15).expect("a socket");
+                SockRef::from(socket).set_send_buffer_size(1 << 15).expect("a socket");
+            }
+            let (mut from, mut to) =
+                (client.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
+            thread::spawn(move || io::copy(&mut from, &mut to));
+            let _ = io::copy(&mut (&server).take(BEFORE_IT_IS_OPENED as u64), &mut &client);
+            if opened.recv().is_err() {
+                return;
+            }
+            let (sender, pieces) = channel::<Vec<u8>>();
+            thread::spawn(move || pieces.iter().try_for_each(|piece| (&client).write_all(&piece)));
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(count @ 1..) = (&server).read(&mut buffer) {
+                let _ = sender.send(buffer[..count].to_vec());
+            }
+        });
+        Reservoir { port: own_port, open }
+    }
+}
+
 /// Who asks for new keys on and on, and takes no answer, is not read any more when much waits for him; then it goes on.
 #[test]
 fn answers_that_nobody_takes_do_not_gather() {
     for threads in ["1", "2"] {
         let place = Place::start(&["--io-threads", threads]);
-        place.connect().call(&["SET", "large", &"v".repeat(20_000_000)]);
-        let session = place.certificates.session(place.tls_port, Some("client"), |_| (), None);
+        let value = "v".repeat(20_000_000);
+        place.connect().call(&["SET", "large", &value]);
+        let reservoir = Reservoir::before(place.tls_port);
+        let session = place.certificates.session(reservoir.port, Some("client"), |_| (), None);
         let mut session = session.expect("the server accepts");
         session.write_all(&encode(&["GET", "large"])).expect("a connection");
         let impatient = Some(Duration::from_millis(300));
         session.get_ref().set_write_timeout(impatient).expect("a socket");
+        SockRef::from(session.get_ref()).set_send_buffer_size(1 << 15).expect("a socket");
         let mut asked = 0;
         // SAFETY: the session lives, and nobody else uses it meanwhile.
         while unsafe { SSL_key_update(session.ssl().as_ptr().cast(), 1) } == 1
@@ -422,6 +466,15 @@ fn answers_that_nobody_takes_do_not_gather() {
         let used = memory.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("a figure");
         assert!(used.trim().parse::<u64>().expect("a number") < 60_000_000, "{used}");
         assert_eq!(operator.call(&["PING"]), Value::Simple("PONG".into()));
+        // Who waited for the socket, the writer or the session itself, goes on when it takes more again.
+        // (This client's OpenSSL has to write before it reads, maybe.)
+        reservoir.open.send(()).expect("it stands");
+        session.get_ref().set_write_timeout(None).expect("a socket");
+        let mut read = vec![0; value.len() + b"$20000000\r\n\r\n".len()];
+        session.read_exact(&mut read).expect("the reply");
+        // The byte that did not go out is still underway.
+        session.write_all(b"\n").expect("a connection");
+        assert_eq!(Client::over(session).call(&["PING"]), Value::Simple("PONG".into()));
     }
 }
 
