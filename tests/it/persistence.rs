@@ -2,6 +2,7 @@
 //!
 //! How files go from server to server is in `exchange`; what is left after a crash has tests of its own.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -321,6 +322,30 @@ fn loading() {
             "{told}"
         );
     }
+}
+
+/// Also where one thread does all: clients learn how far it is while it goes on.
+#[test]
+fn clients_are_answered_between_the_batches_that_are_loaded() {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let dir = place.path().to_str().expect("a path of ASCII");
+    let options = ["--dir", dir, "--io-threads", "1", "--enable-debug-command", "yes"];
+    {
+        let mut client = Server::start(&ours(), &options).connect();
+        assert_eq!(client.call(&["DEBUG", "POPULATE", "1000000", "key", "100"]), Value::ok());
+        assert_eq!(client.call(&["SAVE"]), Value::ok());
+    }
+    let mut client = Server::start_loading(&ours(), &options).connect();
+    let mut seen = HashSet::new();
+    loop {
+        let told = client.call(&["INFO", "persistence"]).text();
+        match told.lines().find_map(|line| line.strip_prefix("loading_loaded_bytes:")) {
+            Some(count) => seen.insert(count.to_string()),
+            None => break,
+        };
+    }
+    assert!(seen.len() > 5, "how far it was: {seen:?}");
+    assert_eq!(client.call(&["DBSIZE"]), Value::Integer(1_000_000));
 }
 
 fn log_folder(server: &Server) -> std::path::PathBuf {

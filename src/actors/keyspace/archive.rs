@@ -317,13 +317,16 @@ impl Handler<BeginLoading> for Keyspace {
 
 impl Handler<Load> for Keyspace {
     type Result = ();
-    fn handle(&mut self, Load { link, pieces, done }: Load, _: &mut Self::Context) {
+    fn handle(&mut self, Load { link, pieces, done }: Load, ctx: &mut Self::Context) {
         let result = match self.is_followed(link) {
             true => self.load_here_or_aside(pieces),
             false => Err(Fault { offset: 0, reason: "We follow another master now".into() }),
         };
         // Who asked waits for it, or has given up.
         let _ = done.send(result);
+        // The next batch is there already, and so it goes on to the end: the others on this thread want to tell clients that
+        // data are being loaded.
+        ctx.wait(tokio::task::yield_now().into_actor(self));
     }
 }
 
