@@ -58,7 +58,7 @@ struct Flood {
 
 fn run(request: Request) -> Step {
     let node = Registry::get().resolve(&request).expect("a known command");
-    let context = ArgsContext { databases: 16, db: 0, string_bytes_max: 1 << 29, now_ms: 0 };
+    let context = ArgsContext { databases: 16, db: 0, string_bytes_max: 1 << 29, now_ms: 0, obeyed: false };
     let task = registry::parse(node, &request, context).expect("a right request");
     Step::Run(Run { node, task, request, db: 0, protocol: Protocol::Resp2, touches: true, muted: false })
 }

@@ -27,6 +27,8 @@ pub struct Context {
     pub string_bytes_max: usize,
     /// Time of parsing, ms since 1970.
     pub now_ms: i64,
+    /// It comes from our master, or from a log: it was judged there, and what it says has happened.
+    pub obeyed: bool,
 }
 
 impl<'a> Args<'a> {

@@ -240,6 +240,7 @@ impl Stage {
             db: loader.db,
             string_bytes_max: usize::MAX >> 1,
             now_ms: self.store.now_ms(),
+            obeyed: true,
         };
         let told = |error: super::error::CommandError| {
             let text = error.text();

@@ -62,8 +62,13 @@ impl Prompt {
     }
     fn answer_as<A: AsRef<[u8]>>(&mut self, client: u64, words: &[A]) -> Vec<u8> {
         let request = Request::from_args(words);
-        let context =
-            Context { databases: 16, db: 0, string_bytes_max: self.string_bytes_max, now_ms: self.now_ms };
+        let context = Context {
+            databases: 16,
+            db: 0,
+            string_bytes_max: self.string_bytes_max,
+            now_ms: self.now_ms,
+            obeyed: false,
+        };
         let mut reply = Reply::new(Protocol::Resp2);
         self.stage.begin(self.now_ms);
         let task = Registry::get()

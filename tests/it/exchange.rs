@@ -162,6 +162,8 @@ fn change(client: &mut Client) {
         SWAPDB 3 0
         XADD stream NOMKSTREAM MAXLEN ~ 200 * f v
         XTRIM stream MAXLEN 150
+        XADD stream MAXLEN ~ 160 LIMIT 10 * f v
+        XTRIM stream MINID ~ 5 LIMIT 3
         XADD made 1-1 f v g w
         XADD made 1-* f v2
         XGROUP CREATE made workers 0

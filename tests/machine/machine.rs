@@ -38,7 +38,7 @@ impl Machine {
     }
     fn perform_now(&mut self, request: &Request, db: usize) -> Option<String> {
         let (databases, now_ms) = (self.stage.store.databases().len(), self.stage.store.now_ms());
-        let context = Context { databases, db, string_bytes_max: 1 << 20, now_ms };
+        let context = Context { databases, db, string_bytes_max: 1 << 20, now_ms, obeyed: false };
         let mut reply = Reply::default();
         match Registry::get().resolve(request).and_then(|node| {
             let task = registry::parse(node, request, context)?;

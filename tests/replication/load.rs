@@ -83,6 +83,10 @@ fn extra(random: &mut Random, extras: Extras) -> Vec<Argument> {
         0 => with(&["SPOP"], &one, &[]),
         1 => with(&["SPOP"], &one, &[&count]),
         2 => with(&["XADD"], &one, &["*", "f", "by the clock"]),
+        3 if random.below(2) == 0 => {
+            // Redis tells that with `=` and LIMIT.
+            with(&["XADD"], &one, &["MAXLEN", "~", "2", "LIMIT", &count, "*", "f", &soon])
+        }
         3 => with(&["XADD"], &one, &["MAXLEN", "~", "4", "*", "f", &soon]),
         4 => [words(&["EVAL", BY_CHANCE, "2"]), vec![one, two]].concat(),
         5 => {

@@ -169,6 +169,7 @@ impl Connection {
                 db: self.session.db,
                 string_bytes_max: config.proto_max_bulk_len,
                 now_ms,
+                obeyed: false,
             },
         }
     }

@@ -250,7 +250,8 @@ impl Stream {
     }
     fn parse(&self, request: &Request, now_ms: i64) -> Result<(&'static Node, Task), CommandError> {
         let databases = self.board.config.load().databases;
-        let context = Context { databases, db: self.db, string_bytes_max: usize::MAX >> 1, now_ms };
+        let context =
+            Context { databases, db: self.db, string_bytes_max: usize::MAX >> 1, now_ms, obeyed: true };
         let node = Registry::get().resolve(request)?;
         match registry::parse(node, request, context)? {
             // They are about a client, or run elsewhere: there are no such effects.

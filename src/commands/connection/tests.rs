@@ -51,8 +51,13 @@ impl Prompt {
     }
     fn execute(&mut self, request: &Request, reply: &mut Reply) -> Outcome {
         let node = Registry::get().resolve(request)?;
-        let context =
-            Context { databases: 16, db: self.session.db, string_bytes_max: 1 << 29, now_ms: self.now_ms };
+        let context = Context {
+            databases: 16,
+            db: self.session.db,
+            string_bytes_max: 1 << 29,
+            now_ms: self.now_ms,
+            obeyed: false,
+        };
         let mut task = registry::parse(node, request, context)?;
         match &mut task {
             Task::Session(task) => task.run_session(&mut self.session, reply),

@@ -35,6 +35,7 @@ impl Prompt {
             db: self.caller.db,
             string_bytes_max: 1 << 29,
             now_ms: self.now_ms,
+            obeyed: false,
         };
         let mut reply = Reply::default();
         self.stage.begin(self.now_ms);
@@ -485,7 +486,7 @@ fn frequency_is_told_under_an_lfu_policy_only() {
 fn help_is_answered_by_the_connection() {
     let request = Request::from_args(&["OBJECT", "HELP"]);
     let node = Registry::get().resolve(&request).unwrap();
-    let context = Context { databases: 16, db: 0, string_bytes_max: 0, now_ms: 0 };
+    let context = Context { databases: 16, db: 0, string_bytes_max: 0, now_ms: 0, obeyed: false };
     assert!(matches!(registry::parse(node, &request, context), Ok(Task::Session(_))));
 }
 

@@ -301,6 +301,7 @@ impl Part {
             db: caller.db,
             string_bytes_max: config.proto_max_bulk_len,
             now_ms: stage.store.now_ms(),
+            obeyed: false,
         };
         Part { caller, context, read_only, allows_oom: false, wrote: false, unfinished: None }
     }

@@ -118,6 +118,7 @@ impl Client {
             db: self.session.db,
             string_bytes_max: config.proto_max_bulk_len,
             now_ms: NOW_MS,
+            obeyed: false,
         };
         drop(config);
         let mut task = registry::parse(node, request, context)?;

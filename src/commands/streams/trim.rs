@@ -31,6 +31,8 @@ pub struct TrimOptions {
     to: Option<Threshold>,
     approximate: bool,
     limit: Option<i64>,
+    /// Redis tells its replicas and its log what it did, with `=`, and leaves LIMIT where it stands.
+    limit_goes_with_exact: bool,
 }
 impl TrimOptions {
     /// Takes an option of trimming if one stands next.
@@ -44,6 +46,7 @@ impl TrimOptions {
                 return Err(CommandError::fixed("ERR The LIMIT argument must be >= 0."));
             }
             self.limit = Some(limit);
+            self.limit_goes_with_exact = args.context().obeyed;
             return Ok(true);
         }
         let Some(by_id) = args.one_of(&[("MAXLEN", false), ("MINID", true)]) else { return Ok(false) };
@@ -72,7 +75,7 @@ impl TrimOptions {
     pub fn finish(self) -> Result<Option<TrimOption>, CommandError> {
         let has_limit = self.limit.is_some();
         let to = match self.to {
-            Some(to) if self.approximate || !has_limit => to,
+            Some(to) if self.approximate || !has_limit || self.limit_goes_with_exact => to,
             None if !has_limit => return Ok(None),
             None if self.limit != Some(0) => {
                 return Err(CommandError::fixed(
