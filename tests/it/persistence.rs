@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
 use crate::transcript::until;
@@ -324,6 +325,19 @@ fn loading() {
     }
 }
 
+#[test]
+fn the_last_snapshot_of_a_server_that_nobody_talked_to_tells_the_time() {
+    let mut server = Server::start(&ours(), &["--save", "3600 1"]);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let file = fs::read(server.dir().join("dump.rdb")).expect("a snapshot");
+    let name = b"ctime\xc2";
+    let place = file.windows(name.len()).position(|bytes| bytes == name).expect("a time") + name.len();
+    let time_s = u32::from_le_bytes(file[place..place + 4].try_into().expect("four bytes"));
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    assert!(now_s.abs_diff(time_s.into()) < 600, "{time_s}");
+}
+
 /// Also where one thread does all: clients learn how far it is while it goes on.
 #[test]
 fn clients_are_answered_between_the_batches_that_are_loaded() {
@@ -331,11 +345,13 @@ fn clients_are_answered_between_the_batches_that_are_loaded() {
     let dir = place.path().to_str().expect("a path of ASCII");
     let options = ["--dir", dir, "--io-threads", "1", "--enable-debug-command", "yes"];
     {
-        let mut client = Server::start(&ours(), &options).connect();
+        let server = Server::start(&ours(), &options);
+        let mut client = server.connect();
         assert_eq!(client.call(&["DEBUG", "POPULATE", "1000000", "key", "100"]), Value::ok());
         assert_eq!(client.call(&["SAVE"]), Value::ok());
     }
-    let mut client = Server::start_loading(&ours(), &options).connect();
+    let server = Server::start_loading(&ours(), &options);
+    let mut client = server.connect();
     let mut seen = HashSet::new();
     loop {
         let told = client.call(&["INFO", "persistence"]).text();

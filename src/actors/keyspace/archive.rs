@@ -246,6 +246,7 @@ impl Handler<CleanUp> for Keyspace {
 impl Handler<TellAll> for Keyspace {
     type Result = ();
     fn handle(&mut self, TellAll { of, pieces }: TellAll, _: &mut Self::Context) {
+        self.stage.begin(now_ms());
         let scribe = self.scribe(of, false);
         self.tell_all(scribe, &pieces);
     }
@@ -282,6 +283,7 @@ impl Keyspace {
             Save::No => false,
             Save::AsConfigured => !board.config.load().save.0.is_empty(),
         };
+        self.stage.begin(now_ms());
         self.commit(ctx);
         let saved = if wanted {
             tracing::info!("Saving the final RDB snapshot before exiting.");

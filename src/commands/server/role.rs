@@ -53,7 +53,7 @@ fn tell_replica(link: &Link, offset: i64, reply: &mut Reply) {
     reply.bulk(link.host.as_bytes());
     reply.integer(link.port.into());
     reply.bulk(link.state().name().as_bytes());
-    // As long as nothing has come of the stream there is no offset to tell.
-    let knows = link.state() == crate::board::LinkState::Connected || offset > 0;
-    reply.integer(if knows { offset } else { -1 });
+    // Without its master it does not know how far that is; scripts take -1 for "has none".
+    let is_up = link.state() == crate::board::LinkState::Connected;
+    reply.integer(if is_up { offset } else { -1 });
 }
