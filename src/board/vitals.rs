@@ -3,7 +3,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         LazyLock, Mutex,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -88,8 +88,8 @@ pub struct Vitals {
     /// Deadlines in the timing wheel. Posted by Expiry.
     pub wheel_items: AtomicUsize,
     pub wheel_bytes: AtomicUsize,
-    /// Of these, while it is made anew, what will go when that is done.
-    pub leaving_wheel_bytes: AtomicUsize,
+    /// It is being made anew, or is about to be. (Whoever asks for that says so, too: it counts from that moment on.)
+    pub is_surveyed: AtomicBool,
     /// From deadline to removal, of what Expiry announced. Posted by the Keyspace.
     pub expiry_lag: Lag,
 }

@@ -11,6 +11,7 @@ use crate::{
     allocator,
     board::Board,
     config::{Config, MaxmemoryPolicy},
+    data::wheel::Item,
     store::{Choice, Evictor, Record, Selection, Store, WheelEntry},
 };
 use bytes::Bytes;
@@ -54,9 +55,6 @@ pub struct Memory {
     patience: Option<Duration>,
     /// Nothing goes now, and nobody is refused.
     rests: bool,
-    /// This server has just become the master: what keys have left behind in the wheel, while it was not ours to judge, is
-    /// still to be told from what lives. It rests until then.
-    pub awaits_survey: bool,
     /// There is room until this thread's own counter shows more than this.
     own_bytes_max: isize,
     /// The last look found that nothing may go, and not enough room.
@@ -99,8 +97,20 @@ fn patience(tenacity: u32) -> Option<Duration> {
 /// Memory that is used and does not count, because it goes again by itself, bytes; but for what the Keyspace still has of it.
 pub fn uncounted_bytes(board: &Board) -> u64 {
     let outgrown = board.vitals.outgrown_buffers_bytes.load(Relaxed).max(0) as u64;
-    let wheel = board.vitals.leaving_wheel_bytes.load(Relaxed) as u64;
-    board.passing.load(Relaxed) + board.replication.bytes_beyond_backlog() + outgrown + wheel
+    board.passing.load(Relaxed)
+        + board.replication.bytes_beyond_backlog()
+        + outgrown
+        + leaving_wheel_bytes(board)
+}
+
+/// Of the wheel, what will go when it is made anew: what is of no key, and the second one.
+fn leaving_wheel_bytes(board: &Board) -> u64 {
+    let vitals = &board.vitals;
+    if !vitals.is_surveyed.load(Relaxed) {
+        return 0;
+    }
+    let alive_bytes = vitals.volatile_keys.load(Relaxed) * size_of::<Item>();
+    vitals.wheel_bytes.load(Relaxed).saturating_sub(alive_bytes) as u64
 }
 
 /// The part of it that the Keyspace has: what is to be told the log and replicas, and snapshots. (What goes before a snapshot
@@ -162,7 +172,7 @@ impl Stage {
         self.store.weighs_garbage = self.memory.is_limited();
         if self.memory.is_limited() {
             let config = self.board.config.load();
-            self.memory.rests = self.memory.awaits_survey || rests(&self.board, &config, self.store.now_ms());
+            self.memory.rests = rests(&self.board, &config, self.store.now_ms());
         }
     }
     /// A script may not need memory: there was none when it began.
@@ -188,11 +198,19 @@ impl Stage {
             evictor.note_deadlines(&self.store, entries);
         }
     }
-    /// What the Keyspace has that does not count, bytes.
+    /// What the Keyspace has that does not count, bytes. As long as nobody knows how much that is, nothing counts.
     pub fn aside_bytes(&self) -> usize {
+        if self.store.is_to_weigh() {
+            return allocator::used_bytes();
+        }
         gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes()
     }
     fn look_for_room(&mut self) -> Room {
+        let is_to_weigh = self.store.is_to_weigh() && allocator::used_bytes() > self.memory.limit;
+        if is_to_weigh && !self.store.weigh_detached() {
+            // Only then it is known whether anything has to go.
+            return Room::More;
+        }
         match balance(&self.board, self.memory.limit, self.aside_bytes()) {
             Balance::Left(bytes) => {
                 self.memory.own_bytes_max = allocator::own_bytes().saturating_add_unsigned(bytes);

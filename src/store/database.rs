@@ -1,6 +1,6 @@
 //! One numbered database: its key table and what is known of its deadlines.
 use super::entry::{Armed, Entry, EntryRef};
-use crate::{allocator, data::table::Table};
+use crate::data::table::Table;
 use std::ptr::NonNull;
 
 pub struct Database {
@@ -45,29 +45,6 @@ impl Database {
             0 => 0,
             count => (self.deadline_sum_ms / count - now_ms as i128).max(0) as i64,
         }
-    }
-    /// About how much memory it takes, bytes: of a large one some entries stand for all. (Where few values are much larger than
-    /// all others, that is far off; more than all that is used it is in no case.)
-    pub fn estimated_bytes(&self, random: u64) -> usize {
-        /// A millisecond or two.
-        const ENTRIES_WEIGHED: usize = 16_384;
-        const PARTS_WEIGHED: usize = 5;
-        let (mut bytes, mut weighed) = (0, 0);
-        let mut weigh = |entry: EntryRef| {
-            bytes += entry.size_bytes(PARTS_WEIGHED);
-            weighed += 1;
-        };
-        if self.len() <= ENTRIES_WEIGHED {
-            self.scan_all(&mut weigh);
-        } else {
-            // Neighbours by hash have nothing else in common.
-            let next = self.scan(random >> 16, ENTRIES_WEIGHED, &mut weigh);
-            if next == 0 {
-                self.scan(0, ENTRIES_WEIGHED, &mut weigh);
-            }
-        }
-        let all = bytes as u128 * self.len() as u128 / weighed.max(1) as u128;
-        (self.table_bytes() + all as usize).min(allocator::used_bytes())
     }
     pub fn table_bytes(&self) -> usize {
         self.table.memory_bytes()

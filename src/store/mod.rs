@@ -33,7 +33,7 @@ pub use values::{
 };
 pub use view::View;
 
-use crate::{config::Config, data::wheel::Item};
+use crate::{allocator, config::Config, data::wheel::Item};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -340,9 +340,12 @@ impl Store {
     pub fn exchange_databases(&mut self, others: &mut Vec<Database>) {
         std::mem::swap(&mut self.databases, others);
     }
-    /// A database that was not to be.
+    /// A database that nobody needs.
     pub fn discard_database(&mut self, database: Database) {
-        self.garbage.push(Garbage::Database { database: Box::new(database), bytes: 0 });
+        // It is freed faster than anybody writes, and faster than it could be weighed: until then all that is used may be its.
+        let bytes = if self.weighs_garbage { allocator::used_bytes() } else { 0 };
+        self.garbage_bytes += bytes;
+        self.garbage.push(Garbage::Database { database: Box::new(database), bytes });
     }
     /// Large values that were taken out since the last call, to be freed elsewhere.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {

@@ -11,7 +11,7 @@
 //!
 //! What is told is written by a [`Scribe`], in whatever format its consumer wants: the store knows none. A very large
 //! value is written in pieces. What has to be told while one is half written is put *aside*, and follows it.
-use super::{Database, Entry, EntryRef, Garbage, Store};
+use super::{Database, Entry, EntryRef, Store};
 use crate::allocator;
 use std::{collections::VecDeque, ptr::NonNull};
 
@@ -101,8 +101,31 @@ pub(super) struct Snapshot {
 /// A database that was emptied, and is still needed.
 pub(super) struct Detached {
     database: Database,
-    /// Memory that it takes, as far as somebody wants to know: see [`Store::weighs_garbage`].
+    /// Memory that it takes, as far as its entries were weighed: those up to this place.
     bytes: usize,
+    weighed_to: u64,
+}
+impl Detached {
+    fn new(database: Database) -> Detached {
+        let bytes = database.table_bytes();
+        Detached { database, bytes, weighed_to: 0 }
+    }
+    fn is_weighed(&self) -> bool {
+        self.weighed_to == END
+    }
+    /// Goes on weighing, for some tenths of a millisecond.
+    fn weigh(&mut self) {
+        const ENTRIES: usize = 2048;
+        const PARTS: usize = 5;
+        let Detached { database, bytes, weighed_to } = self;
+        let next = database.scan(*weighed_to, ENTRIES, &mut |entry| {
+            // As where it is told: groups of entries are seen as a whole.
+            if database.hash(entry.key()) >> 16 >= *weighed_to {
+                *bytes += entry.size_bytes(PARTS);
+            }
+        });
+        *weighed_to = if next == 0 { END } else { next };
+    }
 }
 struct Stop {
     generation: u64,
@@ -287,18 +310,27 @@ impl Store {
     }
     /// Gives a database away that has left its place: to be freed, or kept for snapshots that need it.
     pub(super) fn detach(&mut self, database: Database) {
-        let bytes = if self.weighs_garbage { database.estimated_bytes(self.random()) } else { 0 };
-        self.let_go(Detached { database, bytes });
+        self.let_go(Detached::new(database));
     }
     fn let_go(&mut self, detached: Detached) {
         if self.snapshots.iter().any(|snapshot| snapshot.needs(detached.database.generation)) {
             self.detached.push(detached);
             return;
         }
-        let Detached { database, bytes } = detached;
-        self.counts.dropped_elsewhere += database.len() as u64;
-        self.garbage_bytes += bytes;
-        self.garbage.push(Garbage::Database { database: Box::new(database), bytes });
+        self.counts.dropped_elsewhere += detached.database.len() as u64;
+        self.discard_database(detached.database);
+    }
+    /// Goes on weighing what is detached, if something is left of that. Tells whether all is weighed.
+    pub fn weigh_detached(&mut self) -> bool {
+        let mut unweighed = self.detached.iter_mut().filter(|detached| !detached.is_weighed());
+        if let Some(detached) = unweighed.next() {
+            detached.weigh();
+        }
+        !self.is_to_weigh()
+    }
+    /// Nobody knows yet how much memory is there for snapshots only.
+    pub fn is_to_weigh(&self) -> bool {
+        !self.detached.iter().all(Detached::is_weighed)
     }
 
     /// Goes on with a snapshot's walk until a piece is complete. Says how many entries it visited, about.
@@ -346,8 +378,8 @@ impl Store {
         }
         piece.entries - left
     }
-    /// Memory that is there for snapshots only, bytes: what is told already and not taken yet, and databases that are gone. What is
-    /// deleted while a snapshot still needs it is told before.
+    /// Memory that is there for snapshots only, bytes: what is told already and not taken yet, and databases that are gone, as far as
+    /// they were weighed. What is deleted while a snapshot still needs it is told before.
     pub fn snapshot_bytes(&self) -> usize {
         let detached: usize = self.detached.iter().map(|detached| detached.bytes).sum();
         let buffers = self.snapshots.iter().flat_map(|snapshot| [&snapshot.out, &snapshot.aside]);

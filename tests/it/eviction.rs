@@ -373,30 +373,46 @@ fn nothing_goes_for_a_snapshot() {
 /// A database that was emptied is still there for a snapshot that has not come to its end: others need not go for it.
 #[test]
 fn nothing_goes_for_a_database_that_was_flushed() {
-    for flush in [&["FLUSHDB"][..], &["FLUSHDB", "ASYNC"]] {
-        let server = Server::start(&ours(), &["--repl-diskless-sync-delay", "0"]);
+    let ways = [
+        (&["FLUSHDB"][..], "noeviction", false),
+        (&["FLUSHDB", "ASYNC"], "noeviction", true),
+        (&["FLUSHDB"], "allkeys-lru", true),
+        (&["SWAPDB", "0", "2"], "allkeys-lru", false),
+    ];
+    for (flush, policy, limited_before) in ways {
+        let options = ["--repl-diskless-sync-delay", "0", "--maxmemory-policy", policy];
+        let server = Server::start(&ours(), &options);
         let (mut client, mut replica) = (server.connect(), server.connect());
-        let value = "v".repeat(1000);
-        let fill = |client: &mut Client, name: &str, keys: usize| {
+        let fill = |client: &mut Client, name: &str, keys: usize, length: usize| {
+            let value = "v".repeat(length);
             for first in (0..keys).step_by(100) {
                 (first..first + 100).for_each(|key| client.send(&["SET", &format!("{name}:{key}"), &value]));
                 (0..100).for_each(|_| assert_eq!(client.receive(), Value::ok()));
             }
         };
         client.call(&["SELECT", "1"]);
-        fill(&mut client, "kept", 1000);
+        fill(&mut client, "kept", 1000, 1000);
         client.call(&["SELECT", "0"]);
-        fill(&mut client, "flushed", 40_000);
+        fill(&mut client, "flushed", 40_000, 200);
+        // Who looks at some of them only does not see it, or takes all for as large.
+        client.call(&["SETRANGE", "huge", "40000000", "x"]);
         let limit = info(&mut client, "used_memory") + (2 << 20);
-        config(&mut client, "maxmemory", &limit.to_string());
+        if limited_before {
+            config(&mut client, "maxmemory", &limit.to_string());
+        }
         // It reads nothing of its snapshot.
         replica.send(&["PSYNC", "?", "-1"]);
         wait_for(&mut client, "replication", "connected_slaves", "1");
         assert_eq!(client.call(flush), Value::ok());
+        if flush[0] == "SWAPDB" {
+            client.call(&["SELECT", "2"]);
+            assert_eq!(client.call(&["FLUSHDB"]), Value::ok());
+        }
+        config(&mut client, "maxmemory", &limit.to_string());
         client.call(&["SELECT", "1"]);
         // Nobody is refused.
-        fill(&mut client, "new", 20_000);
-        assert_eq!(keys(&mut client), 21_000);
+        fill(&mut client, "new", 20_000, 1000);
+        assert_eq!((keys(&mut client), info(&mut client, "evicted_keys")), (21_000, 0));
         drop(replica);
         eventually("its memory is free", || info(&mut client, "used_memory") < limit);
     }

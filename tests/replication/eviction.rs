@@ -130,3 +130,18 @@ fn a_promoted_replica_drops_nothing_for_what_keys_left_behind_in_its_wheel() {
     until("what is left behind has been freed", || replica.count("used_memory") < limit);
     assert_eq!((keys(&replica), replica.count("evicted_keys")), (100_001, 0));
 }
+
+#[test]
+fn a_promoted_replica_holds_its_limit_from_the_first_write_on() {
+    let [master, replica] = [&[][..], &["--maxmemory-policy", "noeviction"]].map(Node::ours);
+    replica.follow(master.port());
+    master.done(&["SET", "k", "v"]);
+    converge_nodes(&[&master, &replica]);
+    let limit = replica.count("used_memory") + (5 << 20);
+    replica.config("maxmemory", &limit.to_string());
+    replica.done(&["REPLICAOF", "NO", "ONE"]);
+    let mut client = replica.connect();
+    let large = "v".repeat(1 << 20);
+    let refused = (0..30).filter(|number| client.call(&["SET", &format!("k:{number}"), &large]).is_error());
+    assert!(refused.count() > 20);
+}

@@ -161,20 +161,16 @@ impl Expiry {
     fn survey(&mut self) {
         if let Some(keyspace) = &self.keyspace {
             self.next_wheel = Some(Wheel::new(now_ms() as u64));
+            self.board.vitals.is_surveyed.store(true, Relaxed);
             keyspace.do_send(Survey(SurveyPlace::default()));
             self.post();
         }
     }
     fn post(&self) {
         let vitals = &self.board.vitals;
-        let next_bytes = self.next_wheel.as_ref().map(Wheel::allocated_bytes);
-        let bytes = self.wheel.allocated_bytes() + next_bytes.unwrap_or(0);
+        let next_bytes = self.next_wheel.as_ref().map_or(0, Wheel::allocated_bytes);
         vitals.wheel_items.store(self.wheel.len(), Relaxed);
-        vitals.wheel_bytes.store(bytes, Relaxed);
-        // What the survey does not find goes, and so does the second one.
-        let alive_bytes = vitals.volatile_keys.load(Relaxed) * size_of::<Item>();
-        let leaving = next_bytes.map_or(0, |_| bytes.saturating_sub(alive_bytes));
-        vitals.leaving_wheel_bytes.store(leaving, Relaxed);
+        vitals.wheel_bytes.store(self.wheel.allocated_bytes() + next_bytes, Relaxed);
     }
     /// Sends what is due, or sets the timer for when something will be.
     fn work(&mut self, ctx: &mut Context<Self>) {
@@ -263,8 +259,9 @@ impl Handler<Surveyed> for Expiry {
                     self.wheel = wheel;
                 }
                 self.post();
-                if std::mem::take(&mut self.once_more) {
-                    self.survey();
+                match std::mem::take(&mut self.once_more) {
+                    true => self.survey(),
+                    false => self.board.vitals.is_surveyed.store(false, Relaxed),
                 }
                 self.work(ctx);
             }

@@ -33,7 +33,6 @@ use std::{
         atomic::Ordering::{Relaxed, Release},
         mpsc::SyncSender,
     },
-    time::Duration,
 };
 use tokio::sync::oneshot;
 
@@ -49,8 +48,6 @@ pub struct Follow {
 
 /// No link has this number.
 const LINK_TO_COME: u64 = 0;
-/// For so long a server that has become the master has nothing go for the memory that it uses: the survey of the wheel begins.
-const HEED_MEMORY_AFTER: Duration = Duration::from_millis(500);
 
 /// From the Supervisor: from here on we are a master. What the link still brings is not applied.
 #[derive(Message)]
@@ -170,14 +167,11 @@ impl Handler<Lead> for Keyspace {
         self.begin_stream();
         self.stage.heed_board();
         self.primary.do_send(Promoted { offset: self.stage.record.stream.end });
-        // What came due while it was the master's to delete is ours now.
+        // What came due while it was the master's to delete is ours now. What keys have left behind in the wheel meanwhile goes
+        // by that; for what else there is more of than there may be, keys go.
+        self.stage.board.vitals.is_surveyed.store(true, Relaxed);
         self.expiry.do_send(SurveyAnew);
-        // As a replica it may have had more than it may have; of that, what is left over in the wheel goes by the survey.
-        self.stage.memory.awaits_survey = true;
-        ctx.run_later(HEED_MEMORY_AFTER, |keyspace, ctx| {
-            keyspace.stage.memory.awaits_survey = false;
-            keyspace.heed_memory(ctx);
-        });
+        self.heed_memory(ctx);
         self.note_changes(ctx);
     }
 }
