@@ -123,7 +123,7 @@ fn a_promoted_replica_drops_nothing_for_what_keys_left_behind_in_its_wheel() {
         );
     }
     converge_nodes(&[&master, &replica]);
-    let limit = replica.count("used_memory") - (500 << 10);
+    let limit = replica.count("used_memory") - (400 << 10);
     replica.config("maxmemory", &limit.to_string());
     replica.done(&["REPLICAOF", "NO", "ONE"]);
     replica.done(&["SET", "written", "at once"]);

@@ -253,7 +253,10 @@ impl Handler<Surveyed> for Expiry {
         let Some(wheel) = &mut self.next_wheel else { return };
         found.into_iter().for_each(|(deadline_ms, item)| wheel.insert(deadline_ms, item));
         match (next, &self.keyspace) {
-            (Some(place), Some(keyspace)) => keyspace.do_send(Survey(place)),
+            (Some(place), Some(keyspace)) => {
+                keyspace.do_send(Survey(place));
+                self.post();
+            }
             _ => {
                 if let Some(wheel) = self.next_wheel.take() {
                     self.wheel = wheel;
