@@ -192,7 +192,7 @@ impl Engine {
         if was_killed {
             sandbox::rest(&self.lua, &self.shared);
         }
-        if self.garbage.is_turn() {
+        if self.garbage.is_turn(self.memory_bytes()) {
             let _ = self.lua.gc_step();
         }
         self.collect_if_due();

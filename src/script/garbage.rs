@@ -6,7 +6,8 @@
 
 /// Less garbage is not worth a collection.
 const GROWTH_BYTES_MIN: usize = 1 << 20;
-/// At every so many scripts the collector takes a step more than it would, so that it always comes round.
+/// While a heap is larger than that, its collector takes a step more than it would at every so many scripts: so it comes
+/// round, also where what was in use has become garbage (scripts and libraries that are not kept any more).
 const SCRIPTS_PER_STEP: u32 = 32;
 
 /// What is known of a heap.
@@ -35,7 +36,10 @@ impl Garbage {
         self.lived_bytes = held_bytes;
     }
     /// A script has ended: whether it is one behind which the collector takes a step.
-    pub fn is_turn(&mut self) -> bool {
+    pub fn is_turn(&mut self, held_bytes: usize) -> bool {
+        if held_bytes <= GROWTH_BYTES_MIN {
+            return false;
+        }
         self.scripts = (self.scripts + 1) % SCRIPTS_PER_STEP;
         self.scripts == 0
     }
@@ -56,6 +60,12 @@ mod tests {
         // What goes by itself was not in use.
         assert!(!garbage.is_due(3 << 20));
         assert!(garbage.is_due(7 << 20));
+    }
+    #[test]
+    fn steps_are_taken_while_a_heap_is_large() {
+        let mut garbage = Garbage::new(0, 512 << 20);
+        let mut turns = |held_bytes| (0..320).filter(|_| garbage.is_turn(held_bytes)).count();
+        assert_eq!((turns(100 << 10), turns(2 << 20)), (0, 10));
     }
     #[test]
     fn a_crowded_heap_waits_for_little_but_not_for_nothing() {
