@@ -59,6 +59,9 @@ fn freed_memory_goes_back_to_the_system() {
     eventually("the pages are back", || resident(&mut client) < before + 40_000_000);
 }
 
+/// What a large command is called, and how a client says it.
+type Act<'a> = (&'a str, &'a dyn Fn(&mut Client));
+
 /// A command, and so many names behind it.
 fn many(command: &str, count: usize) -> Vec<String> {
     let words = (0..count).map(|number| format!("name{number}"));
@@ -71,7 +74,7 @@ fn what_one_large_command_took_is_not_kept() {
     let server = Server::start(&ours(), &[]);
     let mut client = server.connect();
     let large = "x".repeat(20_000_000);
-    let acts: [(&str, &dyn Fn(&mut Client)); 6] = [
+    let acts: [Act; 6] = [
         ("a script's call", &|it| {
             it.call(&[
                 "EVAL",
