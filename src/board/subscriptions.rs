@@ -111,6 +111,12 @@ impl Subscriptions {
             step(&self.event_names);
         }
     }
+    /// Many names of this kind have gone: their room goes, too.
+    pub fn fit(&self, topic: Topic) {
+        if topic != Topic::Pattern {
+            self.counts(topic).shrink_to_fit();
+        }
+    }
     pub fn underway_bytes(&self) -> u64 {
         self.underway_bytes.load(Relaxed)
     }
@@ -192,6 +198,17 @@ mod tests {
         assert!(!post.is_empty() && post.receivers(b"news") == 0);
         is(Topic::ShardChannel, "news", 0);
         assert!(post.is_empty());
+    }
+
+    #[test]
+    fn the_room_of_many_names_goes_with_them() {
+        let post = Subscriptions::default();
+        let names: Vec<Bytes> = (0..50_000).map(|number| Bytes::from(format!("c{number}"))).collect();
+        names.iter().for_each(|name| post.post(Topic::Channel, name, 1));
+        names[5..].iter().for_each(|name| post.post(Topic::Channel, name, 0));
+        post.fit(Topic::Channel);
+        assert!(post.channels.capacity() < 1000);
+        assert_eq!((post.names(Topic::Channel), post.receivers(b"c4")), (5, 1));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! command has changed such a key, the first in the key's queue is tried again, then the next, until nothing is left
 //! to serve them with. What serving one changes may serve others: so it goes on until no queue is concerned.
 use super::{Awaited, Caller, Patience, Task, error::CommandError, registry::Node, shipment::Shipment};
-use crate::resp::{Reply, Request};
+use crate::{
+    data::room::Room,
+    resp::{Reply, Request},
+};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -139,6 +142,8 @@ impl Waiting {
             }
             self.left.push(place);
         }
+        self.queues.fit();
+        self.tickets.fit();
         Some(waiter)
     }
     /// Where somebody has ended to wait since the last call.
@@ -203,5 +208,31 @@ impl Waiting {
     /// Those whose wait ended since the last call.
     pub fn take_served(&mut self) -> Vec<(Waiter, Reply)> {
         std::mem::take(&mut self.served)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::testing::Prompt;
+
+    fn wait_for_many(prompt: &mut Prompt, client: u64, keys: usize) {
+        let names: Vec<String> = (0..keys).map(|number| format!("{client}:{number}")).collect();
+        assert_eq!(prompt.ask_as(client, &format!("BLPOP {} 0", names.join(" "))), "waits");
+    }
+
+    #[test]
+    fn who_waited_for_many_keys_leaves_no_room_behind() {
+        let mut prompt = Prompt::new();
+        wait_for_many(&mut prompt, 1, 50_000);
+        assert!(prompt.stage.waiting.queues.capacity() >= 50_000);
+        assert!(prompt.stage.waiting.end(1, Ending::TimeOver));
+        assert!(prompt.stage.waiting.queues.capacity() < 5000);
+        // Nor do many who waited for some each, while others go on waiting.
+        prompt.ask_as(9, "BLPOP other 0");
+        (10..110).for_each(|client| wait_for_many(&mut prompt, client, 500));
+        (10..110).for_each(|client| prompt.stage.forget(client));
+        assert_eq!(prompt.stage.waiting.count_keys().0, 1);
+        assert!(prompt.stage.waiting.queues.capacity() < 5000);
     }
 }

@@ -1,5 +1,8 @@
 //! Who watches which keys (WATCH), and whose keys have changed since.
-use crate::store::{Interests, Store};
+use crate::{
+    data::room::Room,
+    store::{Interests, Store},
+};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -74,6 +77,8 @@ impl Watches {
                 }
             }
         }
+        self.of_key.fit();
+        self.watchers.fit();
     }
     /// Whether a key that the client watches has changed: or is due since, and only not yet deleted.
     pub fn is_alarmed(&self, client: u64, store: &Store) -> bool {
@@ -99,4 +104,27 @@ impl Watches {
 fn is_expired(store: &Store, db: usize, key: &[u8]) -> bool {
     let deadline = store.database(db).find(key).and_then(|entry| entry.deadline());
     deadline.is_some_and(|deadline| deadline <= store.now_ms())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::testing::Prompt;
+
+    #[test]
+    fn who_watched_many_keys_leaves_no_room_behind() {
+        let mut prompt = Prompt::new();
+        for client in [1, 2] {
+            prompt.ask_as(client, "PING");
+        }
+        let keys: Vec<Bytes> = (0..50_000).map(|number| Bytes::from(format!("k{number}"))).collect();
+        prompt.stage.watch(1, 0, &keys);
+        prompt.stage.watch(2, 0, &keys[..3]);
+        assert!(prompt.stage.watches.of_key.capacity() >= 50_000);
+        prompt.stage.unwatch(1);
+        assert_eq!(prompt.stage.watches.count(), (1, 3));
+        assert!(prompt.stage.watches.of_key.capacity() < 5000);
+        assert!(prompt.stage.record.interests.room() < 5000);
+        assert!(prompt.stage.record.interests.has(0, b"k2") && !prompt.stage.record.interests.has(0, b"k3"));
+    }
 }

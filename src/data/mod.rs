@@ -19,6 +19,7 @@ pub mod patterns;
 pub mod quicklist;
 pub mod quoting;
 pub mod ranking;
+pub mod room;
 pub mod stream;
 pub mod table;
 pub mod wheel;

@@ -95,6 +95,10 @@ pub struct RequestBuilder {
 
 /// Room is made for so many bytes at least.
 const BUILDER_BYTES_MIN: usize = 4096;
+/// Memory beyond this is not kept for the next request: one that was large would hold it for ever.
+const BUILDER_BYTES_KEPT: usize = 64 << 10;
+/// The same for the places of words.
+const BUILDER_WORDS_KEPT: usize = 1024;
 
 impl RequestBuilder {
     pub fn push(&mut self, word: &[u8]) {
@@ -108,14 +112,63 @@ impl RequestBuilder {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
+    /// Forgets what was pushed since the last request.
     pub fn clear(&mut self) {
         self.spans.clear();
         self.buffer.clear();
+        if self.spans.capacity() > BUILDER_WORDS_KEPT {
+            self.spans = SmallVec::new();
+        }
+        if self.buffer.capacity() > BUILDER_BYTES_KEPT {
+            self.buffer = BytesMut::new();
+        }
     }
     /// What was pushed since the last request.
     pub fn finish(&mut self) -> Request {
+        let is_large = self.buffer.capacity() > BUILDER_BYTES_KEPT;
         let frame = self.buffer.split().freeze();
+        if is_large {
+            // Even the empty rest of the memory would hold all of it.
+            self.buffer = BytesMut::new();
+        }
         let spans = std::mem::take(&mut self.spans);
         Request { frame, spans, alone: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(builder: &mut RequestBuilder, words: &[&[u8]]) -> Request {
+        words.iter().for_each(|word| builder.push(word));
+        builder.finish()
+    }
+
+    #[test]
+    fn a_builder_uses_its_memory_again_but_gives_that_of_a_large_request_back() {
+        let mut builder = RequestBuilder::default();
+        let small = |builder: &mut RequestBuilder| build(builder, &[b"GET", b"key"]).frame.as_ptr() as usize;
+        let places: Vec<usize> = (0..20_000).map(|_| small(&mut builder)).collect();
+        let later = &places[10_000..];
+        let stretch = later.iter().max().unwrap() - later.iter().min().unwrap();
+        assert!(stretch < 4 * BUILDER_BYTES_MIN, "{stretch}");
+        let large = vec![b'x'; 8 << 20];
+        let request = build(&mut builder, &[b"SET", b"key", &large]);
+        assert_eq!(request.get(2), Some(&large[..]));
+        assert_eq!(builder.buffer.capacity(), 0);
+        // It holds no part of that: whoever has the request has all of the memory.
+        assert!(request.frame.try_into_mut().is_ok());
+    }
+    #[test]
+    fn a_builder_that_is_cleared_gives_back_what_was_large() {
+        let mut builder = RequestBuilder::default();
+        (0..100_000).for_each(|_| builder.push(b"some word"));
+        builder.clear();
+        assert!(builder.buffer.capacity() <= BUILDER_BYTES_KEPT);
+        assert!(builder.spans.capacity() <= BUILDER_WORDS_KEPT);
+        builder.push(b"PING");
+        builder.clear();
+        assert!(builder.buffer.capacity() > 0, "what is small is kept");
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     data::number::format_double,
     error::text_of_bytes,
-    resp::{Protocol, Request},
+    resp::{Protocol, Request, RequestBuilder},
 };
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use sha1::{Digest, Sha1};
@@ -115,22 +115,31 @@ fn perform(lua: &Lua, shared: &Shared, arguments: MultiValue, raises: bool) -> R
         Err(text) => return returned(lua, text),
     };
     let call = Call { request, protocol: shared.protocol.get(), replicate: shared.replicate.get() };
-    let Some(mut reply) = run::call(call, &shared.buffer) else {
+    let Some(reply) = run::call(call, &shared.buffer) else {
         return raised("Commands can be called only while a script runs");
     };
     let value = match reply.first() {
         Some(b'-') if raises => Err(errors::of_reply(&reply)),
         _ => from_reply::value(lua, &reply),
     };
-    reply.clear();
-    shared.buffer.set(reply);
+    shared.keep_buffer(reply);
     value
 }
 
 /// The arguments of a call as a request.
 fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static str> {
     let mut builder = shared.builder.borrow_mut();
-    builder.clear();
+    let pushed = push_all(&mut builder, shared, arguments);
+    if pushed.is_err() {
+        builder.clear();
+    }
+    pushed.map(|()| builder.finish())
+}
+fn push_all(
+    builder: &mut RequestBuilder,
+    shared: &Shared,
+    arguments: &MultiValue,
+) -> Result<(), &'static str> {
     for argument in arguments {
         match argument {
             Value::String(name) if builder.is_empty() => shared.names.read(name, |name| builder.push(name)),
@@ -148,7 +157,7 @@ fn request(shared: &Shared, arguments: &MultiValue) -> Result<Request, &'static 
     if builder.is_empty() {
         return Err(NO_ARGUMENTS);
     }
-    Ok(builder.finish())
+    Ok(())
 }
 
 /// `redis.acl_check_cmd`.

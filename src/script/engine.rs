@@ -1,6 +1,7 @@
 //! One interpreter, and what its scripts share with the host.
 use super::{
     functions::register::Registering,
+    garbage::Garbage,
     names::Names,
     random::Random,
     run::{Outcome, Replicate, Run, Start},
@@ -80,6 +81,13 @@ impl Shared {
     pub fn unlimit(&self, lua: &Lua) {
         let _ = lua.set_memory_limit(0);
     }
+    /// A reply's memory, to be used again.
+    pub fn keep_buffer(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= KEPT_BUFFER_BYTES_MAX {
+            buffer.clear();
+            self.buffer.set(buffer);
+        }
+    }
 }
 
 /// One Lua interpreter.
@@ -88,6 +96,7 @@ pub struct Engine {
     lua: Lua,
     entries: Entries,
     shared: Rc<Shared>,
+    garbage: Garbage,
     /// The stack of the last script that has ended.
     stack: Option<DefaultStack>,
 }
@@ -99,18 +108,22 @@ impl Engine {
         let shared = Rc::new(Shared::default());
         let built = sandbox::build(kind, &shared);
         let (lua, entries) = built.expect("an interpreter can be made of what the program brings along");
-        Engine { kind, lua, entries, shared, stack: None }
+        let garbage = Garbage::new(lua.used_memory(), MEMORY_BYTES_MAX / 2);
+        Engine { kind, lua, entries, shared, garbage, stack: None }
     }
     /// The code as a function, not yet called.
     ///
     /// # Errors
     /// What Lua says of it.
-    pub fn compile(&self, code: &[u8]) -> Result<Rc<RegistryKey>, String> {
+    pub fn compile(&mut self, code: &[u8]) -> Result<Rc<RegistryKey>, String> {
         self.shared.limit(&self.lua);
         let chunk = self.lua.load(code).set_name(self.kind.chunk_name());
         let function = chunk.set_mode(mlua::chunk::ChunkMode::Text).into_function();
         let function = function.and_then(|function| self.lua.create_registry_value(function)).map(Rc::new);
         self.shared.unlimit(&self.lua);
+        if function.is_err() {
+            self.collect_if_due();
+        }
         function.map_err(|error| text_of_bytes(&super::errors::text_of_failure(&error)).into_owned())
     }
     /// Begins a script, or the callback of a function. `name` is what its errors call it; its reply is written for
@@ -179,18 +192,27 @@ impl Engine {
         if was_killed {
             sandbox::rest(&self.lua, &self.shared);
         }
-        if self.memory_bytes() > MEMORY_BYTES_MAX / 2 {
-            // What it left behind would count against the next.
-            let _ = self.lua.gc_collect();
+        if self.garbage.is_turn(self.memory_bytes()) {
+            let _ = self.lua.gc_step();
         }
+        self.collect_if_due();
+    }
+    /// Collects what was left behind, if it is much: it would be held for long, and count against what the next script
+    /// may have.
+    fn collect_if_due(&mut self) {
+        if !self.garbage.is_due(self.memory_bytes()) {
+            return;
+        }
+        // Where any of this fails, garbage stays for now.
+        let _ = self.entries.forget.call::<()>(());
+        self.lua.expire_registry_values();
+        let _ = self.lua.gc_collect();
+        self.garbage.collected(self.memory_bytes());
     }
     /// A reply's memory, to be used again.
     pub fn give_back(&self, reply: Reply) {
-        let (mut buffer, _) = reply.into_parts();
-        if buffer.capacity() <= KEPT_BUFFER_BYTES_MAX {
-            buffer.clear();
-            self.shared.buffer.set(buffer);
-        }
+        let (buffer, _) = reply.into_parts();
+        self.shared.keep_buffer(buffer);
     }
     /// What the interpreter holds.
     pub fn memory_bytes(&self) -> usize {
@@ -236,5 +258,20 @@ impl Engine {
             Ok(_) if restored.is_err() => wrong("ERR not enough memory"),
             Ok(_) => Ok(registering),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_kept_unless_it_was_large() {
+        let shared = Shared::default();
+        shared.keep_buffer(b"+OK\r\n".to_vec());
+        let kept = shared.buffer.take();
+        assert!(kept.is_empty() && kept.capacity() >= 5);
+        shared.keep_buffer(vec![b'x'; 1 << 20]);
+        assert_eq!(shared.buffer.take().capacity(), 0);
     }
 }

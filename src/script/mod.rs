@@ -16,6 +16,7 @@ mod errors;
 pub mod flags;
 mod from_reply;
 pub mod functions;
+mod garbage;
 mod libraries;
 mod names;
 mod random;

@@ -195,6 +195,11 @@ function entry.run_function(callback, keys, arguments)
     end, handler)
 end
 
+-- Between two scripts: nothing of the last is held.
+function entry.forget()
+    real.KEYS, real.ARGV = nil, nil
+end
+
 function entry.load(library)
     metatable.__index = declaring
     return xpcall(library, handler)

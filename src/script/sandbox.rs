@@ -22,6 +22,7 @@ pub struct Entries {
     pub run_function: Function,
     pub load: Function,
     pub loaded: Function,
+    pub forget: Function,
 }
 
 pub fn build(kind: Kind, shared: &Rc<Shared>) -> mlua::Result<(Lua, Entries)> {
@@ -40,6 +41,7 @@ pub fn build(kind: Kind, shared: &Rc<Shared>) -> mlua::Result<(Lua, Entries)> {
         run_function: entry.get("run_function")?,
         load: entry.get("load")?,
         loaded: entry.get("loaded")?,
+        forget: entry.get("forget")?,
     };
     let shared = shared.clone();
     let every_slice = HookTriggers::new().every_nth_instruction(SLICE_INSTRUCTIONS);

@@ -1,4 +1,5 @@
 //! Scripts against a small driver that knows a handful of commands.
+mod memory;
 mod places;
 mod replies;
 mod strings;

@@ -4,7 +4,7 @@
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
 use super::writers::Writers;
-use crate::{allocator::held_bytes, config::KeyspaceEvents, resp::encode_command};
+use crate::{allocator::held_bytes, config::KeyspaceEvents, data::room::Room, resp::encode_command};
 use bytes::Bytes;
 use hashbrown::HashMap;
 
@@ -154,6 +154,7 @@ impl Interests {
         self.count -= 1;
         if *count == 0 {
             self.databases[db].remove(key);
+            self.databases[db].fit();
         }
     }
     #[inline]
@@ -162,6 +163,11 @@ impl Interests {
     }
     pub fn of(&self, db: usize) -> impl Iterator<Item = &Bytes> {
         self.databases.get(db).into_iter().flat_map(HashMap::keys)
+    }
+    /// For how many keys there is room.
+    #[cfg(test)]
+    pub fn room(&self) -> usize {
+        self.databases.iter().map(HashMap::capacity).sum()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the last write of each client stands, in the log (its commit) and in the stream to replicas (its offset):
 //! WAIT and WAITAOF wait for that one, and for nobody else's.
+use crate::data::room::Room;
 use hashbrown::HashMap;
 
 /// From this many clients on it is looked at which of them still matter.
@@ -83,6 +84,7 @@ impl Writers {
             }
             stays
         });
+        self.places.fit();
         self.forgotten_offset = forgotten_offset;
         self.many = MANY.max(self.places.len() * 2);
     }

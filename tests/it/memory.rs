@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, Value, ours};
+use crate::support::{Client, Server, Value, client::encode, ours};
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -57,4 +57,62 @@ fn freed_memory_goes_back_to_the_system() {
     assert!(resident(&mut client) > before + 200_000_000, "large values are resident");
     client.call(&["FLUSHALL"]);
     eventually("the pages are back", || resident(&mut client) < before + 40_000_000);
+}
+
+/// What a large command is called, and how a client says it.
+type Act<'a> = (&'a str, &'a dyn Fn(&mut Client));
+
+/// A command, and so many names behind it.
+fn many(command: &str, count: usize) -> Vec<String> {
+    let words = (0..count).map(|number| format!("name{number}"));
+    std::iter::once(command.to_string()).chain(words).collect()
+}
+
+#[test]
+fn what_one_large_command_took_is_not_kept() {
+    const COUNT: usize = 50_000;
+    let server = Server::start(&ours(), &[]);
+    let mut client = server.connect();
+    let large = "x".repeat(20_000_000);
+    let acts: [Act; 6] = [
+        ("a script's call", &|it| {
+            it.call(&[
+                "EVAL",
+                "redis.call('SET', 'k', ARGV[1]) return redis.call('GETDEL', 'k')",
+                "0",
+                &large,
+            ]);
+        }),
+        ("a script's arguments", &|it| {
+            assert_eq!(it.call(&["EVAL", "return #ARGV[1]", "1", &large, &large]).integer(), 20_000_000);
+        }),
+        ("a wait", &|it| {
+            let mut words = many("BLPOP", COUNT);
+            words.push("0.01".into());
+            assert!(it.call(&words).is_null());
+        }),
+        ("watched keys", &|it| {
+            it.call(&many("WATCH", COUNT));
+            it.call(&["UNWATCH"]);
+        }),
+        ("channels", &|it| {
+            it.send(&many("SUBSCRIBE", COUNT));
+            it.send(&["UNSUBSCRIBE"]);
+            (0..2 * COUNT).for_each(|_| drop(it.receive()));
+        }),
+        ("a transaction", &|it| {
+            it.call(&["MULTI"]);
+            let queued: Vec<u8> = (0..COUNT).flat_map(|_| encode(&["SET", "k", "v"])).collect();
+            it.send_raw(&queued).expect("it is read");
+            (0..COUNT).for_each(|_| drop(it.receive()));
+            assert_eq!(it.call(&["EXEC"]).items().len(), COUNT);
+        }),
+    ];
+    client.call(&["EVAL", "return 1", "0"]);
+    let before = info(&mut client, "used_memory");
+    for (what, act) in acts {
+        act(&mut server.connect());
+        // A reply's buffer of up to 1 MB is used again.
+        eventually(what, || info(&mut client, "used_memory") < before + 1_500_000);
+    }
 }

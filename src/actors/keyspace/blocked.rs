@@ -13,6 +13,7 @@ use crate::{
         Awaited, Caller,
         waiting::{Ending, Waiter},
     },
+    data::room::Room,
 };
 use actix::prelude::*;
 use std::collections::{BTreeSet, HashMap};
@@ -193,6 +194,7 @@ impl Keyspace {
                 ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
             }
         }
+        self.blocked.seats.fit();
     }
 }
 
@@ -209,6 +211,7 @@ impl Handler<Gone> for Keyspace {
         self.stage.forget(client);
         if let Some(seat) = self.blocked.seats.remove(&client) {
             self.blocked.stop(seat.alarm);
+            self.blocked.seats.fit();
         }
         self.note_changes(ctx);
     }

@@ -38,7 +38,7 @@ use crate::{
         spec::{self, KeySpec, MAY_REPLICATE},
         stage::Stage,
     },
-    data::wheel::Item,
+    data::{room::Room, wheel::Item},
     resp::{Reply, Request},
     store::{DueKey, SurveyPlace, Wants, WheelEntry},
 };
@@ -233,7 +233,6 @@ impl Keyspace {
         if commands.len() < PREFETCH_COMMANDS_MIN {
             return;
         }
-        self.hashes.clear();
         for (node, request, db) in commands.flatten() {
             if let Some(KeySpec { begin: spec::Begin::Index(index), .. }) = node.spec().keys.first()
                 && let Some(key) = request.get(*index as usize)
@@ -247,6 +246,8 @@ impl Keyspace {
         for &(db, hash) in &self.hashes {
             self.stage.store.database(db).prefetch_entry(hash);
         }
+        self.hashes.clear();
+        self.hashes.fit();
     }
     /// Tells the others what changed, at the end of the drain.
     fn note_changes(&mut self, ctx: &mut Context<Self>) {

@@ -12,6 +12,7 @@ use crate::{
         key_positions::keys_asked_for,
         shipment::{Delivery, Shipment},
     },
+    data::room::Room,
 };
 use actix::prelude::*;
 use bytes::Bytes;
@@ -75,6 +76,7 @@ impl Moving {
         for place in self.of_client.remove(&client).unwrap_or_default() {
             self.keys.remove(&place);
         }
+        self.keys.fit();
     }
 }
 

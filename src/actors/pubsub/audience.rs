@@ -2,7 +2,7 @@
 //!
 //! A group's lines are shared with the messages to its Courier, so that a publication costs PubSub the same whether one
 //! or a thousand clients listen.
-use crate::{actors::courier::messages::LineId, board::Place, resp::Protocol};
+use crate::{actors::courier::messages::LineId, board::Place, data::room::Room, resp::Protocol};
 use hashbrown::HashMap;
 use std::{cell::OnceCell, sync::Arc};
 
@@ -51,6 +51,7 @@ impl Audience {
         for group in &mut self.groups {
             if group.members.remove(&client).is_some() {
                 group.lines.take();
+                group.members.fit();
             }
         }
         self.groups.retain(|group| !group.members.is_empty());

@@ -2,7 +2,7 @@
 use super::audience::Audience;
 use crate::{
     board::{Board, ClientRecord, Place, Topic},
-    data::patterns::Patterns,
+    data::{patterns::Patterns, room::Room},
     resp::Protocol,
 };
 use bytes::Bytes;
@@ -134,6 +134,7 @@ impl Subscribers {
             }
         }
         self.clients.remove(&client);
+        self.clients.fit();
     }
     /// Those who are known here, and have been killed.
     pub fn killed(&self) -> Vec<u64> {
@@ -179,5 +180,40 @@ impl Subscribers {
             }
         }
         self.board.subscriptions.post(topic, name, count);
+        // The board has the same names.
+        if count == 0 && topic != Topic::Pattern && self.audiences(topic).fit() {
+            self.board.subscriptions.fit(topic);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn come(subscribers: &mut Subscribers, client: u64) {
+        let record = ClientRecord::new(client, String::new(), String::new(), 0, false, 0);
+        subscribers.meet(Arc::new(record), Place { courier: 0, slot: client as usize }, Protocol::Resp2);
+    }
+
+    #[test]
+    fn who_listened_to_many_channels_leaves_no_room_behind() {
+        let mut subscribers = Subscribers::new(Board::new(Config::default(), None, 1, 0));
+        let names: Vec<Bytes> = (0..50_000).map(|number| Bytes::from(format!("c{number}"))).collect();
+        come(&mut subscribers, 1);
+        names.iter().for_each(|name| subscribers.subscribe(1, Topic::Channel, name));
+        names.iter().for_each(|name| subscribers.unsubscribe(1, Topic::Channel, name));
+        assert!(subscribers.channels.capacity() < 5000);
+        // Nor do many clients that go, while one stays.
+        for client in 1..1001 {
+            come(&mut subscribers, client);
+            let own = client as usize * 49..client as usize * 49 + 49;
+            names[own].iter().for_each(|name| subscribers.subscribe(client, Topic::ShardChannel, name));
+        }
+        (2..1001).for_each(|client| subscribers.forget(client));
+        assert!(subscribers.shard_channels.capacity() < 5000);
+        assert_eq!(subscribers.count(1, Topic::ShardChannel), 49);
+        assert_eq!(subscribers.board.subscriptions.names(Topic::ShardChannel), 49);
     }
 }

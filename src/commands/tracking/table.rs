@@ -1,6 +1,7 @@
 //! Which clients may hold a key in their cache.
 //!
 //! A client that is gone, or tracks no more, is not looked for in the table: it costs an entry here until its key changes.
+use crate::data::room::Room;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use smallvec::SmallVec;
@@ -36,6 +37,7 @@ impl Table {
     /// Forgets a key, and tells who may hold it.
     pub fn take(&mut self, key: &[u8]) -> Holders {
         let holders = self.holders.swap_remove(key).unwrap_or_default();
+        self.holders.fit();
         self.items -= holders.len();
         holders
     }
@@ -43,6 +45,7 @@ impl Table {
     pub fn take_any(&mut self, rng: &mut fastrand::Rng) -> Option<(Bytes, Holders)> {
         let index = rng.usize(..self.holders.len().max(1));
         let (key, holders) = self.holders.swap_remove_index(index)?;
+        self.holders.fit();
         self.items -= holders.len();
         Some((key, holders))
     }
