@@ -198,24 +198,18 @@ impl Stage {
             evictor.note_deadlines(&self.store, entries);
         }
     }
-    /// What the Keyspace has that does not count, bytes. As long as nobody knows how much that is, nothing counts.
+    /// What the Keyspace has that does not count, as far as it is known, bytes.
     pub fn aside_bytes(&self) -> usize {
-        if self.store.is_to_weigh() {
-            return allocator::used_bytes();
-        }
         gathered_bytes(&self.record, &self.store) + self.store.garbage_bytes()
     }
     fn look_for_room(&mut self) -> Room {
-        let is_to_weigh = self.store.is_to_weigh() && allocator::used_bytes() > self.memory.limit;
-        if is_to_weigh && !self.store.weigh_detached() {
-            // Only then it is known whether anything has to go.
-            return Room::More;
-        }
-        match balance(&self.board, self.memory.limit, self.aside_bytes()) {
+        match self.weigh() {
             Balance::Left(bytes) => {
                 self.memory.own_bytes_max = allocator::own_bytes().saturating_add_unsigned(bytes);
                 Room::Enough
             }
+            // Only then it is known whether anything has to go.
+            Balance::Over(_) if self.store.is_to_weigh() => Room::More,
             Balance::Over(_) if self.memory.selection.policy == MaxmemoryPolicy::NoEviction => Room::None,
             Balance::Over(excess) => {
                 // The time that it takes is not that of a command.
@@ -225,6 +219,29 @@ impl Stage {
                 room
             }
         }
+    }
+    /// How it stands. Of what is there for snapshots only so much is weighed as has to be known for that: each bit of it is room.
+    /// So this takes time in proportion to what is written, but for a limit that is new.
+    fn weigh(&mut self) -> Balance {
+        const TIME_MAX: Duration = Duration::from_millis(5);
+        let mut balance = self.balance();
+        if matches!(balance, Balance::Over(_)) && self.store.is_to_weigh() {
+            // It is not that of a command.
+            self.settle_times();
+            let began = Instant::now();
+            while matches!(balance, Balance::Over(_))
+                && self.store.is_to_weigh()
+                && began.elapsed() < TIME_MAX
+            {
+                self.store.weigh_detached();
+                balance = self.balance();
+            }
+            self.skip_time();
+        }
+        balance
+    }
+    fn balance(&self) -> Balance {
+        balance(&self.board, self.memory.limit, self.aside_bytes())
     }
     fn evict(&mut self, excess: usize) -> Room {
         let began = Instant::now();

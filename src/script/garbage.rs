@@ -6,9 +6,10 @@
 
 /// Less garbage is not worth a collection.
 const GROWTH_BYTES_MIN: usize = 1 << 20;
-/// While a heap is larger than that, its collector takes a step more than it would at every so many scripts: so it comes
-/// round, also where what was in use has become garbage (scripts and libraries that are not kept any more).
-const SCRIPTS_PER_STEP: u32 = 32;
+/// While a heap is larger than that, its collector is told to begin at every so many scripts, one for so many bytes of the heap:
+/// so it comes round, also where what was in use has become garbage (scripts and libraries that are not kept any more), and
+/// what that costs is as little for each script, whatever the heap's size.
+const BYTES_PER_SCRIPT: usize = 4096;
 
 /// What is known of a heap.
 #[derive(Debug)]
@@ -17,19 +18,20 @@ pub struct Garbage {
     lived_bytes: usize,
     /// When the heap is larger than this, growth is no excuse to wait.
     crowded_bytes: usize,
-    scripts: u32,
+    scripts: usize,
 }
 
 impl Garbage {
     pub fn new(held_bytes: usize, crowded_bytes: usize) -> Garbage {
         Garbage { lived_bytes: held_bytes, crowded_bytes, scripts: 0 }
     }
-    /// Whether all garbage is to be collected. What a collection costs grows with what is in use: so it waits until as
-    /// much has come as was in use, and costs each byte that comes a constant.
+    /// Whether all garbage is to be collected. What a collection costs grows with what is in use: so it waits until twice as
+    /// much has come as was in use, and costs each byte that comes a constant. (The interpreter's own begins at once as much, and
+    /// is mostly through by then, without stopping anybody.)
     pub fn is_due(&mut self, held_bytes: usize) -> bool {
         self.lived_bytes = self.lived_bytes.min(held_bytes);
         let grown = held_bytes - self.lived_bytes;
-        grown > GROWTH_BYTES_MIN && (grown > self.lived_bytes || held_bytes > self.crowded_bytes)
+        grown > GROWTH_BYTES_MIN && (grown > 2 * self.lived_bytes || held_bytes > self.crowded_bytes)
     }
     /// All garbage was collected, and this is left.
     pub fn collected(&mut self, held_bytes: usize) {
@@ -40,8 +42,12 @@ impl Garbage {
         if held_bytes <= GROWTH_BYTES_MIN {
             return false;
         }
-        self.scripts = (self.scripts + 1) % SCRIPTS_PER_STEP;
-        self.scripts == 0
+        self.scripts += 1;
+        let is_turn = self.scripts > held_bytes / BYTES_PER_SCRIPT;
+        if is_turn {
+            self.scripts = 0;
+        }
+        is_turn
     }
 }
 
@@ -55,17 +61,17 @@ mod tests {
         assert!(!garbage.is_due(1 << 20));
         assert!(garbage.is_due(2 << 20));
         garbage.collected(13 << 20);
-        assert!(!garbage.is_due(25 << 20));
-        assert!(garbage.is_due(27 << 20));
+        assert!(!garbage.is_due(39 << 20));
+        assert!(garbage.is_due(40 << 20));
         // What goes by itself was not in use.
         assert!(!garbage.is_due(3 << 20));
-        assert!(garbage.is_due(7 << 20));
+        assert!(garbage.is_due(10 << 20));
     }
     #[test]
     fn steps_are_taken_while_a_heap_is_large() {
         let mut garbage = Garbage::new(0, 512 << 20);
-        let mut turns = |held_bytes| (0..320).filter(|_| garbage.is_turn(held_bytes)).count();
-        assert_eq!((turns(100 << 10), turns(2 << 20)), (0, 10));
+        let mut turns = |held_bytes| (0..10_000).filter(|_| garbage.is_turn(held_bytes)).count();
+        assert_eq!((turns(100 << 10), turns(2 << 20), turns(16 << 20)), (0, 19, 2));
     }
     #[test]
     fn a_crowded_heap_waits_for_little_but_not_for_nothing() {

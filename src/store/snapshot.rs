@@ -320,13 +320,12 @@ impl Store {
         self.counts.dropped_elsewhere += detached.database.len() as u64;
         self.discard_database(detached.database);
     }
-    /// Goes on weighing what is detached, if something is left of that. Tells whether all is weighed.
-    pub fn weigh_detached(&mut self) -> bool {
+    /// Goes on weighing what is detached, if something is left of that.
+    pub fn weigh_detached(&mut self) {
         let mut unweighed = self.detached.iter_mut().filter(|detached| !detached.is_weighed());
         if let Some(detached) = unweighed.next() {
             detached.weigh();
         }
-        !self.is_to_weigh()
     }
     /// Nobody knows yet how much memory is there for snapshots only.
     pub fn is_to_weigh(&self) -> bool {

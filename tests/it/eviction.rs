@@ -418,6 +418,26 @@ fn nothing_goes_for_a_database_that_was_flushed() {
     }
 }
 
+/// Until it is known how large that is, it is no licence to fill the memory either.
+#[test]
+fn the_limit_holds_while_a_flushed_database_is_weighed() {
+    let options = ["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes", "--io-threads", "2"];
+    let server = Server::start(&ours(), &options);
+    let (mut client, mut replica) = (server.connect(), server.connect());
+    assert_eq!(client.call(&["DEBUG", "POPULATE", "1000000", "q", "20"]), Value::ok());
+    let limit = info(&mut client, "used_memory") + (10 << 20);
+    config(&mut client, "maxmemory", &limit.to_string());
+    replica.send(&["PSYNC", "?", "-1"]);
+    wait_for(&mut client, "replication", "connected_slaves", "1");
+    assert_eq!(client.call(&["FLUSHDB", "ASYNC"]), Value::ok());
+    let large = "v".repeat(1 << 20);
+    let kept = (0..300).filter(|number| client.call(&["SET", &format!("k:{number}"), &large]) == Value::ok());
+    let kept = kept.count() as u64;
+    assert!((5..=limit >> 20).contains(&kept), "{kept} MB of {limit}");
+    drop(replica);
+    eventually("its memory is free", || info(&mut client, "used_memory") < limit);
+}
+
 /// A slow disk is no reason either.
 #[test]
 fn nothing_goes_for_the_log() {

@@ -29,6 +29,7 @@ use crate::{
         pubsub,
         supervisor::Supervisor,
     },
+    allocator,
     board::{Board, PauseScope},
     commands::{
         Access, Caller, Progress, Task,
@@ -306,7 +307,10 @@ impl Keyspace {
     fn post_volatile(&self) {
         let (store, vitals) = (&self.stage.store, &self.stage.board.vitals);
         let expiring = store.volatile();
-        vitals.gathered_bytes.store(self.stage.aside_bytes(), Relaxed);
+        // As long as nobody knows how much it is, nobody is refused for it.
+        let aside_bytes =
+            if store.is_to_weigh() { allocator::used_bytes() } else { self.stage.aside_bytes() };
+        vitals.gathered_bytes.store(aside_bytes, Relaxed);
         vitals.keys.store(store.keys(), Relaxed);
         vitals.expiring_keys.store(expiring, Relaxed);
         vitals.volatile_keys.store(expiring + store.parted(), Relaxed);

@@ -44,7 +44,8 @@ fn a_script_that_was_large_and_is_evicted_goes() {
     let before = held(&prompt);
     prompt.eval(&format!("return #'{}'", large()));
     assert!(held(&prompt) > before + MEGABYTE);
-    for number in 0..5000 {
+    // Its heap is looked at once in some thousand scripts.
+    for number in 0..15_000 {
         prompt.eval(&format!("return {}", number % 1000));
     }
     assert!(held(&prompt) < before + MEGABYTE);
@@ -64,8 +65,10 @@ fn what_is_in_use_is_not_collected_at_each_script() {
         assert_eq!(call(&mut libraries, "one"), ":13631488");
         sizes.push(libraries.engine.memory_bytes());
     }
-    let falls = sizes.windows(2).filter(|pair| pair[1] + MEGABYTE < pair[0]).count();
-    assert!(falls <= 3, "{sizes:?}");
+    // A collection that goes on by and by is one.
+    let falls: Vec<bool> = sizes.windows(2).map(|pair| pair[1] < pair[0]).collect();
+    let collections = falls.windows(2).filter(|pair| !pair[0] && pair[1]).count();
+    assert!(collections <= 3, "{sizes:?}");
 }
 
 #[test]
