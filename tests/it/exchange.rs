@@ -163,7 +163,7 @@ fn change(client: &mut Client) {
         XADD stream NOMKSTREAM MAXLEN ~ 200 * f v
         XTRIM stream MAXLEN 150
         XADD stream MAXLEN ~ 160 LIMIT 10 * f v
-        XTRIM stream MINID ~ 5 LIMIT 3
+        XTRIM stream MAXLEN ~ 1 LIMIT 200
         XADD made 1-1 f v g w
         XADD made 1-* f v2
         XGROUP CREATE made workers 0

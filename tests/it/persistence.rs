@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support::{Client, Protocol, Server, Value, ours, redis_server};
 use crate::transcript::until;
@@ -353,7 +353,9 @@ fn clients_are_answered_between_the_batches_that_are_loaded() {
     let server = Server::start_loading(&ours(), &options);
     let mut client = server.connect();
     let mut seen = HashSet::new();
+    let began = Instant::now();
     loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never ends");
         let told = client.call(&["INFO", "persistence"]).text();
         match told.lines().find_map(|line| line.strip_prefix("loading_loaded_bytes:")) {
             Some(count) => seen.insert(count.to_string()),

@@ -469,7 +469,9 @@ fn answers_that_nobody_takes_do_not_gather() {
         // Who waited for the socket, the writer or the session itself, goes on when it takes more again.
         // (This client's OpenSSL has to write before it reads, maybe.)
         reservoir.open.send(()).expect("it stands");
-        session.get_ref().set_write_timeout(None).expect("a socket");
+        let patient = Some(Duration::from_secs(60));
+        session.get_ref().set_write_timeout(patient).expect("a socket");
+        session.get_ref().set_read_timeout(patient).expect("a socket");
         let mut read = vec![0; value.len() + b"$20000000\r\n\r\n".len()];
         session.read_exact(&mut read).expect("the reply");
         // The byte that did not go out is still underway.
