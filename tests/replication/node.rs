@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up: it says "stuck", never "slow".
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How much each server's log tells where a test fails.
+const LAST_LINES: usize = 40;
+
 /// Waits until something holds, but not forever.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -136,10 +139,13 @@ impl Node {
     pub fn call(&self, arguments: &[&str]) -> Value {
         self.connect().call(arguments)
     }
-    /// A command that must succeed.
+    /// A command that must succeed, as soon as nothing is being loaded: whoever follows another may be at that at any time.
     pub fn done(&self, arguments: &[&str]) {
-        let reply = self.call(arguments);
-        assert!(!reply.is_error(), "{arguments:?}: {reply:?}");
+        until("it has loaded", || match self.call(arguments) {
+            Value::Error(text) if text.starts_with("LOADING") => false,
+            reply if reply.is_error() => panic!("{arguments:?}: {reply:?}"),
+            _ => true,
+        });
     }
     pub fn config(&self, name: &str, value: &str) {
         self.done(&["CONFIG", "SET", name, value]);
@@ -186,6 +192,12 @@ impl Drop for Node {
             // Failing here means that it has ended already.
             let _ = child.kill();
             let _ = child.wait();
+        }
+        if thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            println!("{:?} on port {} said last:\n{}", self.make, self.port, last.join("\n"));
         }
     }
 }

@@ -8,9 +8,11 @@ use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -185,10 +187,17 @@ pub fn send_signal(pid: u32, signal: libc::c_int) {
     assert_eq!(sent, 0, "signal {signal} to {pid}: {}", io::Error::last_os_error());
 }
 
-/// A TCP port that was free a moment ago.
+/// Below those that the kernel gives to whoever connects: a server that comes back to its port must find it free.
+const PORTS: Range<u32> = 10_000..32_000;
+
+/// A TCP port that was free a moment ago, and that this process has not been told before (until all have been).
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound socket").port()
+    // Processes of tests that run at once begin far from each other.
+    static TOLD: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(process::id().wrapping_mul(977)));
+    let ports =
+        (0..PORTS.len()).map(|_| (PORTS.start + TOLD.fetch_add(1, Relaxed) % PORTS.len() as u32) as u16);
+    let mut free = ports.filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    free.next().expect("a free loopback port")
 }
 
 type Order = (Command, Sender<io::Result<Child>>);
