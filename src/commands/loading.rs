@@ -14,7 +14,7 @@ use crate::{
     board::{Loading, OFFSET_MAX},
     formats::{aof, rdb},
     resp::{Reply, Request},
-    store::Content,
+    store::{Content, INLINE_BYTES_MAX},
 };
 use bytes::Bytes;
 use std::{fmt, sync::atomic::Ordering::Relaxed};
@@ -132,7 +132,7 @@ impl Stage {
     ///
     /// # Errors
     /// If it makes no sense.
-    pub fn load(&mut self, loader: &mut Loader, piece: Piece) -> Result<(), Fault> {
+    pub fn load(&mut self, loader: &mut Loader, piece: &Piece) -> Result<(), Fault> {
         match piece {
             Piece::Snapshot(item) => self.load_item(loader, item),
             Piece::Command(command) => {
@@ -141,10 +141,17 @@ impl Stage {
             }
         }
     }
-    fn load_item(&mut self, loader: &mut Loader, item: rdb::Item) -> Result<(), Fault> {
+    /// Asks the processor for where this piece will be put.
+    pub fn prefetch(&self, loader: &Loader, piece: &Piece) {
+        if let Piece::Snapshot(rdb::Item::Record(record)) = piece {
+            let database = self.store.database(loader.db);
+            database.prefetch_slots(database.hash(&record.key));
+        }
+    }
+    fn load_item(&mut self, loader: &mut Loader, item: &rdb::Item) -> Result<(), Fault> {
         match item {
             rdb::Item::SelectDb(db) => {
-                let known = usize::try_from(db).ok().filter(|db| *db < self.store.databases().len());
+                let known = usize::try_from(*db).ok().filter(|db| *db < self.store.databases().len());
                 loader.db = known.ok_or_else(|| Fault {
                     offset: 0,
                     reason: format!(
@@ -153,7 +160,7 @@ impl Stage {
                     ),
                 })?;
             }
-            rdb::Item::ResizeDb { keys, .. } => self.store.reserve(loader.db, keys as usize),
+            rdb::Item::ResizeDb { keys, .. } => self.store.reserve(loader.db, *keys as usize),
             rdb::Item::Record(record) => return self.load_record(loader, record),
             rdb::Item::ModuleAux { module } => {
                 return Err(Fault {
@@ -165,7 +172,7 @@ impl Stage {
             }
             rdb::Item::Function(source) => {
                 let replaces = loader.on_duplicate == OnDuplicate::Replace;
-                let loaded = self.scripting.libraries().load(&source, replaces, None);
+                let loaded = self.scripting.libraries().load(source, replaces, None);
                 self.scripting.post(&self.board);
                 loaded.map_err(|error| Fault {
                     offset: 0,
@@ -173,15 +180,15 @@ impl Stage {
                 })?;
             }
             rdb::Item::Aux { name, value } if &name[..] == b"used-mem" => {
-                let bytes = crate::data::number::parse_integer(&value).unwrap_or(0).max(0) as u64;
+                let bytes = crate::data::number::parse_integer(value).unwrap_or(0).max(0) as u64;
                 self.board.archive.loading.writer_bytes.store(bytes, Relaxed);
             }
-            rdb::Item::Aux { name, value } => loader.note_history(&name, &value),
+            rdb::Item::Aux { name, value } => loader.note_history(name, value),
             rdb::Item::Version(_) | rdb::Item::SlotInfo { .. } | rdb::Item::End(_) => {}
         }
         Ok(())
     }
-    fn load_record(&mut self, loader: &mut Loader, record: rdb::Record) -> Result<(), Fault> {
+    fn load_record(&mut self, loader: &mut Loader, record: &rdb::Record) -> Result<(), Fault> {
         let now_ms = self.store.now_ms();
         if !loader.keeps_expired && record.deadline.is_some_and(|deadline| deadline <= now_ms) {
             loader.expired += 1;
@@ -191,14 +198,16 @@ impl Stage {
             return Ok(());
         }
         let content = match rdb::decode(record.kind, &record.payload, &self.store.limits)
-            .map_err(|damage| fault_of(&record, damage))?
+            .map_err(|damage| fault_of(record, damage))?
         {
             rdb::Decoded::Empty => {
-                loader.skip_empty(&record);
+                loader.skip_empty(record);
                 return Ok(());
             }
-            // It would hold the whole chunk that was read.
-            rdb::Decoded::Value(Content::Text(bytes)) => Content::Text(Bytes::copy_from_slice(&bytes)),
+            // It would hold the whole chunk that was read; what is put into its entry is copied there.
+            rdb::Decoded::Value(Content::Text(bytes)) if bytes.len() > INLINE_BYTES_MAX => {
+                Content::Text(Bytes::copy_from_slice(&bytes))
+            }
             rdb::Decoded::Value(content) => content,
         };
         let clock = self.store.access_clock();

@@ -15,7 +15,10 @@ use std::{
 };
 
 /// Read at one go, bytes; pieces of so much are handed on together.
-const CHUNK_BYTES: usize = 1024 * 1024;
+const CHUNK_BYTES: usize = 128 * 1024;
+/// No more of them are handed on together: what is as long as that again and again is given the memory of the last but one,
+/// and is still in the processor's cache when it is loaded.
+const PIECES_MAX: usize = 1024;
 
 /// Takes pieces in. With them comes how many bytes of the file were read so far.
 pub type Sink<'a> = &'a mut dyn FnMut(Vec<Piece>, u64) -> Result<(), Fault>;
@@ -150,16 +153,23 @@ fn snapshot_from(
     if !head.is_empty() {
         scanner.push(head);
     }
+    let mut expected = 0;
     loop {
-        let mut pieces = Vec::new();
+        let mut pieces = Vec::with_capacity(expected);
         let mut ended = false;
-        while let Some(item) = scanner.next_item().map_err(fault)? {
+        while pieces.len() < PIECES_MAX
+            && let Some(item) = scanner.next_item().map_err(fault)?
+        {
             ended = matches!(item, rdb::Item::End(_));
             pieces.push(Piece::Snapshot(hints.bound(item)));
         }
+        expected = pieces.len();
         sink(pieces, read)?;
         if ended {
             return Ok((scanner.offset(), scanner.take_rest()));
+        }
+        if expected == PIECES_MAX {
+            continue;
         }
         let chunk = next_chunk()?;
         if chunk.is_empty() {
@@ -229,7 +239,7 @@ mod tests {
         let (mut loader, mut chunks) = (Loader::default(), file.chunks(50));
         let mut next = || Ok(chunks.next().map_or(Bytes::new(), Bytes::copy_from_slice));
         let result = read_snapshot_from(&mut next, length, true, &mut |pieces, _| {
-            pieces.into_iter().try_for_each(|piece| stage.load(&mut loader, piece))
+            pieces.iter().try_for_each(|piece| stage.load(&mut loader, piece))
         });
         result.expect("a snapshot");
         let databases = stage.store.databases();

@@ -77,6 +77,9 @@ const LARGE_PIECE: PieceSize = PieceSize { bytes: 1024 * 1024, entries: 100_000 
 /// Pieces on their way to the disk while all wait.
 const PIECES_AHEAD: usize = 4;
 
+/// The processor is asked so far ahead for what a piece that is loaded will look at.
+const PIECES_PREFETCHED: usize = 8;
+
 impl Keyspace {
     fn scribe(&self, of: Activity, with_everything: bool) -> Box<dyn Scribe> {
         let config = self.stage.board.config.load();
@@ -348,7 +351,10 @@ impl Keyspace {
         let now_ms = now_ms();
         let mut loader = std::mem::take(&mut self.loader);
         let mut is_log = None;
-        let result = pieces.into_iter().try_for_each(|piece| {
+        let result = pieces.iter().enumerate().try_for_each(|(index, piece)| {
+            if let Some(ahead) = pieces.get(index + PIECES_PREFETCHED) {
+                self.stage.prefetch(&loader, ahead);
+            }
             let of_log = matches!(piece, Piece::Command(_));
             if is_log.replace(of_log) != Some(of_log) {
                 self.stage.begin(now_ms);
