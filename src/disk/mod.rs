@@ -12,7 +12,9 @@ mod testing;
 pub use journal::Journal;
 pub use log::{LogFiles, LogFolder};
 pub use output::Output;
-pub use reading::{Chunks, Sink, Trouble, next_chunk, read_log, read_snapshot, read_snapshot_from};
+pub use reading::{
+    CHUNK_BYTES, Chunks, Sink, Trouble, next_chunk, read_log, read_snapshot, read_snapshot_from,
+};
 
 use std::{
     fs,

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Read at one go, bytes; pieces of so much are handed on together.
-const CHUNK_BYTES: usize = 128 * 1024;
+pub const CHUNK_BYTES: usize = 128 * 1024;
 /// No more of them are handed on together: what is as long as that again and again is given the memory of the last but one,
 /// and is still in the processor's cache when it is loaded.
 const PIECES_MAX: usize = 1024;

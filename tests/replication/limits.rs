@@ -87,6 +87,60 @@ fn old_data_are_served_while_new_ones_come() {
     assert_same(&[&master, &replica]);
 }
 
+/// Into a file, and from there into memory while that grows; but nobody notices before all has come.
+#[test]
+fn an_empty_replica_loads_what_it_keeps() {
+    let master = Node::ours(&[]);
+    for first in (0..20_000).step_by(1000) {
+        let pairs = (first..first + 1000).flat_map(|number| [format!("key:{number}"), "v".repeat(100)]);
+        let words: Vec<String> = ["MSET".to_string()].into_iter().chain(pairs).collect();
+        assert_eq!(master.connect().call(&words), Value::ok());
+    }
+    master.done(&["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 1 end)"]);
+    let proxy = Proxy::start(master.port(), 1);
+    let slow = Weather { piece_bytes: 1000, delay: Duration::from_millis(1), ..Weather::FAIR };
+    let mut replica = Node::ours(&[]);
+    let before = replica.count("used_memory");
+    let begin = |replica: &Node| {
+        proxy.set(slow.clone());
+        replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
+        until("most of it is loaded", || {
+            assert_eq!(replica.info("master_link_status"), "down", "too late");
+            replica.count("used_memory") > before + 2_000_000
+        });
+        assert_eq!(replica.info("master_sync_in_progress"), "1");
+        assert_eq!([replica.info("loading"), replica.info("async_loading")], ["0", "0"]);
+        assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(0));
+        assert_eq!(replica.call(&["GET", "key:1"]), Value::NullBulk);
+        assert_eq!(replica.call(&["FUNCTION", "LIST"]), Value::Array(vec![]));
+    };
+    let files = |replica: &Node| {
+        let names = std::fs::read_dir(replica.dir()).expect("a directory").flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.ends_with(".rdb")).collect::<Vec<_>>()
+    };
+    begin(&replica);
+    assert!(matches!(&files(&replica)[..], [name] if name.starts_with("temp-")));
+    replica.done(&["REPLICAOF", "NO", "ONE"]);
+    until("the file and the data are given up", || {
+        files(&replica).is_empty() && replica.count("used_memory") < before + 1_000_000
+    });
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(0));
+    begin(&replica);
+    // What it has meanwhile may be saved and loaded.
+    replica.done(&["DEBUG", "RELOAD"]);
+    proxy.set(Weather::FAIR);
+    replica.await_link();
+    converge_nodes(&[&master, &replica]);
+    for command in [&["DEBUG", "DIGEST"], &["FUNCTION", "LIST"]] {
+        assert_eq!(replica.call(command), master.call(command));
+    }
+    replica.kill();
+    assert_eq!(files(&replica), ["dump.rdb"]);
+    replica.again();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(20_000));
+}
+
 #[test]
 fn without_swapping_it_says_that_it_loads() {
     let [master, replica] =

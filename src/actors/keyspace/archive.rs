@@ -438,10 +438,11 @@ impl Keyspace {
             }
             self.stage.scripting.clear_libraries(&self.stage.board);
         }
-        self.loader = loader;
+        // Our master's data may be on their way.
+        let other = std::mem::replace(&mut self.loader, loader);
         let result = read(&mut |pieces, _| self.load(pieces));
         self.end_loading();
-        let loader = std::mem::take(&mut self.loader);
+        let loader = std::mem::replace(&mut self.loader, other);
         if result.is_ok() && loader.loaded > 0 {
             loader.tell(&self.stage.board.archive.loading);
         }

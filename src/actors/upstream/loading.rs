@@ -3,7 +3,11 @@
 //!
 //! It is the thread that begins and ends the replacing of the data, so that this is one thing whatever becomes of the link
 //! in between.
-use super::{Peers, handshake::Place};
+use super::{
+    Peers,
+    handshake::Place,
+    keeping::{Growth, Keeper},
+};
 use crate::{
     actors::{
         keyspace::{BeginReplacing, EndReplacing, Load, Replacing},
@@ -13,14 +17,13 @@ use crate::{
     },
     commands::loading::{Fault, Piece},
     data::number::parse_integer,
-    disk::{self, Chunks, Output, Trouble},
+    disk::{self, Chunks, Trouble},
     formats::rdb,
 };
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
     io,
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -48,8 +51,20 @@ pub enum Chunk {
 pub enum Source {
     /// It is written to a file first.
     File,
-    /// As it comes; the old data may serve clients beside it.
-    Socket { how: Replacing, beside: bool },
+    /// It is written to a file, and loaded from there while that grows: there are no data yet that this would take room
+    /// beside, and nobody notices before all has come.
+    GrowingFile,
+    /// As it comes.
+    Socket { how: Replacing, meanwhile: Meanwhile },
+}
+/// What clients meet while data are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    Loading,
+    /// The old data serve them, but for commands that change the server's state.
+    OldData,
+    /// A replica as it was before.
+    Nothing,
 }
 
 /// Tells a thread that nobody wants what it does any more.
@@ -102,51 +117,53 @@ impl Job {
     fn run(&mut self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
         match self.source {
             Source::File => {
-                let mut file = self.receive_file(taken)?;
+                let keeper = Keeper::create(&self.file_name())?;
+                let mut file = keeper.reader()?;
+                self.bytes = keeper.keep(taken, &Growth::default())?;
+                let chunks: Chunks = &mut || disk::next_chunk(&mut *file);
                 let result =
-                    self.replace(Replacing::First, false, &mut || disk::next_chunk(&mut *file), "from disk");
+                    self.replace(Replacing::First, Meanwhile::Loading, chunks, "from disk", |_| Ok(()));
                 self.remove_file();
                 result
             }
-            Source::Socket { how, beside } => {
-                self.replace(how, beside, &mut || next_chunk(taken), "from socket")
+            Source::GrowingFile => {
+                let result = self.keep_and_load(taken);
+                self.remove_file();
+                result
+            }
+            Source::Socket { how, meanwhile } => {
+                self.replace(how, meanwhile, &mut || next_chunk(taken), "from socket", |_| Ok(()))
             }
         }
     }
-    /// Writes what comes to a file, which takes the place of the last snapshot. It is read by what is open of it, so that
-    /// nothing that is saved there meanwhile is taken for it.
-    fn receive_file(
-        &mut self,
-        taken: &mut mpsc::Receiver<Chunk>,
-    ) -> Result<Box<dyn io::Read + Send>, String> {
-        let config = self.peers.board.config.load_full();
-        let temporary = PathBuf::from(format!("temp-{}.{}.rdb", now_ms(), std::process::id()));
-        let mut output = Output::create(Arc::new(disk::Real), temporary, true).map_err(|error| {
-            format!("Opening the temp file needed for MASTER <-> REPLICA synchronization: {error}")
-        })?;
-        loop {
-            let chunk = next_chunk(taken).map_err(|error| error.to_string())?;
-            if chunk.is_empty() {
-                break;
-            }
-            output.write(&chunk).map_err(|error| {
-                format!(
-                    "Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA \
-                     synchronization: {error}"
-                )
-            })?;
-        }
-        self.bytes = output.bytes;
-        let place = || -> io::Result<Box<dyn io::Read + Send>> {
-            let reader = output.reader()?;
-            output.finish(Path::new(&config.dbfilename))?;
-            Ok(reader)
-        };
-        place().map_err(|error| {
-            let name = &config.dbfilename;
-            format!(
-                "Failed trying to rename the temp DB into {name} in MASTER <-> REPLICA synchronization: {error}"
-            )
+    fn file_name(&self) -> String {
+        self.peers.board.config.load().dbfilename.clone()
+    }
+    /// Writes what comes to a file, and loads it behind that, so that a loader that is slower than the master holds up
+    /// nobody.
+    fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
+        let keeper = Keeper::create(&self.file_name())?;
+        let mut file = keeper.reader()?;
+        let growth = Growth::default();
+        thread::scope(|scope| {
+            let keep = || {
+                let kept = keeper.keep(taken, &growth);
+                growth.end(kept.is_ok());
+                kept.map(drop)
+            };
+            let writer = thread::Builder::new()
+                .name("sync-file".into())
+                .spawn_scoped(scope, keep)
+                .map_err(|error| format!("Cannot start a thread to keep what the master sends: {error}"))?;
+            let kept = |is_loaded: bool| {
+                if !is_loaded {
+                    growth.give_up();
+                }
+                writer.join().unwrap_or_else(|_| Err("Nobody keeps what the master sends".into()))
+            };
+            let mut read = 0;
+            let chunks: Chunks = &mut || growth.next_chunk(&mut *file, &mut read);
+            self.replace(Replacing::AtTheEnd, Meanwhile::Nothing, chunks, "from disk", kept)
         })
     }
     /// `rdb-del-sync-files`: who keeps nothing on disk does not want the master's data there either.
@@ -161,13 +178,23 @@ impl Job {
             }
         }
     }
-    fn replace(&self, how: Replacing, beside: bool, chunks: Chunks, whence: &str) -> Result<usize, String> {
+    /// Has the Keyspace take all that comes in the place of its data. Before that counts `kept` is told whether it was
+    /// loaded, and says if it is nothing all the same.
+    fn replace(
+        &self,
+        how: Replacing,
+        meanwhile: Meanwhile,
+        chunks: Chunks,
+        whence: &str,
+        kept: impl FnOnce(bool) -> Result<(), String>,
+    ) -> Result<usize, String> {
         let Peers { board, keyspace, primary, ground, number: link, .. } = &self.peers;
         let _turn = ground.take_turn();
         if self.stop.is_said() {
+            let _ = kept(false);
             return Err("Nobody wants the master's data any more".into());
         }
-        self.begin_loading(beside);
+        self.begin_loading(meanwhile);
         if how == Replacing::First {
             ground.set_whole(false);
             primary.do_send(Forget);
@@ -176,6 +203,12 @@ impl Job {
         tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         keyspace.do_send(BeginReplacing { link: *link, how });
         let fed = self.feed(chunks);
+        let fed = kept(fed.is_ok()).and_then(|()| {
+            fed.map_err(|trouble| {
+                tracing::warn!("Internal error in RDB: {trouble}");
+                format!("Failed trying to load the MASTER synchronization DB {whence}, check server logs.")
+            })
+        });
         if fed.is_ok() && how == Replacing::AtTheEnd {
             primary.do_send(Forget);
             tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
@@ -191,22 +224,20 @@ impl Job {
         board.archive.loading.beside.store(false, Relaxed);
         match fed {
             Ok(_) if !was_wanted => Err("The master's data came too late".into()),
-            Ok(db) => Ok(db),
-            Err(trouble) => {
-                tracing::warn!("Internal error in RDB: {trouble}");
-                Err(format!(
-                    "Failed trying to load the MASTER synchronization DB {whence}, check server logs."
-                ))
-            }
+            fed => fed,
         }
     }
-    fn begin_loading(&self, beside: bool) {
+    fn begin_loading(&self, meanwhile: Meanwhile) {
         let loading = &self.peers.board.archive.loading;
         loading.began_s.store(now_ms() / 1000, Relaxed);
         loading.bytes_loaded.store(0, Relaxed);
         loading.writer_bytes.store(0, Relaxed);
         loading.bytes_total.store(self.bytes, Relaxed);
-        if beside { &loading.beside } else { &loading.active }.store(true, Relaxed);
+        match meanwhile {
+            Meanwhile::Loading => loading.active.store(true, Relaxed),
+            Meanwhile::OldData => loading.beside.store(true, Relaxed),
+            Meanwhile::Nothing => {}
+        }
     }
     /// Has the Keyspace take in what comes. While it is at one batch the next is read.
     fn feed(&self, chunks: Chunks) -> Result<usize, Trouble> {
@@ -268,7 +299,7 @@ fn stream_db_of(piece: &Piece) -> Option<usize> {
 }
 
 /// An empty one at the end.
-fn next_chunk(taken: &mut mpsc::Receiver<Chunk>) -> io::Result<Bytes> {
+pub(super) fn next_chunk(taken: &mut mpsc::Receiver<Chunk>) -> io::Result<Bytes> {
     match taken.blocking_recv() {
         Some(Chunk::Bytes(bytes)) => Ok(bytes),
         Some(Chunk::End) => Ok(Bytes::new()),

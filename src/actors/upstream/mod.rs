@@ -1,12 +1,13 @@
 //! Upstream: the link to our master, while we are a replica.
 //!
 //! One actor for each master that we are told to follow. What it does is one task that reads like a session: connect,
-//! greet ([`handshake`]), take all data if need be ([`receiving`], [`loading`]), then hand the stream on to the Keyspace as
+//! greet ([`handshake`]), take all data if need be ([`receiving`], [`keeping`], [`loading`]), then hand the stream on to the Keyspace as
 //! it comes ([`stream`], [`session`]); and from the beginning whenever that ends. The actor only passes on to it what it is
 //! told.
 mod client;
 mod framing;
 mod handshake;
+mod keeping;
 mod loading;
 pub mod messages;
 mod receiving;

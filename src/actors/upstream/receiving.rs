@@ -3,7 +3,7 @@
 use super::{
     framing::{Frame, Header, take_header},
     handshake::Place,
-    loading::{Chunk, Job, Source, Stop},
+    loading::{Chunk, Job, Meanwhile, Source, Stop},
     session::{Session, TICK},
     wire::Wire,
 };
@@ -39,7 +39,7 @@ impl Session {
         let header = self.await_header(wire, input, &mut pulse).await?;
         self.tell_of_full_sync(&place);
         let source = self.source(place.as_ref()).await;
-        let to = if matches!(source, Source::File) { "disk" } else { "parser" };
+        let to = if matches!(source, Source::Socket { .. }) { "parser" } else { "disk" };
         let bytes = match &header {
             Header::Mark(mark) => {
                 let mark = String::from_utf8_lossy(mark);
@@ -127,11 +127,13 @@ impl Session {
                 // The old data may serve meanwhile if they are an earlier state of the same.
                 let known = self.peers.board.replication.history.load();
                 let is_same = place.is_some_and(|(id, _)| *id == known.id);
-                Source::Socket { how: Replacing::AtTheEnd, beside: is_same }
+                let meanwhile = if is_same { Meanwhile::OldData } else { Meanwhile::Loading };
+                Source::Socket { how: Replacing::AtTheEnd, meanwhile }
             }
             DisklessLoad::OnEmptyDb if self.is_empty().await => {
-                Source::Socket { how: Replacing::First, beside: false }
+                Source::Socket { how: Replacing::First, meanwhile: Meanwhile::Loading }
             }
+            DisklessLoad::Disabled if self.is_empty().await => Source::GrowingFile,
             _ => Source::File,
         }
     }
