@@ -33,10 +33,15 @@ impl Output {
         self.bytes += bytes.len() as u64;
         self.unsynced += bytes.len();
         if self.incremental_sync && self.unsynced >= SYNC_BYTES {
-            self.unsynced = 0;
-            self.file.sync()?;
+            self.sync()?;
         }
         Ok(())
+    }
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.unsynced = 0;
+        self.file.sync()
     }
     /// What was written so far, to be read, whatever name it will have.
     ///
@@ -50,7 +55,7 @@ impl Output {
     /// # Errors
     /// Whatever the disk says; what had the name is as it was then.
     pub fn finish(mut self, path: &Path) -> io::Result<()> {
-        self.file.sync()?;
+        self.sync()?;
         self.disk.rename(&self.temporary, path)?;
         self.finished = true;
         self.disk.sync_folder(path.parent().unwrap_or(Path::new("")))

@@ -21,8 +21,14 @@ struct Puppet {
     offset: u64,
 }
 impl Puppet {
-    /// Has the node follow it, and sends it these data.
+    /// Has the node follow it, and sends it these data, which it takes.
     fn of(node: &Node, data: &[u8]) -> Puppet {
+        let puppet = Puppet::offering(node, data);
+        node.await_link();
+        puppet
+    }
+    /// The same, whatever becomes of them.
+    fn offering(node: &Node, data: &[u8]) -> Puppet {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let port = listener.local_addr().expect("its address").port();
         node.done(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
@@ -39,7 +45,6 @@ impl Puppet {
         let head = format!("+FULLRESYNC {} 0\r\n${}\r\n", "b".repeat(40), data.len());
         puppet.send(head.as_bytes());
         puppet.send(data);
-        node.await_link();
         puppet
     }
     fn send(&mut self, bytes: &[u8]) {
@@ -89,6 +94,29 @@ impl Puppet {
 fn strings(node: &Node, keys: &[&str]) -> Vec<String> {
     let words: Vec<&str> = ["MGET"].iter().chain(keys).copied().collect();
     node.call(&words).items().iter().map(Value::text).collect()
+}
+
+/// Neither of the data nor of the file.
+#[test]
+fn a_damaged_snapshot_takes_the_place_of_nothing() {
+    let node = Node::ours(&[]);
+    node.done(&["SAVE"]);
+    let files = || {
+        let entries = std::fs::read_dir(node.dir()).expect("a directory").flatten();
+        let rdb = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".rdb"));
+        rdb.map(|entry| std::fs::read(entry.path()).expect("a file")).collect::<Vec<_>>()
+    };
+    let before = files();
+    let keys = b"REDIS0009\x00\x01k\x01v\xff".to_vec();
+    let (cut, wrong_sum) = (keys[..14].to_vec(), [&keys[..], b"\x01\0\0\0\0\0\0\0"].concat());
+    let unknown_type = [&keys[..14], b"\xc8\x01l\x01v\xff\0\0\0\0\0\0\0\0"].concat();
+    for (count, data) in [cut, wrong_sum, unknown_type].iter().enumerate() {
+        let _master = Puppet::offering(&node, data);
+        until("it is refused", || {
+            node.output().matches("Failed trying to load the MASTER synchronization DB").count() > count
+        });
+        assert_eq!((files(), node.call(&["DBSIZE"])), (before.clone(), Value::Integer(0)));
+    }
 }
 
 /// Old masters send scripts as they are: who refuses them has other data from then on.

@@ -36,14 +36,20 @@ impl Keeper {
     /// # Errors
     /// Whatever the disk says, for the log.
     pub fn reader(&self) -> Result<Box<dyn Read + Send>, String> {
-        self.output.reader().map_err(|error| self.not_in_place(&error))
+        self.output.reader().map_err(|error| not_in_place(&self.name, &error))
     }
-    /// Writes all that comes, gives the file its name, and says how long it is. Whoever looks is told how far it is, and may
-    /// give it up: then it says nothing.
+    /// Writes all that comes and brings it to the medium. Whoever looks is told how far it is, and may give it up: then
+    /// there is none.
     ///
     /// # Errors
     /// Why it is not whole, for the log.
-    pub fn keep(mut self, taken: &mut mpsc::Receiver<Chunk>, growth: &Growth) -> Result<u64, String> {
+    pub fn keep(
+        mut self,
+        taken: &mut mpsc::Receiver<Chunk>,
+        growth: &Growth,
+    ) -> Result<Option<Keeper>, String> {
+        // Whoever reads must not wait for ever, whatever happens here.
+        let _at_last = EndsAtLast(growth);
         loop {
             let chunk = next_chunk(taken).map_err(|error| error.to_string())?;
             if chunk.is_empty() {
@@ -56,18 +62,23 @@ impl Keeper {
                 )
             })?;
             if !growth.note(self.output.bytes) {
-                return Ok(self.output.bytes);
+                return Ok(None);
             }
         }
         // Whoever reads it need not wait for the disk.
         growth.end(true);
-        let bytes = self.output.bytes;
+        self.output.sync().map_err(|error| not_in_place(&self.name, &error))?;
+        Ok(Some(self))
+    }
+    /// Gives it its name, and says how long it is.
+    ///
+    /// # Errors
+    /// Whatever the disk says, for the log.
+    pub fn put_in_place(self) -> Result<u64, String> {
         let Keeper { output, name } = self;
+        let bytes = output.bytes;
         output.finish(Path::new(&name)).map_err(|error| not_in_place(&name, &error))?;
         Ok(bytes)
-    }
-    fn not_in_place(&self, error: &io::Error) -> String {
-        not_in_place(&self.name, error)
     }
 }
 fn not_in_place(name: &str, error: &io::Error) -> String {
@@ -101,7 +112,7 @@ impl Growth {
         !state.given_up
     }
     /// No more will come. What was said first holds.
-    pub fn end(&self, whole: bool) {
+    fn end(&self, whole: bool) {
         self.state().ended.get_or_insert(whole);
         self.moved.notify_one();
     }
@@ -132,6 +143,13 @@ impl Growth {
         file.read_exact(&mut chunk)?;
         *read += chunk.len() as u64;
         Ok(chunk.freeze())
+    }
+}
+
+struct EndsAtLast<'a>(&'a Growth);
+impl Drop for EndsAtLast<'_> {
+    fn drop(&mut self) {
+        self.0.end(false);
     }
 }
 

@@ -119,7 +119,8 @@ impl Job {
             Source::File => {
                 let keeper = Keeper::create(&self.file_name())?;
                 let mut file = keeper.reader()?;
-                self.bytes = keeper.keep(taken, &Growth::default())?;
+                let kept = keeper.keep(taken, &Growth::default())?.ok_or_else(not_wanted)?;
+                self.bytes = kept.put_in_place()?;
                 let chunks: Chunks = &mut || disk::next_chunk(&mut *file);
                 let result =
                     self.replace(Replacing::First, Meanwhile::Loading, chunks, "from disk", |_| Ok(()));
@@ -127,8 +128,11 @@ impl Job {
                 result
             }
             Source::GrowingFile => {
-                let result = self.keep_and_load(taken);
-                self.remove_file();
+                let mut in_place = false;
+                let result = self.keep_and_load(taken, &mut in_place);
+                if in_place {
+                    self.remove_file();
+                }
                 result
             }
             Source::Socket { how, meanwhile } => {
@@ -140,26 +144,27 @@ impl Job {
         self.peers.board.config.load().dbfilename.clone()
     }
     /// Writes what comes to a file, and loads it behind that, so that a loader that is slower than the master holds up
-    /// nobody.
-    fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
+    /// nobody. Only what could be loaded takes the place of the last snapshot.
+    fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>, in_place: &mut bool) -> Result<usize, String> {
         let keeper = Keeper::create(&self.file_name())?;
         let mut file = keeper.reader()?;
         let growth = Growth::default();
         thread::scope(|scope| {
-            let keep = || {
-                let kept = keeper.keep(taken, &growth);
-                growth.end(kept.is_ok());
-                kept.map(drop)
-            };
             let writer = thread::Builder::new()
                 .name("sync-file".into())
-                .spawn_scoped(scope, keep)
+                .spawn_scoped(scope, || keeper.keep(taken, &growth))
                 .map_err(|error| format!("Cannot start a thread to keep what the master sends: {error}"))?;
             let kept = |is_loaded: bool| {
                 if !is_loaded {
                     growth.give_up();
                 }
-                writer.join().unwrap_or_else(|_| Err("Nobody keeps what the master sends".into()))
+                let kept =
+                    writer.join().unwrap_or_else(|_| Err("Nobody keeps what the master sends".into()))?;
+                if let (true, Some(kept)) = (is_loaded, kept) {
+                    kept.put_in_place()?;
+                    *in_place = true;
+                }
+                Ok(())
             };
             let mut read = 0;
             let chunks: Chunks = &mut || growth.next_chunk(&mut *file, &mut read);
@@ -192,7 +197,7 @@ impl Job {
         let _turn = ground.take_turn();
         if self.stop.is_said() {
             let _ = kept(false);
-            return Err("Nobody wants the master's data any more".into());
+            return Err(not_wanted());
         }
         self.begin_loading(meanwhile);
         if how == Replacing::First {
@@ -284,6 +289,9 @@ impl Job {
     }
 }
 
+fn not_wanted() -> String {
+    "Nobody wants the master's data any more".into()
+}
 fn given_up() -> Fault {
     Fault { offset: 0, reason: "nobody takes the data in".into() }
 }
