@@ -379,7 +379,7 @@ fn what_a_dead_server_has_left_is_removed() {
     assert_eq!(server.connect().call(&["INCR", "count"]), Value::Integer(1));
     let alive = format!("temp-{}.rdb", std::process::id());
     server.stop();
-    let left = ["temp-99999999.rdb", "temp-rewriteaof-bg-99999999.aof"];
+    let left = ["temp-99999999.rdb", "temp-1764000000000.99999999.rdb", "temp-rewriteaof-bg-99999999.aof"];
     let left_inside =
         ["appendonlydir/temp-appendonly.aof.manifest", "appendonlydir/temp-appendonly.aof.incr"];
     for name in left.iter().chain(&left_inside).chain([&&*alive, &"temp-notes.rdb"]) {

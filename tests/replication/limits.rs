@@ -141,6 +141,38 @@ fn an_empty_replica_loads_what_it_keeps() {
     assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(20_000));
 }
 
+/// A save of the data before ends behind the sync: its file must not take the place of the new data's.
+#[test]
+fn what_is_saved_during_a_sync_is_old() {
+    let master = Node::ours(&[]);
+    master.done(&["DEBUG", "POPULATE", "20000", "key", "100"]);
+    for has_data in [false, true] {
+        let proxy = Proxy::start(master.port(), 1);
+        let mut replica = Node::ours(&["--replica-read-only", "no"]);
+        let fill = |replica: &Node| replica.done(&["DEBUG", "POPULATE", "100"]);
+        if has_data {
+            fill(&replica);
+        }
+        proxy.set(Weather { piece_bytes: 1000, delay: Duration::from_millis(1), ..Weather::FAIR });
+        replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
+        until("the data are coming", || replica.info("master_sync_in_progress") == "1");
+        if !has_data {
+            fill(&replica);
+        }
+        // All of them are one piece, which is written after a second.
+        replica.config("rdb-key-save-delay", "10000");
+        replica.done(&["BGSAVE"]);
+        proxy.set(Weather::FAIR);
+        replica.await_link();
+        until("nothing is being saved", || replica.info("rdb_bgsave_in_progress") == "0");
+        assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(20_000));
+        assert!(replica.output().contains("the snapshot is given up"), "{}", replica.output());
+        replica.kill();
+        replica.again();
+        assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(20_000), "had data: {has_data}");
+    }
+}
+
 #[test]
 fn without_swapping_it_says_that_it_loads() {
     let [master, replica] =

@@ -5,7 +5,7 @@ use crate::{
         courier::messages::Run,
         expiry::SurveyAnew,
         now_ms,
-        persistence::messages::GiveUpSave,
+        persistence::messages::{GiveUpSave, PutInPlace},
         primary::messages::{Adopted, Promoted},
         upstream::messages::Applied,
     },
@@ -121,6 +121,8 @@ pub struct EndReplacing {
     pub link: u64,
     /// The id of their history, and the offset.
     pub of: Option<(String, u64)>,
+    /// The file that they are in, if there is one.
+    pub file: Option<PutInPlace>,
     /// Answered when it is done; false if this link is not the one that is followed by now.
     pub done: SyncSender<bool>,
 }
@@ -383,12 +385,19 @@ impl Handler<BeginReplacing> for Keyspace {
 
 impl Handler<EndReplacing> for Keyspace {
     type Result = ();
-    fn handle(&mut self, EndReplacing { link, of, done }: EndReplacing, ctx: &mut Self::Context) {
+    fn handle(&mut self, EndReplacing { link, of, file, done }: EndReplacing, ctx: &mut Self::Context) {
         let is_followed = self.place.link == Some(link);
         if is_followed {
             self.stage.begin(now_ms());
             match of {
-                Some((id, offset)) => self.begin_history(id, offset, ctx),
+                Some((id, offset)) => {
+                    // A save that has begun since is of the data before, and its file must not come behind this one.
+                    match file {
+                        Some(file) => self.persistence.do_send(file),
+                        None => self.persistence.do_send(GiveUpSave),
+                    }
+                    self.begin_history(id, offset, ctx);
+                }
                 None if self.place.aside.is_some() => self.give_up_replacing(),
                 None => self.drop_part(ctx),
             }

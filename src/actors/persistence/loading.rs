@@ -335,6 +335,8 @@ fn remove_leftovers(disk: &dyn disk::Disk) {
         let middle =
             |prefix, suffix| name.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(suffix));
         let pid = middle("temp-rewriteaof-bg-", ".aof").or(middle("temp-", ".rdb"));
+        // That of a full sync tells its time in front.
+        let pid = pid.and_then(|pid| pid.rsplit('.').next());
         let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else { continue };
         let is_ours = pid == std::process::id();
         if is_ours || !Path::new("/proc").join(pid.to_string()).exists() {

@@ -2,6 +2,7 @@
 use crate::{
     actors::{courier::messages::Replies, keyspace::Letter},
     board::{Activity, Share},
+    disk::Output,
     formats::aof::manifest::Logging,
     store::SnapshotId,
 };
@@ -9,6 +10,7 @@ use actix::{Message, Recipient};
 use bytes::Bytes;
 use std::{
     io,
+    path::PathBuf,
     sync::mpsc::{Receiver, SyncSender},
 };
 
@@ -73,6 +75,17 @@ pub struct SaveNow {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct GiveUpSave;
+
+/// From the Keyspace, whose data are now those of this file: it takes the place of the last snapshot. What is being saved is of
+/// the data before.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PutInPlace {
+    pub file: Output,
+    pub path: PathBuf,
+    /// Whoever has written it waits for that.
+    pub done: SyncSender<io::Result<()>>,
+}
 
 /// Bring all that was committed before this to the medium, and say so: who asks waits for it.
 #[derive(Message)]

@@ -1,7 +1,7 @@
 //! Snapshots on their way to disk: BGSAVE, BGREWRITEAOF, SAVE.
 use super::{
     Persistence,
-    messages::{Begun, GiveUpSave, SaveNow, Told},
+    messages::{Begun, GiveUpSave, PutInPlace, SaveNow, Told},
 };
 use crate::{
     actors::{
@@ -104,6 +104,15 @@ impl Handler<GiveUpSave> for Persistence {
     type Result = ();
     fn handle(&mut self, _: GiveUpSave, _: &mut Self::Context) {
         self.give_up_save();
+    }
+}
+
+impl Handler<PutInPlace> for Persistence {
+    type Result = ();
+    fn handle(&mut self, PutInPlace { file, path, done }: PutInPlace, _: &mut Self::Context) {
+        self.give_up_save();
+        // Whoever waits may be gone.
+        let _ = done.send(file.finish(&path));
     }
 }
 

@@ -1,14 +1,14 @@
 //! The file of a full sync: what comes is written to it, and may be read behind that while it grows.
 use super::loading::{Chunk, next_chunk};
 use crate::{
-    actors::now_ms,
+    actors::{now_ms, persistence::messages::PutInPlace},
     disk::{self, CHUNK_BYTES, Output},
 };
 use bytes::{Bytes, BytesMut};
 use std::{
     io::{self, Read},
-    path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    path::{Path, PathBuf, absolute},
+    sync::{Arc, Condvar, Mutex, MutexGuard, mpsc::SyncSender},
 };
 use tokio::sync::mpsc;
 
@@ -17,26 +17,29 @@ use tokio::sync::mpsc;
 /// It is read by what is open of it, so that nothing that is saved there meanwhile is taken for it.
 pub struct Keeper {
     output: Output,
-    /// What it will be called.
-    name: String,
+    /// What it will be called; in the folder that is `dir` when it begins.
+    path: PathBuf,
 }
 
 impl Keeper {
     /// # Errors
     /// If there can be none, for the log.
     pub fn create(name: &str) -> Result<Keeper, String> {
-        let temporary = PathBuf::from(format!("temp-{}.{}.rdb", now_ms(), std::process::id()));
-        let output = Output::create(Arc::new(disk::Real), temporary, true).map_err(|error| {
+        let temporary = format!("temp-{}.{}.rdb", now_ms(), std::process::id());
+        let open = || -> io::Result<Keeper> {
+            let output = Output::create(Arc::new(disk::Real), absolute(temporary)?, true)?;
+            Ok(Keeper { output, path: absolute(name)? })
+        };
+        open().map_err(|error| {
             format!("Opening the temp file needed for MASTER <-> REPLICA synchronization: {error}")
-        })?;
-        Ok(Keeper { output, name: name.into() })
+        })
     }
     /// From its beginning to where it ends by then.
     ///
     /// # Errors
     /// Whatever the disk says, for the log.
     pub fn reader(&self) -> Result<Box<dyn Read + Send>, String> {
-        self.output.reader().map_err(|error| not_in_place(&self.name, &error))
+        self.output.reader().map_err(|error| not_in_place(&self.path, &error))
     }
     /// Writes all that comes and brings it to the medium. Whoever looks is told how far it is, and may give it up: then
     /// there is none.
@@ -67,22 +70,23 @@ impl Keeper {
         }
         // Whoever reads it need not wait for the disk.
         growth.end(true);
-        self.output.sync().map_err(|error| not_in_place(&self.name, &error))?;
+        self.output.sync().map_err(|error| not_in_place(&self.path, &error))?;
         Ok(Some(self))
     }
-    /// Gives it its name, and says how long it is.
-    ///
-    /// # Errors
-    /// Whatever the disk says, for the log.
-    pub fn put_in_place(self) -> Result<u64, String> {
-        let Keeper { output, name } = self;
-        let bytes = output.bytes;
-        output.finish(Path::new(&name)).map_err(|error| not_in_place(&name, &error))?;
-        Ok(bytes)
+    pub fn bytes(&self) -> u64 {
+        self.output.bytes
+    }
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// What gives it its name, and tells `done` whether it has it.
+    pub fn into_putting(self, done: SyncSender<io::Result<()>>) -> PutInPlace {
+        PutInPlace { file: self.output, path: self.path, done }
     }
 }
-fn not_in_place(name: &str, error: &io::Error) -> String {
-    format!("Failed trying to rename the temp DB into {name} in MASTER <-> REPLICA synchronization: {error}")
+pub fn not_in_place(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    format!("Failed trying to rename the temp DB into {path} in MASTER <-> REPLICA synchronization: {error}")
 }
 
 /// How far a file is that is written by one thread and read by another.

@@ -6,7 +6,7 @@
 use super::{
     Peers,
     handshake::Place,
-    keeping::{Growth, Keeper},
+    keeping::{Growth, Keeper, not_in_place},
 };
 use crate::{
     actors::{
@@ -24,6 +24,7 @@ use bytes::Bytes;
 use std::{
     collections::VecDeque,
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -119,24 +120,14 @@ impl Job {
             Source::File => {
                 let keeper = Keeper::create(&self.file_name())?;
                 let mut file = keeper.reader()?;
-                let kept = keeper.keep(taken, &Growth::default())?.ok_or_else(not_wanted)?;
-                self.bytes = kept.put_in_place()?;
+                let kept = keeper.keep(taken, &Growth::default())?;
+                self.bytes = kept.as_ref().map_or(0, Keeper::bytes);
                 let chunks: Chunks = &mut || disk::next_chunk(&mut *file);
-                let result =
-                    self.replace(Replacing::First, Meanwhile::Loading, chunks, "from disk", |_| Ok(()));
-                self.remove_file();
-                result
+                self.replace(Replacing::First, Meanwhile::Loading, chunks, "from disk", |_| Ok(kept))
             }
-            Source::GrowingFile => {
-                let mut in_place = false;
-                let result = self.keep_and_load(taken, &mut in_place);
-                if in_place {
-                    self.remove_file();
-                }
-                result
-            }
+            Source::GrowingFile => self.keep_and_load(taken),
             Source::Socket { how, meanwhile } => {
-                self.replace(how, meanwhile, &mut || next_chunk(taken), "from socket", |_| Ok(()))
+                self.replace(how, meanwhile, &mut || next_chunk(taken), "from socket", |_| Ok(None))
             }
         }
     }
@@ -144,8 +135,8 @@ impl Job {
         self.peers.board.config.load().dbfilename.clone()
     }
     /// Writes what comes to a file, and loads it behind that, so that a loader that is slower than the master holds up
-    /// nobody. Only what could be loaded takes the place of the last snapshot.
-    fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>, in_place: &mut bool) -> Result<usize, String> {
+    /// nobody.
+    fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
         let keeper = Keeper::create(&self.file_name())?;
         let mut file = keeper.reader()?;
         let growth = Growth::default();
@@ -158,13 +149,7 @@ impl Job {
                 if !is_loaded {
                     growth.give_up();
                 }
-                let kept =
-                    writer.join().unwrap_or_else(|_| Err("Nobody keeps what the master sends".into()))?;
-                if let (true, Some(kept)) = (is_loaded, kept) {
-                    kept.put_in_place()?;
-                    *in_place = true;
-                }
-                Ok(())
+                writer.join().unwrap_or_else(|_| Err("Nobody keeps what the master sends".into()))
             };
             let mut read = 0;
             let chunks: Chunks = &mut || growth.next_chunk(&mut *file, &mut read);
@@ -172,26 +157,26 @@ impl Job {
         })
     }
     /// `rdb-del-sync-files`: who keeps nothing on disk does not want the master's data there either.
-    fn remove_file(&self) {
+    fn remove_file(&self, path: &Path) {
         let config = self.peers.board.config.load();
         if config.rdb_del_sync_files && !config.appendonly && config.save.0.is_empty() {
             tracing::info!(
                 "Removing the RDB file obtained from the master. This replica has persistence disabled"
             );
-            if let Err(error) = std::fs::remove_file(&config.dbfilename) {
-                tracing::warn!("Removing {}: {error}", config.dbfilename);
+            if let Err(error) = std::fs::remove_file(path) {
+                tracing::warn!("Removing {}: {error}", path.display());
             }
         }
     }
     /// Has the Keyspace take all that comes in the place of its data. Before that counts `kept` is told whether it was
-    /// loaded, and says if it is nothing all the same.
+    /// loaded, and gives the file that it is in, or says why it is nothing all the same.
     fn replace(
         &self,
         how: Replacing,
         meanwhile: Meanwhile,
         chunks: Chunks,
         whence: &str,
-        kept: impl FnOnce(bool) -> Result<(), String>,
+        kept: impl FnOnce(bool) -> Result<Option<Keeper>, String>,
     ) -> Result<usize, String> {
         let Peers { board, keyspace, primary, ground, number: link, .. } = &self.peers;
         let _turn = ground.take_turn();
@@ -208,8 +193,8 @@ impl Job {
         tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         keyspace.do_send(BeginReplacing { link: *link, how });
         let fed = self.feed(chunks);
-        let fed = kept(fed.is_ok()).and_then(|()| {
-            fed.map_err(|trouble| {
+        let fed = kept(fed.is_ok()).and_then(|kept| {
+            fed.map(|db| (db, kept)).map_err(|trouble| {
                 tracing::warn!("Internal error in RDB: {trouble}");
                 format!("Failed trying to load the MASTER synchronization DB {whence}, check server logs.")
             })
@@ -220,13 +205,28 @@ impl Job {
         }
         let (done, answer) = sync_channel(1);
         let of = fed.is_ok().then(|| self.of.clone());
-        keyspace.do_send(EndReplacing { link: *link, of, done });
+        let (fed, kept) = match fed {
+            Ok((db, kept)) => (Ok(db), kept),
+            Err(reason) => (Err(reason), None),
+        };
+        let path = kept.as_ref().map(|kept| kept.path().to_path_buf()).unwrap_or_default();
+        let (put, is_put) = sync_channel(1);
+        // Without a file nobody is left who could say anything.
+        let file = kept.map(move |kept| kept.into_putting(put));
+        keyspace.do_send(EndReplacing { link: *link, of, file, done });
         let was_wanted = answer.recv().unwrap_or(false);
         if fed.is_ok() && was_wanted {
             ground.set_whole(true);
         }
         board.archive.loading.active.store(false, Relaxed);
         board.archive.loading.beside.store(false, Relaxed);
+        match is_put.recv() {
+            Ok(Ok(())) => self.remove_file(&path),
+            // The data are here all the same.
+            Ok(Err(error)) => tracing::warn!("{}", not_in_place(&path, &error)),
+            // There is none, or nobody wanted it.
+            Err(_) => {}
+        }
         match fed {
             Ok(_) if !was_wanted => Err("The master's data came too late".into()),
             fed => fed,
