@@ -12,7 +12,7 @@ use crate::{
     actors::{
         keyspace::{BeginReplacing, EndReplacing, Load, Replacing},
         now_ms,
-        persistence::delay_of,
+        persistence::{delay_of, messages::PutInPlace},
         primary::messages::Forget,
     },
     commands::loading::{Fault, Piece},
@@ -178,7 +178,7 @@ impl Job {
         whence: &str,
         kept: impl FnOnce(bool) -> Result<Option<Keeper>, String>,
     ) -> Result<usize, String> {
-        let Peers { board, keyspace, primary, ground, number: link, .. } = &self.peers;
+        let Peers { keyspace, primary, ground, number: link, .. } = &self.peers;
         let _turn = ground.take_turn();
         if self.stop.is_said() {
             let _ = kept(false);
@@ -203,34 +203,40 @@ impl Job {
             primary.do_send(Forget);
             tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
         }
-        let (done, answer) = sync_channel(1);
-        let of = fed.is_ok().then(|| self.of.clone());
-        let (fed, kept) = match fed {
-            Ok((db, kept)) => (Ok(db), kept),
-            Err(reason) => (Err(reason), None),
+        let (db, kept) = match fed {
+            Ok(fed) => fed,
+            Err(reason) => {
+                self.end_replacing(None, None);
+                return Err(reason);
+            }
         };
-        let path = kept.as_ref().map(|kept| kept.path().to_path_buf()).unwrap_or_default();
+        let path = kept.as_ref().map(|kept| kept.path().to_path_buf());
         let (put, is_put) = sync_channel(1);
-        // Without a file nobody is left who could say anything.
-        let file = kept.map(move |kept| kept.into_putting(put));
+        let file = kept.map(|kept| kept.into_putting(put));
+        if !self.end_replacing(Some(self.of.clone()), file) {
+            return Err("The master's data came too late".into());
+        }
+        ground.set_whole(true);
+        if let Some(path) = path {
+            match is_put.recv() {
+                Ok(Ok(())) => self.remove_file(&path),
+                // The data are here all the same.
+                Ok(Err(error)) => tracing::warn!("{}", not_in_place(&path, &error)),
+                Err(_) => tracing::warn!("Nobody writes files any more"),
+            }
+        }
+        Ok(db)
+    }
+    /// Has the Keyspace end it: with data that are of this history at this offset, or without. False if it follows another
+    /// master by now.
+    fn end_replacing(&self, of: Option<Place>, file: Option<PutInPlace>) -> bool {
+        let Peers { board, keyspace, number: link, .. } = &self.peers;
+        let (done, answer) = sync_channel(1);
         keyspace.do_send(EndReplacing { link: *link, of, file, done });
         let was_wanted = answer.recv().unwrap_or(false);
-        if fed.is_ok() && was_wanted {
-            ground.set_whole(true);
-        }
         board.archive.loading.active.store(false, Relaxed);
         board.archive.loading.beside.store(false, Relaxed);
-        match is_put.recv() {
-            Ok(Ok(())) => self.remove_file(&path),
-            // The data are here all the same.
-            Ok(Err(error)) => tracing::warn!("{}", not_in_place(&path, &error)),
-            // There is none, or nobody wanted it.
-            Err(_) => {}
-        }
-        match fed {
-            Ok(_) if !was_wanted => Err("The master's data came too late".into()),
-            fed => fed,
-        }
+        was_wanted
     }
     fn begin_loading(&self, meanwhile: Meanwhile) {
         let loading = &self.peers.board.archive.loading;
