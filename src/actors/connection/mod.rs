@@ -79,7 +79,7 @@ pub struct Connection {
     /// A command for another actor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
     /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
-    postponed: Option<(&'static Node, Request)>,
+    postponed: Option<Request>,
     /// A command that does something to others, and waits for the replies of what came before it: admitted, not parsed.
     next: Option<(&'static Node, Request)>,
     /// The session travels with a transaction, and comes back here.

@@ -108,9 +108,12 @@ impl Connection {
         (self.missing, self.last_said, self.refused, self.publishes) = (1, None, 0, false);
         self.turn_start = batch.steps.len();
         let mut count = 0;
-        if let Some((node, request)) = self.postponed.take() {
+        if let Some(request) = self.postponed.take() {
             self.desk.board.unblock(&self.session.record);
-            self.take_admitted(node, request, buffer.len(), batch, &rules);
+            // What it was admitted to may be over: the server loads by now, or follows another.
+            self.take_request(request, buffer.len(), batch, &rules);
+            // It was counted when it came.
+            self.refused = 0;
         }
         if let Some((node, request)) = self.next.take() {
             self.take_admitted(node, request, buffer.len(), batch, &rules);
@@ -207,7 +210,7 @@ impl Connection {
     ) {
         if rules.paused {
             self.desk.board.block(&self.session.record);
-            self.postponed = Some((node, request));
+            self.postponed = Some(request);
             return;
         }
         if self.session.transaction.is_some() && !runs_at_once(node) {

@@ -317,6 +317,7 @@ impl Handler<BeginLoading> for Keyspace {
     type Result = ();
     fn handle(&mut self, BeginLoading(loader): BeginLoading, _: &mut Self::Context) {
         self.loader = loader;
+        self.loads = true;
     }
 }
 
@@ -342,6 +343,7 @@ impl Handler<EndLoading> for Keyspace {
         self.await_master();
         self.resume_history(ctx);
         self.note_changes(ctx);
+        self.end_loads(ctx);
         let _ = done.send(std::mem::take(&mut self.loader));
     }
 }

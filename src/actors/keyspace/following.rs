@@ -367,6 +367,7 @@ impl Handler<BeginReplacing> for Keyspace {
         self.loader = Loader { keeps_expired: true, ..Loader::default() };
         match how {
             Replacing::First => {
+                self.loads = true;
                 self.clear_all();
                 // The files are to hold none of them either.
                 if self.stage.record.wants.effects {
@@ -402,6 +403,7 @@ impl Handler<EndReplacing> for Keyspace {
                 None => self.drop_part(ctx),
             }
         }
+        self.end_loads(ctx);
         // Who asked may be gone.
         let _ = done.send(is_followed);
     }

@@ -36,7 +36,7 @@ use crate::{
         loading::Loader,
         registry::Node,
         scripting::Play,
-        spec::{self, KeySpec, MAY_REPLICATE},
+        spec::{self, KeySpec, LOADING, MAY_REPLICATE},
         stage::Stage,
     },
     data::{room::Room, wheel::Item},
@@ -132,6 +132,8 @@ pub struct Keyspace {
     /// One client's turn was all there was since the last flush.
     is_lone: bool,
     held: Held,
+    /// A part of the data is there.
+    loads: bool,
     /// A message to itself is under way that has more keys go.
     makes_room: bool,
     blocked: Blocked,
@@ -171,6 +173,7 @@ impl Keyspace {
             flushing: false,
             is_lone: false,
             held: Held::default(),
+            loads: false,
             makes_room: false,
             blocked: Blocked::default(),
             playing: None,
@@ -371,13 +374,17 @@ impl Handler<Execute> for Keyspace {
                     Step::Run(run) => run,
                 };
                 let paused = pause.filter(|_| writes(run));
-                if paused.is_some() || self.moving.holds(run) {
+                let comes_amid_loading = self.loads && waits_for_loading(run);
+                if paused.is_some() || comes_amid_loading || self.moving.holds(run) {
                     let mut rest = Batch::default();
                     rest.push_from(step.take(), &batch.says);
                     own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
                     rest.end_turn(turn.line);
                     match paused {
                         Some((_, until_ms)) => self.hold_for_pause(rest, &reply_to, until_ms),
+                        None if comes_amid_loading => {
+                            self.held.keep(rest, reply_to.clone(), &self.stage.board)
+                        }
                         None => self.hold_for_move(rest, &reply_to),
                     }
                     settles = false;
@@ -529,6 +536,17 @@ impl Keyspace {
         self.held.keep(rest, reply_to.clone(), &self.stage.board);
         self.ask_for_pause_end(until_ms);
     }
+    /// What must wait still comes back.
+    fn release_held(&mut self, ctx: &mut Context<Self>) {
+        for (reply_to, batch) in self.held.release(&self.stage.board) {
+            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
+        }
+    }
+    /// The data are whole.
+    fn end_loads(&mut self, ctx: &mut Context<Self>) {
+        self.loads = false;
+        self.release_held(ctx);
+    }
     fn ask_for_pause_end(&mut self, until_ms: i64) {
         // Where no end is known, whoever ends it tells.
         if self.pause_end_asked_ms != until_ms && until_ms != i64::MAX {
@@ -544,6 +562,12 @@ fn writes(run: &Run) -> bool {
         return transaction.writes;
     }
     run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
+}
+
+/// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
+/// admitted before, and waited on its way.)
+fn waits_for_loading(run: &Run) -> bool {
+    matches!(run.task, Task::Transaction(_)) || run.node.spec().flags & LOADING == 0
 }
 
 impl Handler<Configured> for Keyspace {
@@ -562,9 +586,7 @@ impl Handler<PauseOver> for Keyspace {
         }
         // Writers may have to wait still: they come back then.
         self.pause_end_asked_ms = 0;
-        for (reply_to, batch) in self.held.release(&self.stage.board) {
-            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
-        }
+        self.release_held(ctx);
         self.heed_memory(ctx);
     }
 }
