@@ -40,7 +40,7 @@ impl Scene {
     }
     fn choose(&mut self) -> Option<(usize, String)> {
         // Where those that may go are rare, the walk may take several calls.
-        for _ in 0..1000 {
+        for _ in 0..100_000 {
             match self.evictor.choose(&self.store, self.selection) {
                 Choice::Key { db, key } => return Some((db, String::from_utf8(key.to_vec()).unwrap())),
                 Choice::Nothing => return None,
