@@ -78,7 +78,7 @@ pub struct Connection {
     is_behind: bool,
     /// A command for another actor, which waits for the replies of what came before it.
     deferred: Option<Deferred>,
-    /// A command that CLIENT PAUSE makes wait, admitted and not yet parsed. Nothing behind it is taken before it.
+    /// A command that CLIENT PAUSE makes wait. It is admitted anew then. Nothing behind it is taken before it.
     postponed: Option<Request>,
     /// A command that does something to others, and waits for the replies of what came before it: admitted, not parsed.
     next: Option<(&'static Node, Request)>,

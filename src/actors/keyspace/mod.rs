@@ -132,7 +132,7 @@ pub struct Keyspace {
     /// One client's turn was all there was since the last flush.
     is_lone: bool,
     held: Held,
-    /// A part of the data is there.
+    /// A file, or a full sync in the place of our data, is being loaded: what is there is a part.
     loads: bool,
     /// A message to itself is under way that has more keys go.
     makes_room: bool,
