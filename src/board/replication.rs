@@ -9,7 +9,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -213,8 +213,6 @@ pub struct ReplicaRecord {
     pub pending_bytes: AtomicU64,
     /// Memory that it takes to keep them in order, bytes.
     pub queue_bytes: AtomicU64,
-    /// The version that it said to be, as in RDB's aux fields (0x070401); 0: it did not say.
-    pub version: AtomicU32,
 }
 impl ReplicaRecord {
     /// One that has said nothing yet of how far it is.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 /// The classes that CLIENT LIST TYPE, CLIENT KILL TYPE and `client-output-buffer-limit` tell apart.
@@ -36,7 +36,8 @@ pub struct ClientRecord {
     /// `ip:port`, or the socket's path with `:0`.
     pub address: String,
     pub local_address: String,
-    pub file_descriptor: i32,
+    /// Another one for a connection that has become a replica's.
+    pub file_descriptor: AtomicI32,
     /// ms since 1970.
     pub connected_at_ms: i64,
     /// ms since 1970.
@@ -116,7 +117,7 @@ impl ClientRecord {
             id,
             address,
             local_address,
-            file_descriptor,
+            file_descriptor: AtomicI32::new(file_descriptor),
             connected_at_ms: now_ms,
             active_at_ms: AtomicI64::new(now_ms),
             db: AtomicUsize::new(0),

@@ -102,8 +102,9 @@ class Process:
 class Group:
     """A master, its replicas, and what watches them, inside a `with`."""
 
-    def __init__(self, makes, sentinels, is_secured=False):
+    def __init__(self, makes, sentinels, is_secured=False, lines_of_first_replica=()):
         self.makes, self.count, self.is_secured = makes, sentinels, is_secured
+        self.lines_of_first_replica = lines_of_first_replica
 
     def __enter__(self):
         self.stack = contextlib.ExitStack()
@@ -116,6 +117,8 @@ class Group:
                 lines = ['save ""', "enable-debug-command yes", "repl-diskless-sync-delay 0"]
                 if self.servers:
                     lines.append(f"replicaof 127.0.0.1 {self.servers[0].port}")
+                if len(self.servers) == 1:
+                    lines += self.lines_of_first_replica
                 command = [BINARY, *OPTIONS] if make == "ours" else [REDIS]
                 self.servers.append(Process(self.folder, command, self.transport, lines))
             for server in self.servers[1:]:
@@ -289,8 +292,9 @@ def began(sentinel):
 
 
 def the_master_is_killed():
-    with Group(["ours"] * 3, sentinels=3) as group:
-        after_a_kill(group)
+    """One of the two replicas is not to be promoted, however good its data are."""
+    with Group(["ours"] * 3, sentinels=3, lines_of_first_replica=["replica-priority 0"]) as group:
+        assert after_a_kill(group) is group.servers[2]
 
 
 def the_master_is_killed_under_tls():

@@ -182,7 +182,15 @@ fn nobody_meets_a_part_of_the_data() {
     let is_whole = |reply: &Value| [old, new].map(Value::Integer).contains(reply);
     let is_refused = |reply: &Value| reply.is_error() && reply.text().starts_with("LOADING");
     let script = ["EVAL", "return redis.call('DBSIZE')", "0"];
-    for held in [&["DBSIZE"][..], &["REPLICAOF", "NO", "ONE"], &script] {
+    let wait = ["XREAD", "BLOCK", "1000", "STREAMS", "nothing", "$"];
+    for (held, is_paused) in [
+        (&["DBSIZE"][..], true),
+        (&["REPLICAOF", "NO", "ONE"], true),
+        (&script, true),
+        // Behind a command that waits.
+        (&["DBSIZE"], false),
+        (&["REPLICAOF", "NO", "ONE"], false),
+    ] {
         let replica = Node::ours(&["--key-load-delay", "150"]);
         replica.done(&["DEBUG", "POPULATE", &old.to_string(), "old"]);
         let proxy = Proxy::start(master.port(), 1);
@@ -190,9 +198,17 @@ fn nobody_meets_a_part_of_the_data() {
         replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
         let scope = if held == script { "WRITE" } else { "ALL" };
         let mut client = replica.connect();
-        replica.done(&["CLIENT", "PAUSE", "1000", scope]);
+        if is_paused {
+            replica.done(&["CLIENT", "PAUSE", "1000", scope]);
+        } else {
+            client.send(&wait);
+            until("it waits", || replica.info("blocked_clients") == "1");
+        }
         client.send(held);
         proxy.set(Weather::FAIR);
+        if !is_paused {
+            assert_eq!(client.receive(), Value::NullArray);
+        }
         let reply = client.receive();
         assert!(is_whole(&reply) || is_refused(&reply) || reply == Value::ok(), "{held:?}: {reply:?}");
         // Whatever came of it: a master has all of one kind, and a replica will.

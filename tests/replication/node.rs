@@ -189,6 +189,10 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
+            if thread::panicking() {
+                // Before it is ended from here.
+                println!("process {}: {:?}", child.id(), child.try_wait());
+            }
             // Failing here means that it has ended already.
             let _ = child.kill();
             let _ = child.wait();

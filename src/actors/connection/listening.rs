@@ -45,10 +45,10 @@ impl Connection {
         self.desk.board.busy.with().is_some()
     }
     /// Keeps a command until PubSub has got round to what others asked and published before.
-    pub(super) fn run_later(&mut self, node: &'static Node, request: Request) {
+    pub(super) fn run_later(&mut self, request: Request) {
         self.has_heard = true;
         self.heard = self.desk.board.subscriptions.announced();
-        self.next = Some((node, request));
+        self.next = Some(request);
         self.deferred = Some(Deferred::Broker(Wish::Pass(Reply::default())));
     }
     /// The reply to the command at hand goes out when PubSub has done something for it.

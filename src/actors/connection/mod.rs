@@ -80,8 +80,8 @@ pub struct Connection {
     deferred: Option<Deferred>,
     /// A command that CLIENT PAUSE makes wait. It is admitted anew then. Nothing behind it is taken before it.
     postponed: Option<Request>,
-    /// A command that does something to others, and waits for the replies of what came before it: admitted, not parsed.
-    next: Option<(&'static Node, Request)>,
+    /// A command that does something to others, and waits for the replies of what came before it. It is admitted anew then.
+    next: Option<Request>,
     /// The session travels with a transaction, and comes back here.
     away: Option<Receiver<Session>>,
     /// Number of the last list of announcements that had gone out when a turn began.

@@ -108,15 +108,15 @@ impl Connection {
         (self.missing, self.last_said, self.refused, self.publishes) = (1, None, 0, false);
         self.turn_start = batch.steps.len();
         let mut count = 0;
-        if let Some(request) = self.postponed.take() {
+        let postponed = self.postponed.take();
+        if postponed.is_some() {
             self.desk.board.unblock(&self.session.record);
-            // What it was admitted to may be over: the server loads by now, or follows another.
+        }
+        // What waited was admitted to what may be over: the server loads by now, or follows another. There is one of them.
+        if let Some(request) = postponed.or_else(|| self.next.take()) {
             self.take_request(request, buffer.len(), batch, &rules);
             // It was counted when it came.
             self.refused = 0;
-        }
-        if let Some((node, request)) = self.next.take() {
-            self.take_admitted(node, request, buffer.len(), batch, &rules);
         }
         let count_max = self.pace.requests();
         while count < count_max && !self.is_stopped() && !self.publishes {
@@ -222,11 +222,11 @@ impl Connection {
         let waits =
             |batch: &Batch| batch.steps[self.turn_start..].iter().any(|step| matches!(step, Step::Run(_)));
         if node.spec().acts_on_others && waits(batch) {
-            self.next = Some((node, request));
+            self.next = Some(request);
             return;
         }
         if self.must_run_later(node) {
-            return self.run_later(node, request);
+            return self.run_later(request);
         }
         match registry::parse(node, &request, rules.context) {
             Err(error) => {

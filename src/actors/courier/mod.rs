@@ -189,6 +189,7 @@ impl Desk {
         let duplicate = self.with_line(id, |line| may_leave(line).then(|| line.socket.hand_over()))??;
         let Ok(socket) = duplicate else { return Some(duplicate) };
         let line = self.lines.borrow_mut().remove(id.slot);
+        line.record.file_descriptor.store(socket.file_descriptor(), Relaxed);
         if line.record.is_kept_in_mind() {
             self.forget(id.client);
         }

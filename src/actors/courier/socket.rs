@@ -46,14 +46,21 @@ pub enum WriteHalf {
 }
 
 impl Accepted {
+    pub fn file_descriptor(&self) -> i32 {
+        match self {
+            Accepted::Tcp(stream) => stream.as_raw_fd(),
+            Accepted::Tls(stream) => stream.file_descriptor(),
+            Accepted::Unix(stream, _) => stream.as_raw_fd(),
+        }
+    }
     /// Puts the socket on the reactor of the calling thread.
     ///
     /// # Errors
     /// If the peer is gone already, or the reactor is full.
     pub fn open(self) -> io::Result<Socket> {
+        let file_descriptor = self.file_descriptor();
         match self {
             Accepted::Tcp(stream) => {
-                let file_descriptor = stream.as_raw_fd();
                 let (address, local_address) = (stream.peer_addr()?, stream.local_addr()?);
                 let (read, write) = TcpStream::from_std(stream)?.into_split();
                 Ok(Socket {
@@ -68,7 +75,6 @@ impl Accepted {
             Accepted::Tls(mut stream) => {
                 stream.join()?;
                 let (address, local_address) = (stream.peer_addr()?, stream.local_addr()?);
-                let file_descriptor = stream.file_descriptor();
                 let shared = Rc::new(RefCell::new(Some(stream)));
                 Ok(Socket {
                     read: ReadHalf::Tls(shared.clone()),
@@ -80,7 +86,6 @@ impl Accepted {
                 })
             }
             Accepted::Unix(stream, path) => {
-                let file_descriptor = stream.as_raw_fd();
                 let (read, write) = UnixStream::from_std(stream)?.into_split();
                 Ok(Socket {
                     read: ReadHalf::Unix(read),

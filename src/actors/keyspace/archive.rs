@@ -391,6 +391,9 @@ impl Keyspace {
         };
         if save {
             self.save(true, ctx).map_err(|error| failed(error.to_string()))?;
+        } else {
+            // The file of a sync may be on its way to its place. What the log says of it is not asked for.
+            let _ = self.settle_files();
         }
         let path = std::path::PathBuf::from(&self.stage.board.config.load().dbfilename);
         let checks = !self.stage.store.skips_checksums;
@@ -400,6 +403,12 @@ impl Keyspace {
         })
         .map_err(|trouble| failed(trouble.to_string()))
     }
+    /// Waits until Persistence has done all it was sent.
+    fn settle_files(&self) -> io::Result<()> {
+        let (done, answer) = sync_channel(1);
+        self.persistence.do_send(Settle { for_good: false, force: false, done });
+        answer.recv().unwrap_or(Ok(()))
+    }
     /// DEBUG LOADAOF: what the log says comes back.
     fn load_log(&mut self, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         let failed = |reason: String| {
@@ -407,9 +416,7 @@ impl Keyspace {
             CommandError::fixed("ERR Error trying to load the AOF files, check server logs.")
         };
         self.commit(ctx);
-        let (done, answer) = sync_channel(1);
-        self.persistence.do_send(Settle { for_good: false, force: false, done });
-        answer.recv().unwrap_or(Ok(())).map_err(|error| failed(error.to_string()))?;
+        self.settle_files().map_err(|error| failed(error.to_string()))?;
         let config = self.stage.board.config.load_full();
         let folder = std::path::Path::new(&config.appenddirname);
         let names = aof::Names(&config.appendfilename);

@@ -6,8 +6,8 @@ use crate::{
         expiry::SurveyAnew,
         now_ms,
         persistence::messages::{GiveUpSave, PutInPlace},
-        primary::messages::{Adopted, Promoted},
-        upstream::messages::Applied,
+        primary::messages::{Adopted, Forget, Promoted},
+        upstream::{Ground, messages::Applied},
     },
     board::{Activity, ClientRecord},
     commands::{
@@ -105,6 +105,15 @@ pub enum Replacing {
     /// Ours are there until the others are whole (`repl-diskless-load swapdb`).
     AtTheEnd,
 }
+/// What clients meet while they are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    Loading,
+    /// The old data serve them, but for commands that change the server's state.
+    OldData,
+    /// A replica as it was before.
+    Nothing,
+}
 
 /// From Upstream: all data are going to come, by `Load`.
 #[derive(Message)]
@@ -112,6 +121,11 @@ pub enum Replacing {
 pub struct BeginReplacing {
     pub link: u64,
     pub how: Replacing,
+    pub meanwhile: Meanwhile,
+    /// Learns that there are no whole data any more, before the next link may look.
+    pub ground: Arc<Ground>,
+    /// Answered when it has begun; false if this link is not the one that is followed by now.
+    pub done: SyncSender<bool>,
 }
 
 /// From Upstream: they have come, or will not come (`None`).
@@ -123,6 +137,7 @@ pub struct EndReplacing {
     pub of: Option<(String, u64)>,
     /// The file that they are in, if there is one.
     pub file: Option<PutInPlace>,
+    pub ground: Arc<Ground>,
     /// Answered when it is done; false if this link is not the one that is followed by now.
     pub done: SyncSender<bool>,
 }
@@ -354,9 +369,20 @@ impl Keyspace {
 
 impl Handler<BeginReplacing> for Keyspace {
     type Result = ();
-    fn handle(&mut self, BeginReplacing { link, how }: BeginReplacing, ctx: &mut Self::Context) {
-        if self.place.link != Some(link) {
+    fn handle(&mut self, message: BeginReplacing, ctx: &mut Self::Context) {
+        let BeginReplacing { link, how, meanwhile, ground, done } = message;
+        // Whoever was made a master is one for its clients before it is told here.
+        let is_followed = self.place.link == Some(link) && self.stage.board.replication.is_replica();
+        // Who asked may be gone.
+        let _ = done.send(is_followed);
+        if !is_followed {
             return;
+        }
+        let loading = &self.stage.board.archive.loading;
+        match meanwhile {
+            Meanwhile::Loading => loading.active.store(true, Relaxed),
+            Meanwhile::OldData => loading.beside.store(true, Relaxed),
+            Meanwhile::Nothing => {}
         }
         self.stage.begin(now_ms());
         self.give_up_replacing();
@@ -367,6 +393,9 @@ impl Handler<BeginReplacing> for Keyspace {
         self.loader = Loader { keeps_expired: true, ..Loader::default() };
         match how {
             Replacing::First => {
+                tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
+                ground.set_whole(false);
+                self.primary.do_send(Forget);
                 self.loads = true;
                 self.clear_all();
                 // The files are to hold none of them either.
@@ -386,7 +415,8 @@ impl Handler<BeginReplacing> for Keyspace {
 
 impl Handler<EndReplacing> for Keyspace {
     type Result = ();
-    fn handle(&mut self, EndReplacing { link, of, file, done }: EndReplacing, ctx: &mut Self::Context) {
+    fn handle(&mut self, message: EndReplacing, ctx: &mut Self::Context) {
+        let EndReplacing { link, of, file, ground, done } = message;
         let is_followed = self.place.link == Some(link);
         if is_followed {
             self.stage.begin(now_ms());
@@ -398,11 +428,15 @@ impl Handler<EndReplacing> for Keyspace {
                         None => self.persistence.do_send(GiveUpSave),
                     }
                     self.begin_history(id, offset, ctx);
+                    ground.set_whole(true);
                 }
                 None if self.place.aside.is_some() => self.give_up_replacing(),
                 None => self.drop_part(ctx),
             }
         }
+        let loading = &self.stage.board.archive.loading;
+        loading.active.store(false, Relaxed);
+        loading.beside.store(false, Relaxed);
         self.end_loads(ctx);
         // Who asked may be gone.
         let _ = done.send(is_followed);
@@ -420,6 +454,8 @@ impl Keyspace {
     /// All data have come from our master.
     fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
         if let Some(aside) = self.place.aside.take() {
+            tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
+            self.primary.do_send(Forget);
             self.adopt_aside(aside);
             if self.stage.record.wants.effects {
                 self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());

@@ -50,7 +50,9 @@ pub use blocked::{Gone, TimesUp};
 use commits::Commits;
 pub use commits::{LogMode, Synced};
 use dropper::Dropper;
-pub use following::{Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Replacing, StreamedCommand};
+pub use following::{
+    Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Meanwhile, Replacing, StreamedCommand,
+};
 use held::Held;
 use media::Media;
 pub use moving::Landed;

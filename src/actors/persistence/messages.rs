@@ -10,7 +10,6 @@ use actix::{Message, Recipient};
 use bytes::Bytes;
 use std::{
     io,
-    path::PathBuf,
     sync::mpsc::{Receiver, SyncSender},
 };
 
@@ -76,15 +75,14 @@ pub struct SaveNow {
 #[rtype(result = "()")]
 pub struct GiveUpSave;
 
-/// From the Keyspace, whose data are now those of this file: it takes the place of the last snapshot. What is being saved is of
-/// the data before.
+/// From the Keyspace, whose data are now those of this file, which came from our master: it takes the place of the last
+/// snapshot. What is being saved is of the data before.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PutInPlace {
     pub file: Output,
-    pub path: PathBuf,
     /// Whoever has written it waits for that.
-    pub done: SyncSender<io::Result<()>>,
+    pub done: SyncSender<()>,
 }
 
 /// Bring all that was committed before this to the medium, and say so: who asks waits for it.

@@ -109,10 +109,23 @@ impl Handler<GiveUpSave> for Persistence {
 
 impl Handler<PutInPlace> for Persistence {
     type Result = ();
-    fn handle(&mut self, PutInPlace { file, path, done }: PutInPlace, _: &mut Self::Context) {
+    fn handle(&mut self, PutInPlace { file, done }: PutInPlace, _: &mut Self::Context) {
         self.give_up_save();
+        let config = self.config();
+        let path = Path::new(&config.dbfilename);
+        match file.finish(path) {
+            Ok(()) => self.remove_if_unwanted(path),
+            Err(error) => {
+                tracing::warn!(
+                    "Failed trying to rename the temp DB into {} in MASTER <-> REPLICA synchronization: {error}",
+                    path.display()
+                );
+                // The data are here all the same. Of what is on disk they are a change, which the next save point saves.
+                self.board.vitals.changes.fetch_add(1, Relaxed);
+            }
+        }
         // Whoever waits may be gone.
-        let _ = done.send(file.finish(&path));
+        let _ = done.send(());
     }
 }
 
@@ -142,6 +155,18 @@ impl Handler<SaveNow> for Persistence {
 }
 
 impl Persistence {
+    /// `rdb-del-sync-files`: who keeps nothing on disk does not want the master's data there either.
+    fn remove_if_unwanted(&self, path: &Path) {
+        let config = self.config();
+        if config.rdb_del_sync_files && !config.appendonly && config.save.0.is_empty() {
+            tracing::info!(
+                "Removing the RDB file obtained from the master. This replica has persistence disabled"
+            );
+            if let Err(error) = self.disk.remove(path) {
+                tracing::warn!("Removing {}: {error}", path.display());
+            }
+        }
+    }
     /// Writes what was told, as fast as `rdb-key-save-delay` lets it; the rest waits for the clock.
     pub(super) fn write_told(&mut self) {
         while let Some(writing) = &mut self.writing {

@@ -125,7 +125,6 @@ impl Primary {
         record.acks_unasked = announced.capa_unasked_acks;
         let record = Arc::new(record);
         record.rdb_only.store(announced.rdb_only, Relaxed);
-        record.version.store(announced.version, Relaxed);
         let name = replica_name(&announced, &client);
         let speaks_psync = wish != Wish::Sync;
         let newcomer = Newcomer {

@@ -124,7 +124,6 @@ impl Handshake {
             say(Said::Option("ip-address"), &["REPLCONF", "ip-address", ip]);
         }
         say(Said::Option("capa"), &["REPLCONF", "capa", "eof", "capa", "psync2", "capa", "unasked-acks"]);
-        say(Said::Option("version"), &["REPLCONF", "version", crate::commands::REDIS_VERSION]);
         said.reverse();
         self.unanswered = said;
         bytes
@@ -223,7 +222,8 @@ mod tests {
             requests.iter().map(|words| words.split_once(' ').expect("a count").1.trim()).collect();
         (requests.join("|"), last)
     }
-    const GREETING: &str = "PING|REPLCONF listening-port 6380|REPLCONF capa eof capa psync2 capa unasked-acks|REPLCONF version 7.4.1";
+    const GREETING: &str =
+        "PING|REPLCONF listening-port 6380|REPLCONF capa eof capa psync2 capa unasked-acks";
 
     #[test]
     fn masters_differ() {
@@ -235,24 +235,24 @@ mod tests {
         let all = format!("+FULLRESYNC {ID} 7");
         for (place, lines, said, next) in [
             (place(), vec!["+PONG"], GREETING, None),
-            (place(), vec!["", "+PONG", "", "+OK", "+OK"], GREETING, Some(Next::Wait)),
-            (place(), vec!["+PONG", "+OK", "+OK", "+OK", ""], &asked, Some(Next::Wait)),
-            (place(), vec!["+PONG", "+OK", "+OK", "+OK", "+CONTINUE"], &asked, Some(Next::Resume(None))),
+            (place(), vec!["", "+PONG", "", "+OK"], GREETING, Some(Next::Wait)),
+            (place(), vec!["+PONG", "+OK", "+OK", ""], &asked, Some(Next::Wait)),
+            (place(), vec!["+PONG", "+OK", "+OK", "+CONTINUE"], &asked, Some(Next::Resume(None))),
             (
                 place(),
-                vec!["+PONG", "-ERR no", "-ERR no", "-ERR no", "", &resumed],
+                vec!["+PONG", "-ERR no", "-ERR no", "", &resumed],
                 &asked,
                 Some(Next::Resume(Some(other.clone()))),
             ),
             (
                 place(),
-                vec!["-NOAUTH Authentication required.", "+OK", "+OK", "+OK", &all],
+                vec!["-NOAUTH Authentication required.", "+OK", "+OK", &all],
                 &asked,
                 Some(Next::Full(Some((ID.into(), 7)))),
             ),
-            (None, vec!["+PONG", "+OK", "+OK", "+OK", &all], &anew, Some(Next::Full(Some((ID.into(), 7))))),
-            (None, vec!["+PONG", "+OK", "+OK", "+OK", "-ERR unknown command"], &anew, Some(Next::Full(None))),
-            (None, vec!["+PONG", "+OK", "+OK", "+OK", "+WHAT"], &anew, Some(Next::Full(None))),
+            (None, vec!["+PONG", "+OK", "+OK", &all], &anew, Some(Next::Full(Some((ID.into(), 7))))),
+            (None, vec!["+PONG", "+OK", "+OK", "-ERR unknown command"], &anew, Some(Next::Full(None))),
+            (None, vec!["+PONG", "+OK", "+OK", "+WHAT"], &anew, Some(Next::Full(None))),
         ] {
             let (heard, last) = talk(plain(), place, &lines);
             assert_eq!(heard, *said, "{lines:?}");
@@ -267,7 +267,7 @@ mod tests {
         let ask = |answer: &str| {
             let place = Some((ID.to_string(), 41));
             let (mut handshake, _) = Handshake::begin(plain(), place, true);
-            let lines = ["+PONG", "+OK", "+OK", "+OK"];
+            let lines = ["+PONG", "+OK", "+OK"];
             let said = lines.map(|line| handshake.hear(line)).into_iter().last();
             let asked = request(&["PSYNC", ID, "42", "FAILOVER"]);
             assert_eq!(said, Some(Next::Say(asked)));
@@ -286,14 +286,14 @@ mod tests {
         for (lines, is_later) in [
             (vec!["-LOADING Redis is loading the dataset in memory"], false),
             (vec!["-ERR what"], false),
-            (vec!["+PONG", "+OK", "+OK", "+OK", "-NOMASTERLINK Can't SYNC"], true),
-            (vec!["+PONG", "+OK", "+OK", "+OK", "-LOADING soon"], true),
-            (vec!["+PONG", "+OK", "+OK", "+OK", "+CONTINUE"], false),
-            (vec!["+PONG", "+OK", "+OK", "+OK", "+FULLRESYNC 12 0"], false),
+            (vec!["+PONG", "+OK", "+OK", "-NOMASTERLINK Can't SYNC"], true),
+            (vec!["+PONG", "+OK", "+OK", "-LOADING soon"], true),
+            (vec!["+PONG", "+OK", "+OK", "+CONTINUE"], false),
+            (vec!["+PONG", "+OK", "+OK", "+FULLRESYNC 12 0"], false),
             // There would be no room behind it to count on.
-            (vec!["+PONG", "+OK", "+OK", "+OK", &format!("+FULLRESYNC {ID} {}", i64::MAX - 7)], false),
-            (vec!["+PONG", "+OK", "+OK", "+OK", &format!("+FULLRESYNC {ID} -1")], false),
-            (vec!["+PONG", "+OK", "+OK", "+OK", "+FULLRESYNC"], false),
+            (vec!["+PONG", "+OK", "+OK", &format!("+FULLRESYNC {ID} {}", i64::MAX - 7)], false),
+            (vec!["+PONG", "+OK", "+OK", &format!("+FULLRESYNC {ID} -1")], false),
+            (vec!["+PONG", "+OK", "+OK", "+FULLRESYNC"], false),
         ] {
             match talk(plain(), None, &lines).1 {
                 Next::Later(_) => assert!(is_later, "{lines:?}"),
@@ -310,12 +310,12 @@ mod tests {
             ip: Some("10.0.0.1".into()),
             port: 7,
         };
-        let rest = "REPLCONF listening-port 7|REPLCONF ip-address 10.0.0.1|REPLCONF capa eof capa psync2 capa unasked-acks|REPLCONF version 7.4.1";
+        let rest = "REPLCONF listening-port 7|REPLCONF ip-address 10.0.0.1|REPLCONF capa eof capa psync2 capa unasked-acks";
         let (said, _) = talk(named(None), None, &["-NOAUTH"]);
         assert_eq!(said, format!("PING|AUTH secret|{rest}"));
         let (said, _) = talk(named(Some("joe")), None, &["+PONG"]);
         assert_eq!(said, format!("PING|AUTH joe secret|{rest}"));
-        let (said, _) = talk(named(None), None, &["+PONG", "+OK", "+OK", "-ERR", "+OK", "+OK"]);
+        let (said, _) = talk(named(None), None, &["+PONG", "+OK", "+OK", "-ERR", "+OK"]);
         assert_eq!(said, format!("PING|AUTH secret|{rest}|PSYNC ? -1"));
         let (_, last) = talk(named(None), None, &["+PONG", "-WRONGPASS"]);
         assert!(

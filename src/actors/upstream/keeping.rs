@@ -7,7 +7,7 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use std::{
     io::{self, Read},
-    path::{Path, PathBuf, absolute},
+    path::absolute,
     sync::{Arc, Condvar, Mutex, MutexGuard, mpsc::SyncSender},
 };
 use tokio::sync::mpsc;
@@ -17,29 +17,23 @@ use tokio::sync::mpsc;
 /// It is read by what is open of it, so that nothing that is saved there meanwhile is taken for it.
 pub struct Keeper {
     output: Output,
-    /// What it will be called; in the folder that is `dir` when it begins.
-    path: PathBuf,
 }
 
 impl Keeper {
     /// # Errors
     /// If there can be none, for the log.
-    pub fn create(name: &str) -> Result<Keeper, String> {
+    pub fn create() -> Result<Keeper, String> {
         let temporary = format!("temp-{}.{}.rdb", now_ms(), std::process::id());
-        let open = || -> io::Result<Keeper> {
-            let output = Output::create(Arc::new(disk::Real), absolute(temporary)?, true)?;
-            Ok(Keeper { output, path: absolute(name)? })
-        };
-        open().map_err(|error| {
-            format!("Opening the temp file needed for MASTER <-> REPLICA synchronization: {error}")
-        })
+        // `dir` may change before it has come.
+        let open = || Output::create(Arc::new(disk::Real), absolute(temporary)?, true);
+        open().map(|output| Keeper { output }).map_err(not_opened)
     }
     /// From its beginning to where it ends by then.
     ///
     /// # Errors
     /// Whatever the disk says, for the log.
     pub fn reader(&self) -> Result<Box<dyn Read + Send>, String> {
-        self.output.reader().map_err(|error| not_in_place(&self.path, &error))
+        self.output.reader().map_err(not_opened)
     }
     /// Writes all that comes and brings it to the medium. Whoever looks is told how far it is, and may give it up: then
     /// there is none.
@@ -70,23 +64,23 @@ impl Keeper {
         }
         // Whoever reads it need not wait for the disk.
         growth.end(true);
-        self.output.sync().map_err(|error| not_in_place(&self.path, &error))?;
+        self.output.sync().map_err(|error| {
+            format!(
+                "Failed trying to sync the temp DB to disk in MASTER <-> REPLICA synchronization: {error}"
+            )
+        })?;
         Ok(Some(self))
     }
     pub fn bytes(&self) -> u64 {
         self.output.bytes
     }
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-    /// What gives it its name, and tells `done` whether it has it.
-    pub fn into_putting(self, done: SyncSender<io::Result<()>>) -> PutInPlace {
-        PutInPlace { file: self.output, path: self.path, done }
+    /// What gives it its name, and then tells `done`.
+    pub fn into_putting(self, done: SyncSender<()>) -> PutInPlace {
+        PutInPlace { file: self.output, done }
     }
 }
-pub fn not_in_place(path: &Path, error: &io::Error) -> String {
-    let path = path.display();
-    format!("Failed trying to rename the temp DB into {path} in MASTER <-> REPLICA synchronization: {error}")
+fn not_opened(error: io::Error) -> String {
+    format!("Opening the temp file needed for MASTER <-> REPLICA synchronization: {error}")
 }
 
 /// How far a file is that is written by one thread and read by another.

@@ -6,14 +6,13 @@
 use super::{
     Peers,
     handshake::Place,
-    keeping::{Growth, Keeper, not_in_place},
+    keeping::{Growth, Keeper},
 };
 use crate::{
     actors::{
-        keyspace::{BeginReplacing, EndReplacing, Load, Replacing},
+        keyspace::{BeginReplacing, EndReplacing, Load, Meanwhile, Replacing},
         now_ms,
         persistence::{delay_of, messages::PutInPlace},
-        primary::messages::Forget,
     },
     commands::loading::{Fault, Piece},
     data::number::parse_integer,
@@ -24,7 +23,6 @@ use bytes::Bytes;
 use std::{
     collections::VecDeque,
     io,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -57,15 +55,6 @@ pub enum Source {
     GrowingFile,
     /// As it comes.
     Socket { how: Replacing, meanwhile: Meanwhile },
-}
-/// What clients meet while data are loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meanwhile {
-    Loading,
-    /// The old data serve them, but for commands that change the server's state.
-    OldData,
-    /// A replica as it was before.
-    Nothing,
 }
 
 /// Tells a thread that nobody wants what it does any more.
@@ -118,7 +107,7 @@ impl Job {
     fn run(&mut self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
         match self.source {
             Source::File => {
-                let keeper = Keeper::create(&self.file_name())?;
+                let keeper = Keeper::create()?;
                 let mut file = keeper.reader()?;
                 let kept = keeper.keep(taken, &Growth::default())?;
                 self.bytes = kept.as_ref().map_or(0, Keeper::bytes);
@@ -131,13 +120,10 @@ impl Job {
             }
         }
     }
-    fn file_name(&self) -> String {
-        self.peers.board.config.load().dbfilename.clone()
-    }
     /// Writes what comes to a file, and loads it behind that, so that a loader that is slower than the master holds up
     /// nobody.
     fn keep_and_load(&self, taken: &mut mpsc::Receiver<Chunk>) -> Result<usize, String> {
-        let keeper = Keeper::create(&self.file_name())?;
+        let keeper = Keeper::create()?;
         let mut file = keeper.reader()?;
         let growth = Growth::default();
         thread::scope(|scope| {
@@ -156,18 +142,6 @@ impl Job {
             self.replace(Replacing::AtTheEnd, Meanwhile::Nothing, chunks, "from disk", kept)
         })
     }
-    /// `rdb-del-sync-files`: who keeps nothing on disk does not want the master's data there either.
-    fn remove_file(&self, path: &Path) {
-        let config = self.peers.board.config.load();
-        if config.rdb_del_sync_files && !config.appendonly && config.save.0.is_empty() {
-            tracing::info!(
-                "Removing the RDB file obtained from the master. This replica has persistence disabled"
-            );
-            if let Err(error) = std::fs::remove_file(path) {
-                tracing::warn!("Removing {}: {error}", path.display());
-            }
-        }
-    }
     /// Has the Keyspace take all that comes in the place of its data. Before that counts `kept` is told whether it was
     /// loaded, and gives the file that it is in, or says why it is nothing all the same.
     fn replace(
@@ -178,20 +152,12 @@ impl Job {
         whence: &str,
         kept: impl FnOnce(bool) -> Result<Option<Keeper>, String>,
     ) -> Result<usize, String> {
-        let Peers { keyspace, primary, ground, number: link, .. } = &self.peers;
-        let _turn = ground.take_turn();
-        if self.stop.is_said() {
+        let _turn = self.peers.ground.take_turn();
+        if self.stop.is_said() || !self.begin_replacing(how, meanwhile) {
             let _ = kept(false);
             return Err(not_wanted());
         }
-        self.begin_loading(meanwhile);
-        if how == Replacing::First {
-            ground.set_whole(false);
-            primary.do_send(Forget);
-            tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
-        }
         tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
-        keyspace.do_send(BeginReplacing { link: *link, how });
         let fed = self.feed(chunks);
         let fed = kept(fed.is_ok()).and_then(|kept| {
             fed.map(|db| (db, kept)).map_err(|trouble| {
@@ -199,10 +165,6 @@ impl Job {
                 format!("Failed trying to load the MASTER synchronization DB {whence}, check server logs.")
             })
         });
-        if fed.is_ok() && how == Replacing::AtTheEnd {
-            primary.do_send(Forget);
-            tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
-        }
         let (db, kept) = match fed {
             Ok(fed) => fed,
             Err(reason) => {
@@ -210,45 +172,34 @@ impl Job {
                 return Err(reason);
             }
         };
-        let path = kept.as_ref().map(|kept| kept.path().to_path_buf());
         let (put, is_put) = sync_channel(1);
         let file = kept.map(|kept| kept.into_putting(put));
         if !self.end_replacing(Some(self.of.clone()), file) {
             return Err("The master's data came too late".into());
         }
-        ground.set_whole(true);
-        if let Some(path) = path {
-            match is_put.recv() {
-                Ok(Ok(())) => self.remove_file(&path),
-                // The data are here all the same.
-                Ok(Err(error)) => tracing::warn!("{}", not_in_place(&path, &error)),
-                Err(_) => tracing::warn!("Nobody writes files any more"),
-            }
-        }
+        // Nothing comes where there is no file, or nobody writes files any more.
+        let _ = is_put.recv();
         Ok(db)
     }
-    /// Has the Keyspace end it: with data that are of this history at this offset, or without. False if it follows another
-    /// master by now.
-    fn end_replacing(&self, of: Option<Place>, file: Option<PutInPlace>) -> bool {
-        let Peers { board, keyspace, number: link, .. } = &self.peers;
-        let (done, answer) = sync_channel(1);
-        keyspace.do_send(EndReplacing { link: *link, of, file, done });
-        let was_wanted = answer.recv().unwrap_or(false);
-        board.archive.loading.active.store(false, Relaxed);
-        board.archive.loading.beside.store(false, Relaxed);
-        was_wanted
-    }
-    fn begin_loading(&self, meanwhile: Meanwhile) {
-        let loading = &self.peers.board.archive.loading;
+    /// False if we follow another master by now.
+    fn begin_replacing(&self, how: Replacing, meanwhile: Meanwhile) -> bool {
+        let Peers { board, keyspace, ground, number: link, .. } = &self.peers;
+        let loading = &board.archive.loading;
         loading.began_s.store(now_ms() / 1000, Relaxed);
         loading.bytes_loaded.store(0, Relaxed);
         loading.writer_bytes.store(0, Relaxed);
         loading.bytes_total.store(self.bytes, Relaxed);
-        match meanwhile {
-            Meanwhile::Loading => loading.active.store(true, Relaxed),
-            Meanwhile::OldData => loading.beside.store(true, Relaxed),
-            Meanwhile::Nothing => {}
-        }
+        let (done, answer) = sync_channel(1);
+        keyspace.do_send(BeginReplacing { link: *link, how, meanwhile, ground: ground.clone(), done });
+        answer.recv().unwrap_or(false)
+    }
+    /// Has the Keyspace end it: with data that are of this history at this offset, or without. False if it follows another
+    /// master by now.
+    fn end_replacing(&self, of: Option<Place>, file: Option<PutInPlace>) -> bool {
+        let Peers { keyspace, ground, number: link, .. } = &self.peers;
+        let (done, answer) = sync_channel(1);
+        keyspace.do_send(EndReplacing { link: *link, of, file, ground: ground.clone(), done });
+        answer.recv().unwrap_or(false)
     }
     /// Has the Keyspace take in what comes. While it is at one batch the next is read.
     fn feed(&self, chunks: Chunks) -> Result<usize, Trouble> {

@@ -3,13 +3,13 @@
 use super::{
     framing::{Frame, Header, take_header},
     handshake::Place,
-    loading::{Chunk, Job, Meanwhile, Source, Stop},
+    loading::{Chunk, Job, Source, Stop},
     session::{Session, TICK},
     wire::Wire,
 };
 use crate::{
     actors::{
-        keyspace::{IsEmpty, Replacing},
+        keyspace::{IsEmpty, Meanwhile, Replacing},
         now_ms,
     },
     config::DisklessLoad,

@@ -112,7 +112,7 @@ fn write_line(client: &ClientRecord, now_ms: i64, line: &mut String) -> std::fmt
         field.load().as_deref().map_or_else(String::new, String::clone)
     };
     write!(line, "id={} addr={} laddr={}", client.id, client.address, client.local_address)?;
-    write!(line, " fd={} name={}", client.file_descriptor, text(&client.name))?;
+    write!(line, " fd={} name={}", client.file_descriptor.load(Relaxed), text(&client.name))?;
     let seconds_since = |then_ms: i64| (now_ms / 1000 - then_ms / 1000).max(0);
     write!(line, " age={}", seconds_since(client.connected_at_ms))?;
     write!(line, " idle={}", seconds_since(client.active_at_ms.load(Relaxed)))?;

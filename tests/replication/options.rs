@@ -1,0 +1,86 @@
+//! Options of replication, by what they do.
+use crate::node::{
+    Make::{Ours, Redis},
+    Node, until,
+};
+use crate::support::Value;
+
+/// What a replica says of itself is what its master tells others: Sentinel, and clients who ask for ROLE.
+#[test]
+fn a_replica_is_where_it_says_to_be() {
+    for makes in [[Ours, Ours], [Ours, Redis], [Redis, Ours]] {
+        let [master, replica] = makes.map(|make| Node::start(make, &[]));
+        let port = replica.port();
+        for (ip, announced_port) in [("10.1.2.3", 7000), ("replica.example", 0), ("", 7001)] {
+            replica.config("replica-announce-ip", ip);
+            replica.config("replica-announce-port", &announced_port.to_string());
+            replica.follow(master.port());
+            let ip = if ip.is_empty() { "127.0.0.1" } else { ip };
+            let port = if announced_port == 0 { port } else { announced_port };
+            until("the master has it", || master.info("slave0").contains("state=online"));
+            let line = master.info("slave0");
+            assert!(line.starts_with(&format!("ip={ip},port={port},")), "{makes:?}: {line}");
+            let Value::Array(role) = master.call(&["ROLE"]) else { panic!("{makes:?}: no ROLE") };
+            let Value::Array(replicas) = &role[2] else { panic!("{makes:?}: {role:?}") };
+            let Value::Array(told) = &replicas[0] else { panic!("{makes:?}: {role:?}") };
+            assert_eq!([told[0].text(), told[1].text()], [ip, &port.to_string()], "{makes:?}");
+            replica.done(&["REPLICAOF", "NO", "ONE"]);
+            until("the master has lost it", || master.info("connected_slaves") == "0");
+        }
+    }
+}
+
+/// Without replicas for so long, there is nothing to go on from: neither the bytes nor the history.
+#[test]
+fn a_backlog_that_nobody_needs_goes() {
+    for make in [Ours, Redis] {
+        let (master, replica) = (Node::start(make, &["--repl-backlog-ttl", "1"]), Node::ours(&[]));
+        replica.follow(master.port());
+        master.done(&["SET", "k", "v"]);
+        let id = master.info("master_replid");
+        assert_eq!(master.info("repl_backlog_active"), "1");
+        replica.done(&["REPLICAOF", "NO", "ONE"]);
+        until("the backlog goes", || master.info("repl_backlog_active") == "0");
+        assert_ne!(master.info("master_replid"), id, "{make:?}");
+        replica.follow(master.port());
+        assert_eq!([master.count("sync_full"), master.count("sync_partial_ok")], [2, 0], "{make:?}");
+    }
+}
+/// It is kept as long as there is a replica, and without end if so configured: the replica goes on where it was.
+#[test]
+fn a_backlog_that_is_needed_stays() {
+    let (master, mut replica) = (Node::ours(&["--repl-backlog-ttl", "1"]), Node::ours(&[]));
+    replica.follow(master.port());
+    // Longer than that.
+    until("time goes on", || master.count("uptime_in_seconds") > 3);
+    assert_eq!(master.info("repl_backlog_active"), "1");
+    master.config("repl-backlog-ttl", "0");
+    replica.shut_down();
+    let gone_at = master.count("uptime_in_seconds");
+    until("time goes on", || master.count("uptime_in_seconds") > gone_at + 2);
+    assert_eq!(master.info("repl_backlog_active"), "1");
+    replica.again_with(&["--replicaof", "127.0.0.1", &master.port().to_string()]);
+    replica.await_link();
+    assert_eq!([master.count("sync_full"), master.count("sync_partial_ok")], [1, 1]);
+}
+
+/// The number is of the socket as it is now: connections of replicas change hands.
+#[test]
+fn the_list_of_clients_tells_sockets_of_replicas() {
+    let (master, replica) = (Node::ours(&[]), Node::ours(&[]));
+    replica.follow(master.port());
+    let list = master.call(&["CLIENT", "LIST", "TYPE", "replica"]);
+    let field = |name: &str| {
+        let value = list.text().split(' ').find_map(|field| field.strip_prefix(name)).map(str::to_string);
+        value.unwrap_or_else(|| panic!("no {name} in {list:?}"))
+    };
+    let process = master.info("process_id");
+    let link = std::fs::read_link(format!("/proc/{process}/fd/{}", field("fd="))).expect("it is open");
+    let port: u16 = field("addr=127.0.0.1:").parse().expect("a port");
+    // A line of it: number, local address, remote address, state, queues, timer, retransmits, user, timeout, inode.
+    let ends = [format!("0100007F:{:04X}", master.port()), format!("0100007F:{port:04X}")];
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("the system's connections");
+    let words = |line: &'_ str| line.split_ascii_whitespace().map(str::to_string).collect::<Vec<_>>();
+    let socket = sockets.lines().map(words).find(|words| words[1..3] == ends).expect("the connection");
+    assert_eq!(link.to_string_lossy(), format!("socket:[{}]", socket[9]));
+}
