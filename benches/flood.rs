@@ -80,7 +80,7 @@ impl Flooder {
         let Some(batch) = self.pool.pop_front() else { return };
         self.outstanding += 1;
         let reply_to = ctx.address().recipient();
-        self.keyspace.do_send(Execute { batch, reply_to, spent_bytes });
+        self.keyspace.do_send(Execute { batch, reply_to, spent_bytes, has_waited: false });
     }
 }
 impl Actor for Flooder {

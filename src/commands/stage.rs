@@ -66,6 +66,9 @@ pub struct Stage {
 pub static READ_ONLY: CommandError =
     CommandError::fixed("READONLY You can't write against a read only replica.");
 
+/// What clients are told while data are being loaded.
+pub static LOADS: CommandError = CommandError::fixed("LOADING Redis is loading the dataset in memory");
+
 /// Commands of one kind that ran one behind the other. They are timed together, by their mean: reading the clock for
 /// each would cost a pipelined GET a twentieth of its time.
 #[derive(Default)]

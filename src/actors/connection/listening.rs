@@ -48,6 +48,7 @@ impl Connection {
     pub(super) fn run_later(&mut self, request: Request) {
         self.has_heard = true;
         self.heard = self.desk.board.subscriptions.announced();
+        self.uncounted += 1;
         self.next = Some(request);
         self.deferred = Some(Deferred::Broker(Wish::Pass(Reply::default())));
     }

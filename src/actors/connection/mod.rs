@@ -101,8 +101,8 @@ pub struct Connection {
     turn_start: usize,
     /// When the last command that the connection answers itself ended.
     last_said: Option<Instant>,
-    /// Requests of the turn at hand that name no command, or one that may not run.
-    refused: usize,
+    /// Requests of the turn at hand that name no command, or one that may not run, or not yet.
+    uncounted: usize,
     /// For the roster: what CLIENT LIST shows.
     last_command: Option<&'static Node>,
     /// The peer sends no more.
@@ -140,7 +140,7 @@ impl Connection {
             said: Vec::new(),
             turn_start: 0,
             last_said: None,
-            refused: 0,
+            uncounted: 0,
             last_command: None,
             ended: false,
             halted: false,

@@ -19,7 +19,7 @@ use crate::{
         registry::{self, Node, Registry},
         replication::gates::{may_see_data, may_write_here},
         spec,
-        stage::count_error,
+        stage::{LOADS, count_error},
         transactions::{Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
@@ -105,7 +105,7 @@ impl Connection {
     fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch) -> usize {
         let mut rules = self.rules();
         self.session.record.active_at_ms.store(rules.context.now_ms, Relaxed);
-        (self.missing, self.last_said, self.refused, self.publishes) = (1, None, 0, false);
+        (self.missing, self.last_said, self.uncounted, self.publishes) = (1, None, 0, false);
         self.turn_start = batch.steps.len();
         let mut count = 0;
         let postponed = self.postponed.take();
@@ -114,18 +114,15 @@ impl Connection {
         }
         // What waited was admitted to what may be over: the server loads by now, or follows another. There is one of them.
         if let Some(request) = postponed.or_else(|| self.next.take()) {
-            self.take_request(request, buffer.len(), batch, &rules);
-            // It was counted when it came.
-            self.refused = 0;
+            count = 1;
+            self.take_one(request, buffer.len(), batch, &mut rules);
         }
         let count_max = self.pace.requests();
         while count < count_max && !self.is_stopped() && !self.publishes {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
-                    self.take_request(request, buffer.len(), batch, &rules);
-                    rules.context.db = self.session.db;
-                    rules.limits.authenticated = !self.session.must_authenticate();
+                    self.take_one(request, buffer.len(), batch, &mut rules);
                 }
                 Ok(Decoded::Nothing) => {}
                 Ok(Decoded::Incomplete(missing)) => {
@@ -146,7 +143,7 @@ impl Connection {
         self.has_heard &= self.next.is_some();
         let is_full = count == count_max || self.publishes;
         self.is_behind = is_full && !buffer.is_empty() && !self.is_stopped();
-        count - self.refused
+        count - self.uncounted
     }
     /// Nothing behind the last request may be taken now.
     fn is_stopped(&self) -> bool {
@@ -177,14 +174,20 @@ impl Connection {
         }
     }
 
+    /// What it does to the session holds for the next one.
+    fn take_one(&mut self, request: Request, behind: usize, batch: &mut Batch, rules: &mut Rules) {
+        self.take_request(request, behind, batch, rules);
+        rules.context.db = self.session.db;
+        rules.limits.authenticated = !self.session.must_authenticate();
+    }
     /// `behind` is how many bytes wait behind the request.
     fn take_request(&mut self, request: Request, behind: usize, batch: &mut Batch, rules: &Rules) {
         let node = match self.admit(&request) {
             Ok(node) => node,
             // Who was found out to be no client of ours is told nothing.
-            Err(_) if self.halted => return self.refused += 1,
+            Err(_) if self.halted => return self.uncounted += 1,
             Err(error) => {
-                self.refused += 1;
+                self.uncounted += 1;
                 return match &mut self.session.transaction {
                     _ if is_exec(&request) => self.refuse_transaction(request, error, batch),
                     Some(queue) => {
@@ -210,6 +213,7 @@ impl Connection {
     ) {
         if rules.paused {
             self.desk.board.block(&self.session.record);
+            self.uncounted += 1;
             self.postponed = Some(request);
             return;
         }
@@ -222,6 +226,7 @@ impl Connection {
         let waits =
             |batch: &Batch| batch.steps[self.turn_start..].iter().any(|step| matches!(step, Step::Run(_)));
         if node.spec().acts_on_others && waits(batch) {
+            self.uncounted += 1;
             self.next = Some(request);
             return;
         }
@@ -358,7 +363,7 @@ impl Connection {
             self.forget_watches();
             return self.say_error(batch, &reason);
         }
-        let transaction = Transaction::of(Verdict::Refuse(reason));
+        let transaction = Transaction::of(Verdict::Reject(reason));
         self.push_run(node, Task::Transaction(transaction), request, batch);
     }
     /// WATCH and UNWATCH are answered at once while a script keeps the Keyspace busy, which hears of them when it is free: no
@@ -447,13 +452,13 @@ impl Connection {
         if board.archive.is_loading() {
             let queued_may = queue.is_none_or(|queue| queue.may_run_while_loading());
             if node.spec().flags & spec::LOADING == 0 || !queued_may {
-                return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+                return Err(LOADS.clone());
             }
         }
         if board.archive.is_loading_beside() {
             let queued_may = queue.is_none_or(|queue| queue.may_run_while_loading_beside());
             if node.spec().flags & spec::NO_ASYNC_LOADING != 0 || !queued_may {
-                return Err(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+                return Err(LOADS.clone());
             }
         }
         if let Some(with) = board.busy.with() {

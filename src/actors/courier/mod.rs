@@ -104,7 +104,7 @@ impl Desk {
         self.outbox_bytes.set(0);
         if !batch.is_empty() {
             let (reply_to, spent_bytes) = (self.courier.clone().recipient(), self.spare_bytes.take());
-            self.keyspace.do_send(Execute { batch, reply_to, spent_bytes });
+            self.keyspace.do_send(Execute { batch, reply_to, spent_bytes, has_waited: false });
         }
     }
     /// Runs `act` on a client's line, if it is still there.

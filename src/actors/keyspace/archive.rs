@@ -101,6 +101,15 @@ impl Keyspace {
     }
     /// Begins what was claimed, at this very moment.
     pub(super) fn begin(&mut self, of: Activity, ctx: &mut Context<Self>) {
+        if self.loads {
+            // It was due just before; of a part of the data there is nothing to keep.
+            let archive = &self.stage.board.archive;
+            match of {
+                Activity::Rewrite => archive.rewrite_scheduled.store(true, Relaxed),
+                _ => archive.save_scheduled.store(true, Relaxed),
+            }
+            return archive.release();
+        }
         self.commit(ctx);
         // With a rewrite a new increment of the log begins.
         self.stage.record.select_anew();

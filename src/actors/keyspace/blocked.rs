@@ -191,7 +191,7 @@ impl Keyspace {
                 self.blocked.served.push((seat.reply_to.clone(), replies));
             }
             if goes_on {
-                ctx.notify(Execute { batch: seat.rest, reply_to: seat.reply_to, spent_bytes: None });
+                ctx.notify(Execute::at_last(seat.rest, seat.reply_to));
             }
         }
         self.blocked.seats.fit();

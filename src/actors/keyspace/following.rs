@@ -17,7 +17,7 @@ use crate::{
         monitors::Origin,
         registry::Node,
         replication::faults::note_fault,
-        stage::{READ_ONLY, count_error},
+        stage::count_error,
         transactions::{Queued, Verdict},
     },
     formats::rdb,
@@ -296,8 +296,15 @@ impl Keyspace {
         }
         self.stage.scripting.clear_libraries(&self.stage.board);
     }
-    /// A write that was under way when we became a replica: its connection has let it pass. True if it is refused.
-    pub(super) fn refuse_write(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
+    /// A write that its connection has let pass, and that may not be done by now: we have become a replica, say. True if it is
+    /// refused.
+    pub(super) fn refuse_write(
+        &mut self,
+        run: &mut Run,
+        caller: Caller,
+        error: &CommandError,
+        reply: &mut Reply,
+    ) -> bool {
         match &mut run.task {
             Task::Transaction(transaction) => {
                 let mut writes = |item: &Queued| match &item.task {
@@ -307,13 +314,14 @@ impl Keyspace {
                 if matches!(transaction.verdict, Verdict::Execute)
                     && transaction.items.iter().any(&mut writes)
                 {
-                    transaction.forbid(&READ_ONLY);
+                    transaction.forbid(error);
+                    self.stage.note_rejection(run.node);
                 }
                 // It has watches and a session to give back.
                 false
             }
             _ if run.node.entry.access == Access::Write => {
-                self.refuse(run, caller, &READ_ONLY, reply);
+                self.refuse(run, caller, error, reply);
                 true
             }
             _ => false,
@@ -371,8 +379,8 @@ impl Handler<BeginReplacing> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: BeginReplacing, ctx: &mut Self::Context) {
         let BeginReplacing { link, how, meanwhile, ground, done } = message;
-        // Whoever was made a master is one for its clients before it is told here.
-        let is_followed = self.place.link == Some(link) && self.stage.board.replication.is_replica();
+        // Whom we follow is decided before it is told here.
+        let is_followed = self.place.link == Some(link) && ground.begin(link, how == Replacing::First);
         // Who asked may be gone.
         let _ = done.send(is_followed);
         if !is_followed {
@@ -394,15 +402,9 @@ impl Handler<BeginReplacing> for Keyspace {
         match how {
             Replacing::First => {
                 tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
-                ground.set_whole(false);
                 self.primary.do_send(Forget);
                 self.loads = true;
                 self.clear_all();
-                // The files are to hold none of them either.
-                if self.stage.record.wants.effects {
-                    self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
-                }
-                self.stage.record.settle();
                 self.note_news(ctx);
             }
             Replacing::AtTheEnd => {
@@ -428,12 +430,15 @@ impl Handler<EndReplacing> for Keyspace {
                         None => self.persistence.do_send(GiveUpSave),
                     }
                     self.begin_history(id, offset, ctx);
-                    ground.set_whole(true);
+                    ground.end(true);
                 }
                 None if self.place.aside.is_some() => self.give_up_replacing(),
                 None => self.drop_part(ctx),
             }
+        } else if self.loads {
+            self.drop_part(ctx);
         }
+        ground.end(false);
         let loading = &self.stage.board.archive.loading;
         loading.active.store(false, Relaxed);
         loading.beside.store(false, Relaxed);
@@ -448,8 +453,18 @@ impl Keyspace {
     fn drop_part(&mut self, ctx: &mut Context<Self>) {
         self.clear_all();
         self.loader = Loader::default();
+        self.log_emptiness(ctx);
         self.end_loading();
         self.note_news(ctx);
+    }
+    /// What the append-only file holds is gone. It is told when the data at hand are decided on: whoever crashes before that
+    /// still has what was there.
+    fn log_emptiness(&mut self, ctx: &mut Context<Self>) {
+        if self.stage.record.wants.effects {
+            self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
+        }
+        self.stage.record.settle();
+        self.commit(ctx);
     }
     /// All data have come from our master.
     fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
@@ -457,12 +472,8 @@ impl Keyspace {
             tracing::info!("MASTER <-> REPLICA sync: Swapping active DB with loaded DB");
             self.primary.do_send(Forget);
             self.adopt_aside(aside);
-            if self.stage.record.wants.effects {
-                self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
-            }
-            self.stage.record.settle();
-            self.commit(ctx);
         }
+        self.log_emptiness(ctx);
         self.loader.tell(&self.stage.board.archive.loading);
         let db = self.loader.history.as_ref().map_or(0, |history| history.db);
         self.select_in_stream(db);

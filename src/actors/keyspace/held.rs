@@ -1,9 +1,22 @@
-//! Turns that wait for the end of something (CLIENT PAUSE, MIGRATE), in the order in which they came.
+//! Turns that wait for the end of something (CLIENT PAUSE, MIGRATE, data being loaded), in the order in which they came.
+use super::{Execute, Keyspace, PauseOver};
 use crate::{
-    actors::courier::messages::{Batch, LineId, Replies, Step, Turn},
-    board::{Board, ClientRecord},
+    actors::{
+        courier::messages::{Batch, LineId, Replies, Run, Step, Turn},
+        expiry::WakeAfterPause,
+        now_ms,
+    },
+    board::{Board, ClientRecord, PauseScope},
+    commands::{
+        Access, Caller, Task, may_write,
+        registry::Node,
+        replication::gates::{may_see_data, may_write_here},
+        spec::{LOADING, MAY_REPLICATE, STALE},
+        transactions::Verdict,
+    },
+    resp::Reply,
 };
-use actix::Recipient;
+use actix::prelude::*;
 use std::sync::Arc;
 
 #[derive(Default)]
@@ -63,4 +76,126 @@ fn split_off(batch: &mut Batch, wanted: impl Fn(&Turn, &[Step]) -> bool) -> Batc
     }
     *batch = kept;
     taken
+}
+
+impl Keyspace {
+    /// Takes the turns that must wait for the end of a pause of everybody out of the batch, and tells whose they are.
+    /// (Commands in general wait at their Connections; here come those that were under way when the pause began.)
+    pub(super) fn hold(
+        &mut self,
+        batch: &mut Batch,
+        reply_to: &Recipient<Replies>,
+        until_ms: i64,
+    ) -> Vec<LineId> {
+        let held = self.held.take_from(batch, reply_to, &self.stage.board, |_| true);
+        if !held.is_empty() {
+            self.ask_for_pause_end(until_ms);
+        }
+        held
+    }
+    /// Keeps what a client asked, from its first write on, until writers may go on.
+    pub(super) fn hold_for_pause(&mut self, rest: Batch, reply_to: &Recipient<Replies>, until_ms: i64) {
+        self.held.keep(rest, reply_to.clone(), &self.stage.board);
+        self.ask_for_pause_end(until_ms);
+    }
+    /// What must wait still comes back.
+    fn release_held(&mut self, ctx: &mut Context<Self>) {
+        for (reply_to, batch) in self.held.release(&self.stage.board) {
+            ctx.notify(Execute::at_last(batch, reply_to));
+        }
+    }
+    /// The data are whole.
+    pub(super) fn end_loads(&mut self, ctx: &mut Context<Self>) {
+        self.loads = false;
+        self.release_held(ctx);
+    }
+    fn ask_for_pause_end(&mut self, until_ms: i64) {
+        // Where no end is known, whoever ends it tells.
+        if self.pause_end_asked_ms != until_ms && until_ms != i64::MAX {
+            self.pause_end_asked_ms = until_ms;
+            self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
+        }
+    }
+    /// Whether a command waits where those who write do. A script that says that it writes nothing does not.
+    pub(super) fn may_write(&mut self, run: &Run) -> bool {
+        match &run.task {
+            Task::Script(invocation) => {
+                !self.stage.says_it_only_reads(invocation, &run.request) && writes(run)
+            }
+            _ => writes(run),
+        }
+    }
+    /// Gates that a command has passed at its connection may be closed by now. True if it is refused.
+    pub(super) fn refuse_late(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
+        let is_write = |node: &Node| node.entry.access == Access::Write;
+        let minds_old_data = |node: &Node| node.spec().flags & STALE == 0;
+        let (is_write, minds_old_data) = match &run.task {
+            Task::Transaction(transaction) if !matches!(transaction.verdict, Verdict::Execute) => {
+                return false;
+            }
+            Task::Transaction(transaction) => {
+                let mut nodes = transaction.items.iter().map(|item| item.node);
+                (nodes.clone().any(is_write), nodes.any(minds_old_data))
+            }
+            _ => (is_write(run.node), minds_old_data(run.node)),
+        };
+        let board = &self.stage.board;
+        let gates = || {
+            if is_write {
+                may_write_here(board)?;
+                if board.archive.is_ailing() {
+                    may_write(board)?;
+                }
+            }
+            if minds_old_data { may_see_data(board) } else { Ok(()) }
+        };
+        let Err(error) = gates() else { return false };
+        match &mut run.task {
+            Task::Transaction(transaction) => {
+                transaction.forbid(&error);
+                self.stage.note_rejection(run.node);
+                // It has watches and a session to give back.
+                false
+            }
+            _ => {
+                self.refuse(run, caller, &error, reply);
+                true
+            }
+        }
+    }
+}
+
+/// Whether a command may change data, so that it waits where writers do (CLIENT PAUSE, MIGRATE).
+pub(super) fn writes(run: &Run) -> bool {
+    if let Task::Transaction(transaction) = &run.task {
+        return transaction.writes;
+    }
+    run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
+}
+
+/// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
+/// admitted before, and waited on its way.)
+pub(super) fn waits_for_loading(run: &Run) -> bool {
+    let minds = |node: &Node| node.spec().flags & LOADING == 0;
+    match &run.task {
+        Task::Transaction(transaction) => {
+            matches!(transaction.verdict, Verdict::Execute)
+                && transaction.items.iter().any(|item| minds(item.node))
+        }
+        _ => minds(run.node),
+    }
+}
+
+impl Handler<PauseOver> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: PauseOver, ctx: &mut Self::Context) {
+        self.pause_end_asked_ms = 0;
+        if let Some((PauseScope::All, until_ms)) = self.stage.board.pause.at(now_ms()) {
+            // It has become longer, or wider.
+            return self.ask_for_pause_end(until_ms);
+        }
+        // Writers may have to wait still: they come back then.
+        self.release_held(ctx);
+        self.heed_memory(ctx);
+    }
 }

@@ -20,8 +20,8 @@ mod transaction;
 
 use crate::{
     actors::{
-        courier::messages::{Batch, End, LineId, Replies, Run, Step},
-        expiry::{Deadlines, Done, Expiry, Surveyed, WakeAfterPause},
+        courier::messages::{Batch, End, Replies, Run, Step},
+        expiry::{Deadlines, Done, Expiry, Surveyed},
         migration::Migration,
         now_ms,
         persistence::Persistence,
@@ -32,12 +32,12 @@ use crate::{
     allocator,
     board::{Board, PauseScope},
     commands::{
-        Access, Caller, Progress, Task,
+        Caller, Progress, Task,
         loading::Loader,
         registry::Node,
         scripting::Play,
-        spec::{self, KeySpec, LOADING, MAY_REPLICATE},
-        stage::Stage,
+        spec::{self, KeySpec},
+        stage::{READ_ONLY, Stage},
     },
     data::{room::Room, wheel::Item},
     resp::{Reply, Request},
@@ -53,7 +53,7 @@ use dropper::Dropper;
 pub use following::{
     Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Meanwhile, Replacing, StreamedCommand,
 };
-use held::Held;
+use held::{Held, waits_for_loading};
 use media::Media;
 pub use moving::Landed;
 use moving::Moving;
@@ -77,6 +77,14 @@ pub struct Execute {
     pub reply_to: Recipient<Replies>,
     /// A buffer of replies that is done with.
     pub spent_bytes: Option<Vec<u8>>,
+    /// It has waited since it was admitted, and what was looked at then may be otherwise now.
+    pub has_waited: bool,
+}
+impl Execute {
+    /// What has waited, to be run now.
+    fn at_last(batch: Batch, reply_to: Recipient<Replies>) -> Execute {
+        Execute { batch, reply_to, spent_bytes: None, has_waited: true }
+    }
 }
 
 /// From Expiry: deadlines that have come. It sends the next ones only when these are acknowledged.
@@ -198,7 +206,7 @@ impl Keyspace {
         }
         let start = reply.position();
         reply.speak(run.protocol);
-        if self.stage.is_read_only() && self.refuse_write(run, caller, reply) {
+        if self.stage.is_read_only() && self.refuse_write(run, caller, &READ_ONLY, reply) {
             return (Progress::Done, false);
         }
         let (progress, waits_for_disk) = match &mut run.task {
@@ -331,7 +339,7 @@ impl Actor for Keyspace {
 impl Handler<Execute> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
-        let Execute { mut batch, reply_to, spent_bytes } = message;
+        let Execute { mut batch, reply_to, spent_bytes, has_waited } = message;
         self.is_lone = batch.turns.len() == 1 && !self.flushing;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
@@ -375,7 +383,7 @@ impl Handler<Execute> for Keyspace {
                     }
                     Step::Run(run) => run,
                 };
-                let paused = pause.filter(|_| writes(run));
+                let paused = pause.filter(|_| self.may_write(run));
                 let comes_amid_loading = self.loads && waits_for_loading(run);
                 if paused.is_some() || comes_amid_loading || self.moving.holds(run) {
                     let mut rest = Batch::default();
@@ -393,6 +401,9 @@ impl Handler<Execute> for Keyspace {
                     break;
                 }
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
+                if has_waited && self.refuse_late(run, caller, &mut reply) {
+                    continue;
+                }
                 let (progress, waits) = self.perform(run, caller, &mut reply, ctx);
                 waits_for_disk |= waits;
                 if progress == Progress::Waits {
@@ -441,7 +452,7 @@ impl Handler<Execute> for Keyspace {
             self.wait_for_script(ctx);
         }
         if !later.is_empty() {
-            ctx.notify(Execute { batch: later, reply_to, spent_bytes: None });
+            ctx.notify(Execute::at_last(later, reply_to));
         }
     }
 }
@@ -523,72 +534,10 @@ impl Handler<Flush> for Keyspace {
     }
 }
 
-impl Keyspace {
-    /// Takes the turns that must wait for the end of a pause of everybody out of the batch, and tells whose they are.
-    /// (Commands in general wait at their Connections; here come those that were under way when the pause began.)
-    fn hold(&mut self, batch: &mut Batch, reply_to: &Recipient<Replies>, until_ms: i64) -> Vec<LineId> {
-        let held = self.held.take_from(batch, reply_to, &self.stage.board, |_| true);
-        if !held.is_empty() {
-            self.ask_for_pause_end(until_ms);
-        }
-        held
-    }
-    /// Keeps what a client asked, from its first write on, until writers may go on.
-    fn hold_for_pause(&mut self, rest: Batch, reply_to: &Recipient<Replies>, until_ms: i64) {
-        self.held.keep(rest, reply_to.clone(), &self.stage.board);
-        self.ask_for_pause_end(until_ms);
-    }
-    /// What must wait still comes back.
-    fn release_held(&mut self, ctx: &mut Context<Self>) {
-        for (reply_to, batch) in self.held.release(&self.stage.board) {
-            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
-        }
-    }
-    /// The data are whole.
-    fn end_loads(&mut self, ctx: &mut Context<Self>) {
-        self.loads = false;
-        self.release_held(ctx);
-    }
-    fn ask_for_pause_end(&mut self, until_ms: i64) {
-        // Where no end is known, whoever ends it tells.
-        if self.pause_end_asked_ms != until_ms && until_ms != i64::MAX {
-            self.pause_end_asked_ms = until_ms;
-            self.expiry.do_send(WakeAfterPause { at_ms: until_ms as u64 });
-        }
-    }
-}
-
-/// Whether a command may change data, so that it waits where writers do (CLIENT PAUSE, MIGRATE).
-fn writes(run: &Run) -> bool {
-    if let Task::Transaction(transaction) = &run.task {
-        return transaction.writes;
-    }
-    run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
-}
-
-/// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
-/// admitted before, and waited on its way.)
-fn waits_for_loading(run: &Run) -> bool {
-    matches!(run.task, Task::Transaction(_)) || run.node.spec().flags & LOADING == 0
-}
-
 impl Handler<Configured> for Keyspace {
     type Result = ();
     fn handle(&mut self, _: Configured, ctx: &mut Self::Context) {
         self.heed_memory(ctx);
         self.post_pushes(ctx);
-    }
-}
-
-impl Handler<PauseOver> for Keyspace {
-    type Result = ();
-    fn handle(&mut self, _: PauseOver, ctx: &mut Self::Context) {
-        if self.stage.board.pause.holds_all(now_ms()).is_some() {
-            return;
-        }
-        // Writers may have to wait still: they come back then.
-        self.pause_end_asked_ms = 0;
-        self.release_held(ctx);
-        self.heed_memory(ctx);
     }
 }

@@ -1,6 +1,9 @@
 //! Keys on their way to another server (MIGRATE). Who reads them is served; who would change one of them waits until it
 //! has arrived, and is gone from here, or has not.
-use super::{Execute, Keyspace, held::Held, writes};
+use super::{
+    Execute, Keyspace,
+    held::{Held, writes},
+};
 use crate::{
     actors::{
         courier::messages::{Batch, Replies, Run},
@@ -96,7 +99,7 @@ impl Handler<Landed> for Keyspace {
         self.stage.serve_waiting();
         self.deliver_served(ctx);
         for (reply_to, batch) in self.moving.held.release(&self.stage.board) {
-            ctx.notify(Execute { batch, reply_to, spent_bytes: None });
+            ctx.notify(Execute::at_last(batch, reply_to));
         }
         self.note_changes(ctx);
     }

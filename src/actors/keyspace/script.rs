@@ -199,7 +199,7 @@ impl Keyspace {
             }
         }
         if !settles {
-            ctx.notify(Execute { batch: rest, reply_to, spent_bytes: None });
+            ctx.notify(Execute::at_last(rest, reply_to));
         }
         self.post_pushes(ctx);
         self.note_changes(ctx);

@@ -65,7 +65,7 @@ impl Keyspace {
         let (mut waits_for_disk, mut failed) = (false, false);
         match &transaction.verdict {
             Verdict::Discard => reply.ok(),
-            Verdict::Refuse(error) => {
+            Verdict::Refuse(error) | Verdict::Reject(error) => {
                 failed = true;
                 reply.error(error);
                 count_error(&self.stage.board, error);
@@ -79,8 +79,10 @@ impl Keyspace {
             // Its connection may be gone.
             let _ = back.send(session);
         }
-        self.stage.note_time(node, started, failed);
-        self.stage.show_of(node, request, left);
+        if !matches!(transaction.verdict, Verdict::Reject(_)) {
+            self.stage.note_time(node, started, failed);
+            self.stage.show_of(node, request, left);
+        }
         waits_for_disk
     }
     /// Whether a key that the client watches has changed. It watches none any more.

@@ -106,7 +106,8 @@ impl Persistence {
         self.retry_log();
         self.sync_on_time();
         self.write_told();
-        if self.board.archive.activity() == Activity::None {
+        // A part of the data must not take the place of all.
+        if self.board.archive.activity() == Activity::None && !self.board.archive.is_loading() {
             self.begin_what_is_due();
         }
         self.post_log();

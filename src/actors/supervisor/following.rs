@@ -11,7 +11,7 @@ use crate::{
         upstream::{Ground, Peers, Upstream, messages::Unfollow},
     },
     board::{Failover, Link},
-    commands::{Followed, client_line, error::CommandError},
+    commands::{Followed, Outcome, client_line, error::CommandError, stage::LOADS},
     config::{Config, Master},
 };
 use actix::prelude::*;
@@ -81,6 +81,7 @@ impl Supervisor {
         match master {
             None if config.replicaof.is_none() => {}
             None => {
+                self.part()?;
                 self.lead();
                 tracing::info!("MASTER MODE enabled (user request from '{who}')");
             }
@@ -92,12 +93,20 @@ impl Supervisor {
                 return Ok(Followed::AsBefore);
             }
             Some(master) => {
+                self.part()?;
                 self.follow(&master);
                 let Master { host, port } = master;
                 tracing::info!("REPLICAOF {host}:{port} enabled (user request from '{who}')");
             }
         }
         Ok(Followed::Anew)
+    }
+    /// Clients are refused while data are being loaded; this is for who was admitted before.
+    fn part(&self) -> Outcome {
+        match self.following.ground.leave() {
+            true => Ok(()),
+            false => Err(LOADS.clone()),
+        }
     }
     /// Follows another master from here on.
     pub(super) fn follow(&mut self, master: &Master) {
@@ -121,6 +130,7 @@ impl Supervisor {
         let link = self.post_link(master);
         self.following.links += 1;
         let number = self.following.links;
+        self.following.ground.follow(number);
         let peers = Peers {
             board: self.board.clone(),
             link,
@@ -152,6 +162,7 @@ impl Supervisor {
         crate::log::set_role(false);
         replication.link.store(None);
         // Whatever there is are the data of the history that begins here.
+        self.following.ground.follow(0);
         self.following.ground.set_whole(true);
         tracing::info!("Discarding previously cached master state.");
         if let Some(keyspace) = &self.keyspace {
@@ -169,7 +180,7 @@ impl Supervisor {
 impl Handler<LeadNow> for Supervisor {
     type Result = ();
     fn handle(&mut self, LeadNow { client }: LeadNow, _: &mut Self::Context) {
-        if self.board.replication.is_replica() {
+        if self.board.replication.is_replica() && self.following.ground.leave() {
             self.lead();
             let record = self.board.roster.get(client);
             let who = record.map(|record| client_line(&record, now_ms())).unwrap_or_default();

@@ -22,10 +22,7 @@ use crate::{
 use actix::prelude::*;
 use messages::{Applied, TakenOver, Unfollow};
 use session::Session;
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What all links have in common, one after the other.
@@ -33,15 +30,57 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub struct Ground {
     /// Held by whoever replaces the data: a link that is given up may still be at it when the next one begins.
     turn: Mutex<()>,
+    state: Mutex<GroundState>,
+}
+#[derive(Default)]
+struct GroundState {
+    /// Number of the link that is followed; 0: none.
+    link: u64,
     /// The data are those of our history at our offset; not, when they were to be replaced and that came to nothing.
-    whole: AtomicBool,
+    whole: bool,
+    /// Ours are gone, and our master's are not all here.
+    replaces: bool,
 }
 impl Ground {
     pub fn set_whole(&self, whole: bool) {
-        self.whole.store(whole, Relaxed);
+        self.state().whole = whole;
     }
     fn is_whole(&self) -> bool {
-        self.whole.load(Relaxed)
+        self.state().whole
+    }
+    /// From the Supervisor: from here on this link is followed (0: none).
+    pub fn follow(&self, link: u64) {
+        self.state().link = link;
+    }
+    /// From the Supervisor: follows nobody any more, unless a part of the data is all there is. That is to become neither a
+    /// master nor what another link leaves to its clients.
+    pub fn leave(&self) -> bool {
+        let mut state = self.state();
+        if !state.replaces {
+            state.link = 0;
+        }
+        !state.replaces
+    }
+    /// From the Keyspace: data that came by this link are going to take the place of ours, which go `first` or are there
+    /// until the end. False if it is not followed any more.
+    pub fn begin(&self, link: u64, first: bool) -> bool {
+        let mut state = self.state();
+        if state.link != link {
+            return false;
+        }
+        if first {
+            (state.replaces, state.whole) = (true, false);
+        }
+        true
+    }
+    /// From the Keyspace: they have, or will not.
+    pub fn end(&self, is_done: bool) {
+        let mut state = self.state();
+        state.replaces = false;
+        state.whole |= is_done;
+    }
+    fn state(&self) -> MutexGuard<'_, GroundState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
     fn take_turn(&self) -> MutexGuard<'_, ()> {
         // There is nothing in it that a panic could have left half done.

@@ -427,6 +427,10 @@ impl Stage {
         let flags = self.flags_of(invocation, request);
         flags.is_some_and(|flags| !flags.has(Flags::UNSAID) && !flags.has(Flags::NO_WRITES))
     }
+    /// The other way round: whether it says that it writes nothing.
+    pub fn says_it_only_reads(&mut self, invocation: &Invocation, request: &Request) -> bool {
+        self.flags_of(invocation, request).is_some_and(|flags| flags.has(Flags::NO_WRITES))
+    }
     /// The same of whether it may need memory.
     pub fn says_it_needs_memory(&mut self, invocation: &Invocation, request: &Request) -> bool {
         self.flags_of(invocation, request).is_some_and(needs_memory)

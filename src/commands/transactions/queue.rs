@@ -91,6 +91,8 @@ pub enum Verdict {
     Discard,
     /// It is not run, for this reason.
     Refuse(CommandError),
+    /// The same, and EXEC itself was refused: it counts as no call.
+    Reject(CommandError),
 }
 
 /// A transaction on its way.
@@ -117,7 +119,7 @@ impl Transaction {
     pub fn forbid(&mut self, error: &CommandError) {
         let because = error.text();
         let text = format!("EXECABORT Transaction discarded because of: {because}");
-        self.verdict = Verdict::Refuse(CommandError::text_of(text));
+        self.verdict = Verdict::Reject(CommandError::text_of(text));
     }
     /// Takes what was queued, and parses it. Tells where the session will come back, if it travels along.
     pub fn take(
