@@ -183,3 +183,86 @@ fn what_was_asked_before_a_write_does_not_wait() {
         assert_eq!(client.receive(), Value::bulk("v"));
     }
 }
+
+/// Who waits for the end of a pause waits for the end of one that has become longer meanwhile, and no longer than that.
+#[test]
+fn a_pause_becomes_longer_and_wider() {
+    for server in servers() {
+        let (mut client, mut pauser) = (server.connect(), server.connect());
+        pauser.call(&["CLIENT", "PAUSE", "200", "WRITE"]);
+        client.send(&["SET", "k", "v"]);
+        wait_for(&mut pauser, 1);
+        assert_eq!(pauser.call(&["CLIENT", "PAUSE", "600", "ALL"]), Value::ok());
+        assert_eq!(client.receive(), Value::ok());
+    }
+}
+
+/// What it does to the session holds for what comes behind it in the pipeline: a large request, another database.
+#[test]
+fn a_session_command_may_wait() {
+    for server in servers() {
+        let mut pauser = server.connect();
+        pauser.call(&["CONFIG", "SET", "requirepass", "x"]);
+        for first in [&["AUTH", "x"][..], &["HELLO", "2", "AUTH", "default", "x"]] {
+            pauser.call(&["CLIENT", "PAUSE", "100", "ALL"]);
+            let mut client = server.connect();
+            let words = (0..30).map(|number| format!("k{number}"));
+            let large: Vec<String> = std::iter::once("MSET".into()).chain(words).collect();
+            client.send_raw(&[encode(first), encode(&large)].concat()).expect("the server takes it");
+            assert!(!client.receive().is_error());
+            assert_eq!(client.receive(), Value::ok(), "{first:?}");
+        }
+        pauser.call(&["CLIENT", "PAUSE", "100", "ALL"]);
+        let text = [encode(&["SELECT", "1"]), encode(&["SET", "k", "v"])].concat();
+        pauser.send_raw(&text).expect("the server takes it");
+        assert_eq!([pauser.receive(), pauser.receive()], [Value::ok(), Value::ok()]);
+        assert_eq!(pauser.call(&["DBSIZE"]), Value::Integer(1));
+    }
+}
+
+/// When the pause began there were enough replicas.
+#[test]
+fn who_has_waited_meets_the_gates_of_now() {
+    for server in servers() {
+        let mut pauser = server.connect();
+        pauser.call(&["CONFIG", "RESETSTAT"]);
+        let mut clients = [server.connect(), server.connect()];
+        for command in [&["MULTI"][..], &["SET", "k", "v"]] {
+            clients[1].call(command);
+        }
+        pauser.call(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        clients[0].send(&["SET", "k", "v"]);
+        clients[1].send(&["EXEC"]);
+        wait_for(&mut pauser, 2);
+        pauser.call(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+        pauser.call(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(clients[0].receive().text(), "NOREPLICAS Not enough good replicas to write.");
+        let because =
+            "EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to write.";
+        assert_eq!(clients[1].receive().text(), because);
+        assert!(pauser.call(&["GET", "k"]).is_null());
+        let stats = pauser.call(&["INFO", "commandstats"]).text();
+        for (name, calls) in [("set", 0), ("exec", 0)] {
+            let line =
+                stats.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:"))).expect("a line");
+            assert!(line.starts_with(&format!("cmdstat_{name}:calls={calls},")), "{line}");
+            assert!(line.trim_end().ends_with("rejected_calls=1,failed_calls=0"), "{line}");
+        }
+    }
+}
+
+/// One that says so itself writes nothing.
+#[test]
+fn scripts_that_only_read_do_not_wait() {
+    for server in servers() {
+        let (mut client, mut pauser) = (server.connect(), server.connect());
+        pauser.call(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        let reads = "#!lua flags=no-writes\nreturn redis.call('DBSIZE')";
+        assert_eq!(client.call(&["EVAL", reads, "0"]), Value::Integer(0));
+        assert_eq!(client.call(&["EVAL_RO", "return 1", "0"]), Value::Integer(1));
+        client.send(&["EVAL", "return 2", "0"]);
+        wait_for(&mut pauser, 1);
+        pauser.call(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(client.receive(), Value::Integer(2));
+    }
+}

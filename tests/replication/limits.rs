@@ -173,54 +173,6 @@ fn what_is_saved_during_a_sync_is_old() {
     }
 }
 
-/// What was admitted before the data are replaced, and waits for the end of a pause, meets all of the old or of the new ones.
-#[test]
-fn nobody_meets_a_part_of_the_data() {
-    let (old, new) = (100, 20_000);
-    let master = Node::ours(&[]);
-    master.done(&["DEBUG", "POPULATE", &new.to_string()]);
-    let is_whole = |reply: &Value| [old, new].map(Value::Integer).contains(reply);
-    let is_refused = |reply: &Value| reply.is_error() && reply.text().starts_with("LOADING");
-    let script = ["EVAL", "return redis.call('DBSIZE')", "0"];
-    let wait = ["XREAD", "BLOCK", "1000", "STREAMS", "nothing", "$"];
-    for (held, is_paused) in [
-        (&["DBSIZE"][..], true),
-        (&["REPLICAOF", "NO", "ONE"], true),
-        (&script, true),
-        // Behind a command that waits.
-        (&["DBSIZE"], false),
-        (&["REPLICAOF", "NO", "ONE"], false),
-    ] {
-        let replica = Node::ours(&["--key-load-delay", "150"]);
-        replica.done(&["DEBUG", "POPULATE", &old.to_string(), "old"]);
-        let proxy = Proxy::start(master.port(), 1);
-        proxy.set(Weather { holds: true, ..Weather::FAIR });
-        replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
-        let scope = if held == script { "WRITE" } else { "ALL" };
-        let mut client = replica.connect();
-        if is_paused {
-            replica.done(&["CLIENT", "PAUSE", "1000", scope]);
-        } else {
-            client.send(&wait);
-            until("it waits", || replica.info("blocked_clients") == "1");
-        }
-        client.send(held);
-        proxy.set(Weather::FAIR);
-        if !is_paused {
-            assert_eq!(client.receive(), Value::NullArray);
-        }
-        let reply = client.receive();
-        assert!(is_whole(&reply) || is_refused(&reply) || reply == Value::ok(), "{held:?}: {reply:?}");
-        // Whatever came of it: a master has all of one kind, and a replica will.
-        if replica.info("role") == "master" {
-            assert!(is_whole(&replica.call(&["DBSIZE"])), "{held:?}");
-        } else {
-            replica.await_link();
-            assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(new), "{held:?}");
-        }
-    }
-}
-
 #[test]
 fn without_swapping_it_says_that_it_loads() {
     let [master, replica] =

@@ -29,6 +29,7 @@ mod files;
 mod limits;
 mod links;
 mod load;
+mod loading;
 mod node;
 mod options;
 mod pairs;

@@ -81,8 +81,8 @@ impl Keyspace {
         }
         if !matches!(transaction.verdict, Verdict::Reject(_)) {
             self.stage.note_time(node, started, failed);
-            self.stage.show_of(node, request, left);
         }
+        self.stage.show_of(node, request, left);
         waits_for_disk
     }
     /// Whether a key that the client watches has changed. It watches none any more.

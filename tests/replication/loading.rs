@@ -1,0 +1,129 @@
+//! While the data of a master are being loaded: a part of them is nobody's data, and nobody hangs on it.
+use crate::{
+    node::{Node, until},
+    proxy::{Proxy, Weather},
+    support::{Client, Value, client::encode},
+};
+
+const OLD: i64 = 100;
+const NEW: i64 = 20_000;
+
+fn master() -> Node {
+    let master = Node::ours(&[]);
+    master.done(&["DEBUG", "POPULATE", &NEW.to_string()]);
+    master
+}
+/// With data of its own; loading takes it three seconds.
+fn replica(options: &[&str]) -> Node {
+    let replica = Node::ours(&[&["--key-load-delay", "150"], options].concat());
+    replica.done(&["DEBUG", "POPULATE", &OLD.to_string(), "old"]);
+    replica
+}
+fn is_refused(reply: &Value) -> bool {
+    reply.is_error() && reply.text().starts_with("LOADING")
+}
+
+/// What was admitted before the data are replaced, and waits for the end of a pause, meets all of the old or of the new ones.
+#[test]
+fn nobody_meets_a_part_of_the_data() {
+    let master = master();
+    let is_whole = |reply: &Value| [OLD, NEW].map(Value::Integer).contains(reply);
+    let script = ["EVAL", "return redis.call('DBSIZE')", "0"];
+    for (held, is_paused) in [
+        (&["DBSIZE"][..], true),
+        (&["REPLICAOF", "NO", "ONE"], true),
+        (&script, true),
+        // Behind a command that waits.
+        (&["DBSIZE"], false),
+        (&["REPLICAOF", "NO", "ONE"], false),
+        (&["REPLICAOF", "127.0.0.1", "1"], false),
+    ] {
+        let replica = replica(&[]);
+        let proxy = Proxy::start(master.port(), 1);
+        proxy.set(Weather { holds: true, ..Weather::FAIR });
+        replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
+        let mut client = replica.connect();
+        if is_paused {
+            let scope = if held == script { "WRITE" } else { "ALL" };
+            replica.done(&["CLIENT", "PAUSE", "1000", scope]);
+            client.send(held);
+        } else {
+            let wait = ["XREAD", "BLOCK", "1000", "STREAMS", "nothing", "$"];
+            client.send_raw(&[encode(&wait), encode(held)].concat()).expect("the server takes it");
+            until("it waits", || replica.info("blocked_clients") == "1");
+        }
+        proxy.set(Weather::FAIR);
+        if !is_paused {
+            assert_eq!(client.receive(), Value::NullArray);
+        }
+        let reply = client.receive();
+        assert!(is_whole(&reply) || is_refused(&reply) || reply == Value::ok(), "{held:?}: {reply:?}");
+        // Whatever came of it: a master has all of one kind, and a replica will.
+        if replica.info("role") == "master" {
+            assert!(is_whole(&replica.call(&["DBSIZE"])), "{held:?}");
+        } else {
+            replica.await_link();
+            assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW), "{held:?}");
+        }
+    }
+}
+
+/// What falls due amid it waits: whoever crashes then has the data of before, or all of the new ones.
+#[test]
+fn a_part_of_the_data_is_not_saved() {
+    let master = master();
+    let mut replica = replica(&["--appendonly", "yes", "--auto-aof-rewrite-min-size", "1"]);
+    replica.done(&["SET", "changed", "1"]);
+    replica.done(&["BGREWRITEAOF"]);
+    until("all is rewritten", || replica.info("aof_rewrite_in_progress") == "0");
+    replica.done(&["BGSAVE"]);
+    until("all is saved", || replica.info("rdb_changes_since_last_save") == "0");
+    // Changes, and a log that has grown.
+    replica.done(&["SET", "changed", "2"]);
+    replica.config("auto-aof-rewrite-percentage", "0");
+    let saves = || replica.output().matches("Background saving started").count();
+    let rewrites = || replica.count("aof_rewrites");
+    let before = (saves(), rewrites());
+    replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    until("it loads", || replica.info("loading") == "1");
+    replica.config("save", "1 1");
+    replica.config("auto-aof-rewrite-percentage", "1");
+    let loaded = || replica.info("loading_loaded_perc").parse::<f64>().unwrap_or(0.0);
+    // The save point was a second ago.
+    until("it has loaded the most", || loaded() > 70.0);
+    let now = (saves(), rewrites());
+    assert_eq!((replica.info("loading").as_str(), now), ("1", before), "{}", replica.output());
+    replica.kill();
+    for log in ["no", "yes"] {
+        replica.again_with(&["--appendonly", log]);
+        // One key more was changed.
+        assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(OLD + 1), "appendonly {log}");
+        replica.kill();
+    }
+    replica.again_with(&["--replicaof", "127.0.0.1", &master.port().to_string()]);
+    replica.await_link();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW));
+}
+
+/// Sentinel sends transactions, and asks behind them on the same connection whether somebody is there.
+#[test]
+fn transactions_wait_only_for_what_they_need() {
+    let master = master();
+    let replica = replica(&[]);
+    replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    until("it loads", || replica.info("loading") == "1");
+    let mut client = replica.connect();
+    let last = |client: &mut Client, commands: &[&[&str]]| {
+        commands.iter().map(|command| client.call(command)).last().expect("a command")
+    };
+    assert_eq!(last(&mut client, &[&["MULTI"], &["DISCARD"]]), Value::ok());
+    let reply = last(&mut client, &[&["MULTI"], &["GET", "k"], &["EXEC"]]);
+    assert!(reply.text().starts_with("EXECABORT"), "{reply:?}");
+    let reply = last(
+        &mut client,
+        &[&["MULTI"], &["INFO", "server"], &["CLIENT", "KILL", "TYPE", "pubsub"], &["EXEC"]],
+    );
+    assert!(matches!(&reply, Value::Array(replies) if replies.len() == 2), "{reply:?}");
+    assert_eq!(replica.info("loading"), "1");
+    replica.await_link();
+}
