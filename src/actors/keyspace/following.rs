@@ -420,8 +420,9 @@ impl Handler<EndReplacing> for Keyspace {
     fn handle(&mut self, message: EndReplacing, ctx: &mut Self::Context) {
         let EndReplacing { link, of, file, ground, done } = message;
         let is_followed = self.place.link == Some(link);
+        let has_part = std::mem::take(&mut self.loads);
+        self.stage.begin(now_ms());
         if is_followed {
-            self.stage.begin(now_ms());
             match of {
                 Some((id, offset)) => {
                     // A save that has begun since is of the data before, and its file must not come behind this one.
@@ -435,7 +436,7 @@ impl Handler<EndReplacing> for Keyspace {
                 None if self.place.aside.is_some() => self.give_up_replacing(),
                 None => self.drop_part(ctx),
             }
-        } else if self.loads {
+        } else if has_part {
             self.drop_part(ctx);
         }
         ground.end(false);

@@ -349,3 +349,19 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn packets_may_wait_for_each_other() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let stream = TcpStream::connect(listener.local_addr().expect("a bound socket")).expect("it listens");
+        stream.set_nodelay(true).expect("a socket");
+        let same = stream.try_clone().expect("a descriptor is left");
+        delay_packets(&Accepted::Tcp(stream));
+        assert!(!same.nodelay().expect("a socket"));
+    }
+}
