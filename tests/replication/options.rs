@@ -3,6 +3,7 @@ use crate::node::{
     Make::{Ours, Redis},
     Node, until,
 };
+use crate::state::assert_same;
 use crate::support::Value;
 
 /// What a replica says of itself is what its master tells others: Sentinel, and clients who ask for ROLE.
@@ -83,4 +84,40 @@ fn the_list_of_clients_tells_sockets_of_replicas() {
     let words = |line: &'_ str| line.split_ascii_whitespace().map(str::to_string).collect::<Vec<_>>();
     let socket = sockets.lines().map(words).find(|words| words[1..3] == ends).expect("the connection");
     assert_eq!(link.to_string_lossy(), format!("socket:[{}]", socket[9]));
+}
+
+/// Who pauses a replica wants its data to stand still: also for what its master writes. Nothing of it is lost.
+#[test]
+fn a_paused_replica_stands_still() {
+    for makes in [[Ours, Ours], [Redis, Ours]] {
+        let [master, replica] = makes.map(|make| Node::start(make, &["--repl-ping-replica-period", "3600"]));
+        let last = Node::ours(&[]);
+        replica.follow(master.port());
+        last.follow(replica.port());
+        master.done(&["SET", "n", "0"]);
+        assert_same(&[&master, &replica, &last]);
+        let read = || replica.count("slave_read_repl_offset");
+        for _ in 0..3 {
+            let stood_at = replica.count("slave_repl_offset");
+            replica.done(&["CLIENT", "PAUSE", "100000", "WRITE"]);
+            for _ in 0..100 {
+                master.done(&["INCR", "n"]);
+            }
+            until("something of it is there", || read() > stood_at);
+            assert_eq!(replica.count("slave_repl_offset"), stood_at, "{makes:?}");
+            assert_eq!(replica.call(&["GET", "n"]), last.call(&["GET", "n"]));
+            replica.done(&["CLIENT", "UNPAUSE"]);
+            assert_same(&[&master, &replica, &last]);
+        }
+        assert_eq!([master.count("sync_full"), replica.count("sync_full")], [1, 1], "{makes:?}");
+        // What is paused for ever may still be told to follow nobody.
+        replica.done(&["CLIENT", "PAUSE", "100000", "WRITE"]);
+        master.done(&["INCR", "n"]);
+        until("it is there", || read() > replica.count("slave_repl_offset"));
+        replica.done(&["REPLICAOF", "NO", "ONE"]);
+        replica.done(&["CLIENT", "UNPAUSE"]);
+        assert_eq!(replica.call(&["GET", "n"]), Value::bulk("300"), "{makes:?}");
+        replica.follow(master.port());
+        assert_same(&[&master, &replica]);
+    }
 }

@@ -1,5 +1,5 @@
 //! The Keyspace as a replica: it applies the stream of another server, hands it on, and takes all data of it if need be.
-use super::Keyspace;
+use super::{Keyspace, held::is_writer};
 use crate::{
     actors::{
         courier::messages::Run,
@@ -9,7 +9,7 @@ use crate::{
         primary::messages::{Adopted, Forget, Promoted},
         upstream::{Ground, messages::Applied},
     },
-    board::{Activity, ClientRecord},
+    board::{Activity, ClientRecord, PauseScope},
     commands::{
         Access, Caller, Task,
         error::CommandError,
@@ -81,6 +81,11 @@ pub struct Apply {
     /// Our master has asked to be told how far we are.
     pub asks: bool,
     pub reply_to: Recipient<Applied>,
+}
+impl Apply {
+    fn writes(&self) -> bool {
+        self.units.iter().flatten().any(|command| is_writer(command.node))
+    }
 }
 
 /// From Upstream: whether there are no data, which decides how those of a full sync are loaded (`repl-diskless-load
@@ -196,10 +201,32 @@ impl Handler<Lead> for Keyspace {
 impl Handler<Apply> for Keyspace {
     type Result = ();
     fn handle(&mut self, apply: Apply, ctx: &mut Self::Context) {
-        let Apply { link, units, words, bytes, end, db, asks, reply_to } = apply;
-        if self.place.link != Some(link) {
-            return;
+        if self.place.link == Some(apply.link) {
+            self.place.paused.push_back(apply);
+            self.apply_in_order(ctx);
         }
+    }
+}
+
+impl Keyspace {
+    /// CLIENT PAUSE is for what our master writes as it is for clients: who pauses a replica wants its data to stand still.
+    pub(super) fn apply_in_order(&mut self, ctx: &mut Context<Self>) {
+        while let Some(next) = self.place.paused.front() {
+            match self.stage.board.pause.at(now_ms()) {
+                Some((scope, until_ms)) if scope == PauseScope::All || next.writes() => {
+                    return self.ask_for_pause_end(until_ms);
+                }
+                _ => {}
+            }
+            if let Some(next) = self.place.paused.pop_front()
+                && self.place.link == Some(next.link)
+            {
+                self.apply(next, ctx);
+            }
+        }
+    }
+    fn apply(&mut self, apply: Apply, ctx: &mut Context<Self>) {
+        let Apply { units, words, bytes, end, db, asks, reply_to, .. } = apply;
         let now_ms = now_ms();
         self.stage.begin(now_ms);
         // Its master tells of every deletion: what its commands met there must be there here.
@@ -242,9 +269,6 @@ impl Handler<Apply> for Keyspace {
         }
         reply_to.do_send(Applied { offset: end, has_log: self.stage.record.log.is_on, asked: asks });
     }
-}
-
-impl Keyspace {
     /// Says how many commands were run.
     fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) -> usize {
         let count = unit.iter().filter(|command| command.task.is_some()).count();

@@ -109,7 +109,7 @@ impl Keyspace {
         self.loads = false;
         self.release_held(ctx);
     }
-    fn ask_for_pause_end(&mut self, until_ms: i64) {
+    pub(super) fn ask_for_pause_end(&mut self, until_ms: i64) {
         // Where no end is known, whoever ends it tells.
         if self.pause_end_asked_ms != until_ms && until_ms != i64::MAX {
             self.pause_end_asked_ms = until_ms;
@@ -170,7 +170,10 @@ pub(super) fn writes(run: &Run) -> bool {
     if let Task::Transaction(transaction) = &run.task {
         return transaction.writes;
     }
-    run.node.entry.access == Access::Write || run.node.spec().flags & MAY_REPLICATE != 0
+    is_writer(run.node)
+}
+pub(super) fn is_writer(node: &Node) -> bool {
+    node.entry.access == Access::Write || node.spec().flags & MAY_REPLICATE != 0
 }
 
 /// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
@@ -196,6 +199,7 @@ impl Handler<PauseOver> for Keyspace {
         }
         // Writers may have to wait still: they come back then.
         self.release_held(ctx);
+        self.apply_in_order(ctx);
         self.heed_memory(ctx);
     }
 }

@@ -1,5 +1,8 @@
 //! The Keyspace as a master: the stream of its effects, and snapshots for replicas.
-use super::{Keyspace, following::Aside};
+use super::{
+    Keyspace,
+    following::{Apply, Aside},
+};
 use crate::{
     actors::{
         now_ms,
@@ -17,7 +20,7 @@ use crate::{
 use actix::prelude::*;
 use bytes::Bytes;
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::atomic::Ordering::{Relaxed, Release},
     time::{Duration, Instant},
 };
@@ -83,6 +86,8 @@ pub struct Place {
     pub(super) syncs: Vec<SnapshotId>,
     /// The data that are to take the place of ours, while they come.
     pub(super) aside: Option<Aside>,
+    /// Parts of our master's stream that wait for the end of a pause, in their order.
+    pub(super) paused: VecDeque<Apply>,
     /// Deadlines that clients of a writable replica have set: their end is told by no master.
     pub(super) own_places: HashSet<(u16, u64)>,
 }
