@@ -17,7 +17,7 @@ use crate::{
         monitors::Origin,
         registry::Node,
         replication::faults::note_fault,
-        stage::count_error,
+        stage::{READ_ONLY, count_error},
         transactions::{Queued, Verdict},
     },
     formats::rdb,
@@ -320,15 +320,8 @@ impl Keyspace {
         }
         self.stage.scripting.clear_libraries(&self.stage.board);
     }
-    /// A write that its connection has let pass, and that may not be done by now: we have become a replica, say. True if it is
-    /// refused.
-    pub(super) fn refuse_write(
-        &mut self,
-        run: &mut Run,
-        caller: Caller,
-        error: &CommandError,
-        reply: &mut Reply,
-    ) -> bool {
+    /// A write that was under way when we became a replica: its connection has let it pass. True if it is refused.
+    pub(super) fn refuse_write(&mut self, run: &mut Run, caller: Caller, reply: &mut Reply) -> bool {
         match &mut run.task {
             Task::Transaction(transaction) => {
                 let mut writes = |item: &Queued| match &item.task {
@@ -338,14 +331,14 @@ impl Keyspace {
                 if matches!(transaction.verdict, Verdict::Execute)
                     && transaction.items.iter().any(&mut writes)
                 {
-                    transaction.forbid(error);
+                    transaction.forbid(&READ_ONLY);
                     self.stage.note_rejection(run.node);
                 }
                 // It has watches and a session to give back.
                 false
             }
             _ if run.node.entry.access == Access::Write => {
-                self.refuse(run, caller, error, reply);
+                self.refuse(run, caller, &READ_ONLY, reply);
                 true
             }
             _ => false,

@@ -37,7 +37,7 @@ use crate::{
         registry::Node,
         scripting::Play,
         spec::{self, KeySpec},
-        stage::{READ_ONLY, Stage},
+        stage::Stage,
     },
     data::{room::Room, wheel::Item},
     resp::{Reply, Request},
@@ -206,7 +206,7 @@ impl Keyspace {
         }
         let start = reply.position();
         reply.speak(run.protocol);
-        if self.stage.is_read_only() && self.refuse_write(run, caller, &READ_ONLY, reply) {
+        if self.stage.is_read_only() && self.refuse_write(run, caller, reply) {
             return (Progress::Done, false);
         }
         let (progress, waits_for_disk) = match &mut run.task {
