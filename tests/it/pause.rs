@@ -266,3 +266,25 @@ fn scripts_that_only_read_do_not_wait() {
         assert_eq!(client.receive(), Value::Integer(2));
     }
 }
+
+/// Sentinel's word about itself waits, and behind it on the same connection the order to follow another. Whoever waits to write
+/// hears no OK for what is going to be lost.
+#[test]
+fn an_order_behind_a_publication_comes_before_writers() {
+    for server in servers() {
+        let [mut watcher, mut writer, mut sentinel] = [(); 3].map(|()| server.connect());
+        assert_eq!(watcher.call(&["CLIENT", "PAUSE", "500", "WRITE"]), Value::ok());
+        writer.send(&["SET", "k", "v"]);
+        wait_for(&mut watcher, 1);
+        let orders: [&[&str]; 5] = [
+            &["PUBLISH", "channel", "word"],
+            &["MULTI"],
+            &["REPLICAOF", "127.0.0.1", "1"],
+            &["CLIENT", "KILL", "TYPE", "normal"],
+            &["EXEC"],
+        ];
+        let text: Vec<u8> = orders.iter().flat_map(|order| encode(order)).collect();
+        sentinel.send_raw(&text).expect("the server takes it");
+        assert_eq!(String::from_utf8_lossy(&writer.read_to_end().expect("an end")), "");
+    }
+}

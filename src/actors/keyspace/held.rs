@@ -17,7 +17,13 @@ use crate::{
     resp::Reply,
 };
 use actix::prelude::*;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+/// At the end of a pause those who write come so much later than those who only publish, if any do.
+///
+/// On a connection of Sentinel's the word that it publishes about itself each second is held up, and with it an order to follow
+/// another and to close clients' connections. Whoever waits to write is not to be told OK before that.
+const WRITERS_LATER: Duration = Duration::from_millis(20);
 
 #[derive(Default)]
 pub struct Held {
@@ -49,6 +55,26 @@ impl Held {
             self.clients.push(client);
         }
         self.batches.push((reply_to, batch));
+    }
+    /// Those of them that are `wanted`, by what they ask; the others wait on.
+    pub fn release_some(
+        &mut self,
+        board: &Board,
+        wanted: impl Fn(&[Step]) -> bool,
+    ) -> Vec<(Recipient<Replies>, Batch)> {
+        let mut chosen = Held::default();
+        for (reply_to, batch) in &mut self.batches {
+            let taken = split_off(batch, |_, steps| wanted(steps));
+            if !taken.is_empty() {
+                chosen.batches.push((reply_to.clone(), taken));
+            }
+        }
+        self.batches.retain(|(_, batch)| !batch.is_empty());
+        let turns = chosen.batches.iter().flat_map(|(_, batch)| &batch.turns);
+        let whose: HashSet<u64> = turns.map(|turn| turn.line.client).collect();
+        let is_chosen = |client: &mut Arc<ClientRecord>| whose.contains(&client.id);
+        chosen.clients = self.clients.extract_if(.., is_chosen).collect();
+        chosen.release(board)
     }
     /// All that wait, to be run now. What clients wanted who have gone is dropped: they will never know whether it
     /// was done, and may have done it elsewhere.
@@ -176,6 +202,16 @@ pub(super) fn is_writer(node: &Node) -> bool {
     node.entry.access == Access::Write || node.spec().flags & MAY_REPLICATE != 0
 }
 
+/// Whether a step may change data, which publishing does not.
+fn changes_data(step: &Step) -> bool {
+    match step {
+        Step::Run(Run { task: Task::Transaction(transaction), .. }) => transaction.writes,
+        Step::Run(Run { task: Task::Script(_), .. }) => true,
+        Step::Run(run) => run.node.entry.access == Access::Write,
+        _ => false,
+    }
+}
+
 /// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
 /// admitted before, and waited on its way.)
 pub(super) fn waits_for_loading(run: &Run) -> bool {
@@ -198,7 +234,15 @@ impl Handler<PauseOver> for Keyspace {
             return self.ask_for_pause_end(until_ms);
         }
         // Writers may have to wait still: they come back then.
-        self.release_held(ctx);
+        let publishers = self.held.release_some(&self.stage.board, |steps| !steps.iter().any(changes_data));
+        if publishers.is_empty() {
+            self.release_held(ctx);
+        } else {
+            ctx.run_later(WRITERS_LATER, |keyspace, ctx| keyspace.release_held(ctx));
+        }
+        for (reply_to, batch) in publishers {
+            ctx.notify(Execute::at_last(batch, reply_to));
+        }
         self.apply_in_order(ctx);
         self.heed_memory(ctx);
     }
