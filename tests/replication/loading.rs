@@ -23,6 +23,14 @@ fn is_refused(reply: &Value) -> bool {
     reply.is_error() && reply.text().starts_with("LOADING")
 }
 
+/// It is on the medium.
+fn write_for_good(replica: &Node, key: &str) {
+    let mut client = replica.connect();
+    assert_eq!(client.call(&["SET", key, "v"]), Value::ok());
+    let safe = Value::Array(vec![Value::Integer(1), Value::Integer(0)]);
+    assert_eq!(client.call(&["WAITAOF", "1", "0", "0"]), safe);
+}
+
 /// What was admitted before the data are replaced, and waits for the end of a pause, meets all of the old or of the new ones.
 #[test]
 fn nobody_meets_a_part_of_the_data() {
@@ -126,4 +134,74 @@ fn transactions_wait_only_for_what_they_need() {
     assert!(matches!(&reply, Value::Array(replies) if replies.len() == 2), "{reply:?}");
     assert_eq!(replica.info("loading"), "1");
     replica.await_link();
+}
+
+/// Whoever ends before the log has a base of the new data starts with the old ones, not with what came behind the new.
+#[test]
+fn the_log_is_of_the_old_data_or_of_the_new() {
+    let master = Node::ours(&[]);
+    master.done(&["DEBUG", "POPULATE", &NEW.to_string()]);
+    for load in ["disabled", "swapdb"] {
+        let mut replica = Node::ours(&["--appendonly", "yes", "--repl-diskless-load", load]);
+        for number in 0..OLD {
+            replica.done(&["SET", &format!("old:{number}"), "v"]);
+        }
+        // The base takes four seconds.
+        replica.config("rdb-key-save-delay", "200");
+        replica.follow(master.port());
+        master.done(&["SET", "after", "v"]);
+        until("it has it", || replica.call(&["EXISTS", "after"]) == Value::Integer(1));
+        let reply = replica.call(&["SHUTDOWN"]);
+        assert!(reply.text().starts_with("ERR Errors trying to SHUTDOWN"), "{load}: {reply:?}");
+        assert_eq!(replica.info("aof_rewrite_in_progress"), "1");
+        replica.kill();
+        replica.again();
+        assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(OLD), "{load}");
+        // Once more, and now it may end.
+        replica.follow(master.port());
+        until("there is a base", || {
+            replica.info("aof_rewrite_in_progress") == "0" && replica.info("aof_rewrite_scheduled") == "0"
+        });
+        replica.done(&["REPLICAOF", "NO", "ONE"]);
+        write_for_good(&replica, "after that");
+        let keys = replica.call(&["DBSIZE"]);
+        replica.kill();
+        replica.again();
+        assert_eq!(replica.call(&["DBSIZE"]), keys, "{load}");
+        master.done(&["DEL", "after"]);
+    }
+}
+
+/// A base that cannot be written is tried again until it can.
+#[test]
+fn a_base_of_the_new_data_is_tried_again() {
+    let master = master();
+    let mut replica = Node::ours(&["--appendonly", "yes"]);
+    replica.done(&["SET", "old", "v"]);
+    let place = replica.dir().join("appendonlydir/appendonly.aof.2.base.rdb");
+    std::fs::create_dir_all(place.join("by a folder")).expect("a folder");
+    replica.follow(master.port());
+    replica.await_printed("Background append only file rewriting error");
+    std::fs::remove_dir_all(&place).expect("our own folder");
+    replica.done(&["REPLICAOF", "NO", "ONE"]);
+    until("there is a base", || !replica.call(&["SET", "key", "v"]).is_error());
+    write_for_good(&replica, "after");
+    replica.kill();
+    replica.again();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW + 2));
+}
+
+/// They would mix with what comes.
+#[test]
+fn no_file_is_loaded_beside() {
+    let master = master();
+    let replica = replica(&["--appendonly", "yes"]);
+    replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    until("it loads", || replica.info("loading") == "1");
+    for command in [&["DEBUG", "LOADAOF"][..], &["DEBUG", "RELOAD"], &["DEBUG", "RELOAD", "NOSAVE"]] {
+        let reply = replica.call(command);
+        assert!(is_refused(&reply), "{command:?}: {reply:?}");
+    }
+    replica.await_link();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW));
 }

@@ -12,6 +12,7 @@ use crate::{
         Caller, Errand, Save,
         error::CommandError,
         loading::{Fault, Loader, OnDuplicate, Piece},
+        stage::LOADS,
     },
     disk,
     formats::{
@@ -146,6 +147,7 @@ impl Keyspace {
     /// Runs what a command asked for; its reply is in `Ok`, or becomes the error.
     pub(super) fn run_errand(&mut self, errand: Errand, ctx: &mut Context<Self>) -> Result<(), CommandError> {
         match errand {
+            Errand::Reload { .. } | Errand::LoadLog if self.loads => return Err(LOADS.clone()),
             Errand::Begin(of) => self.begin(of, ctx),
             Errand::Save => {
                 self.stage.board.archive.saves.fetch_add(1, Relaxed);

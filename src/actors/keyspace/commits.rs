@@ -8,7 +8,7 @@ use crate::{
     actors::{
         courier::messages::{End, LineId, Replies},
         now_ms,
-        persistence::messages::{Commit, Drain, Held, LogEnds},
+        persistence::messages::{Commit, Drain, Held, LogEnds, PutLogAside},
     },
     board::Share,
     commands::{Access, key_positions::keys_asked_for, registry::Node, spec::Begin},
@@ -296,7 +296,10 @@ impl Keyspace {
         if mode == LogMode::Off {
             self.persistence.do_send(LogEnds);
         }
-        if mode != LogMode::Synced {
+        self.heed_log_mode(ctx);
+    }
+    fn heed_log_mode(&mut self, ctx: &mut Context<Self>) {
+        if self.commits.mode != LogMode::Synced {
             self.commits.unsynced.clear();
             self.commits.behind.clear();
             self.commits.open = Keys::default();
@@ -305,6 +308,15 @@ impl Keyspace {
         self.stage.record.log.is_wanted = self.stage.board.config.load().appendonly;
         self.post_synced_offset();
         self.serve_log_waiters(ctx);
+    }
+    /// The data are others: the log of those before ends, and is what a start loads until there is a base of these.
+    pub(super) fn end_log(&mut self, ctx: &mut Context<Self>) {
+        if self.commits.mode != LogMode::Off {
+            self.commit(ctx);
+            self.persistence.do_send(PutLogAside);
+            self.set_log_mode(LogMode::Off);
+            self.heed_log_mode(ctx);
+        }
     }
 }
 

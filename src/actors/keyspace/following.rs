@@ -471,18 +471,13 @@ impl Keyspace {
     fn drop_part(&mut self, ctx: &mut Context<Self>) {
         self.clear_all();
         self.loader = Loader::default();
-        self.log_emptiness(ctx);
-        self.end_loading();
-        self.note_news(ctx);
-    }
-    /// What the append-only file holds is gone. It is told when the data at hand are decided on: whoever crashes before that
-    /// still has what was there.
-    fn log_emptiness(&mut self, ctx: &mut Context<Self>) {
         if self.stage.record.wants.effects {
             self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
         }
         self.stage.record.settle();
         self.commit(ctx);
+        self.end_loading();
+        self.note_news(ctx);
     }
     /// All data have come from our master.
     fn begin_history(&mut self, id: String, offset: u64, ctx: &mut Context<Self>) {
@@ -491,7 +486,8 @@ impl Keyspace {
             self.primary.do_send(Forget);
             self.adopt_aside(aside);
         }
-        self.log_emptiness(ctx);
+        self.stage.record.settle();
+        self.end_log(ctx);
         self.loader.tell(&self.stage.board.archive.loading);
         let db = self.loader.history.as_ref().map_or(0, |history| history.db);
         self.select_in_stream(db);
@@ -499,7 +495,6 @@ impl Keyspace {
         self.adopt_history(id, offset, false);
         self.note_news(ctx);
         if self.stage.board.config.load().appendonly {
-            // The base of the append-only file is of other data.
             self.want_base();
             let archive = &self.stage.board.archive;
             match archive.claim(Activity::Rewrite, now_ms() / 1000) {

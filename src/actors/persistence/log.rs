@@ -1,7 +1,7 @@
 //! The append-only file while the server runs.
 use super::{
     Persistence,
-    messages::{Commit, Drain, Held, Settle},
+    messages::{Commit, Drain, Held, PutLogAside, Settle},
 };
 use crate::{
     actors::{
@@ -94,6 +94,14 @@ impl Handler<Write> for Persistence {
         if self.board.archive.log_error.load(Relaxed) == 0 {
             self.write_log();
         }
+    }
+}
+
+impl Handler<PutLogAside> for Persistence {
+    type Result = ();
+    fn handle(&mut self, _: PutLogAside, _: &mut Self::Context) {
+        self.end_log();
+        self.next_rewrite = Instant::now();
     }
 }
 
@@ -287,6 +295,9 @@ impl Persistence {
     /// Ends logging. What was logged stays on disk.
     pub(super) fn stop_log(&mut self) {
         self.keyspace.do_send(LogMode::Off);
+        self.end_log();
+    }
+    fn end_log(&mut self) {
         if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite) {
             self.give_up_writing();
         }

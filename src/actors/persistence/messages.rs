@@ -115,6 +115,12 @@ pub struct Reconsider {
 #[rtype(result = "()")]
 pub struct Start;
 
+/// From the Keyspace, which logs no more: its data are others now. A new log begins with a base of them; until that is whole
+/// the files stay as they are.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PutLogAside;
+
 /// From the Keyspace: all that it had to log has been committed, and nothing more will be.
 #[derive(Message)]
 #[rtype(result = "()")]
