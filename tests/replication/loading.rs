@@ -205,3 +205,26 @@ fn no_file_is_loaded_beside() {
     replica.await_link();
     assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW));
 }
+
+/// What Persistence says of the log that ended is not taken for a word about the next: a rewrite or a save ends at the same time.
+#[test]
+fn each_log_hears_what_is_said_of_it() {
+    let master = Node::ours(&[]);
+    master.done(&["DEBUG", "POPULATE", "1000"]);
+    let mut replica = Node::ours(&["--appendonly", "yes", "--repl-diskless-load", "swapdb"]);
+    for round in 0..400 {
+        // There is nothing to go on from.
+        replica.done(&["REPLICAOF", "NO", "ONE"]);
+        replica.done(&["DEBUG", "CHANGE-REPL-ID"]);
+        replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+        // One may be running.
+        replica.call(&[if round % 2 == 0 { "BGREWRITEAOF" } else { "BGSAVE" }]);
+        replica.await_link();
+    }
+    replica.done(&["REPLICAOF", "NO", "ONE"]);
+    write_for_good(&replica, "after");
+    assert!(!replica.output().contains("switched meanwhile"), "{}", replica.output());
+    replica.kill();
+    replica.again();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(1001));
+}

@@ -24,9 +24,8 @@ use std::{
     time::Duration,
 };
 
-/// From Persistence: what becomes of effects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
+/// What becomes of effects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogMode {
     /// Nobody wants them.
     #[default]
@@ -35,6 +34,15 @@ pub enum LogMode {
     Written,
     /// Replies wait until they are synced.
     Synced,
+}
+
+/// From Persistence: what becomes of effects from here on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SetLogMode {
+    pub mode: LogMode,
+    /// How many logs had been put aside when it was said. A word about one that was since is none about the next.
+    pub aside: u64,
 }
 
 /// From Persistence: all commits up to this number are on the medium.
@@ -60,6 +68,8 @@ impl Keys {
 #[derive(Default)]
 pub struct Commits {
     pub mode: LogMode,
+    /// How many logs were put aside.
+    aside: u64,
     held: Vec<Held>,
     /// A commit comes by itself.
     is_coming: bool,
@@ -268,9 +278,12 @@ impl Keyspace {
     }
 }
 
-impl Handler<LogMode> for Keyspace {
+impl Handler<SetLogMode> for Keyspace {
     type Result = ();
-    fn handle(&mut self, mode: LogMode, ctx: &mut Self::Context) {
+    fn handle(&mut self, SetLogMode { mode, aside }: SetLogMode, ctx: &mut Self::Context) {
+        if aside != self.commits.aside {
+            return;
+        }
         if self.commits.mode != LogMode::Synced || mode == LogMode::Synced {
             return self.change_log_mode(mode, ctx);
         }
@@ -313,10 +326,11 @@ impl Keyspace {
     pub(super) fn end_log(&mut self, ctx: &mut Context<Self>) {
         if self.commits.mode != LogMode::Off {
             self.commit(ctx);
-            self.persistence.do_send(PutLogAside);
-            self.set_log_mode(LogMode::Off);
-            self.heed_log_mode(ctx);
         }
+        self.commits.aside += 1;
+        self.persistence.do_send(PutLogAside { aside: self.commits.aside });
+        self.set_log_mode(LogMode::Off);
+        self.heed_log_mode(ctx);
     }
 }
 

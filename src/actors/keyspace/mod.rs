@@ -48,7 +48,7 @@ pub use archive::{Abandon, Begin, BeginLoading, EndLoading, Load, Next, PutAway,
 use blocked::Blocked;
 pub use blocked::{Gone, TimesUp};
 use commits::Commits;
-pub use commits::{LogMode, Synced};
+pub use commits::{LogMode, SetLogMode, Synced};
 use dropper::Dropper;
 pub use following::{
     Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Meanwhile, Replacing, StreamedCommand,

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     actors::{
-        keyspace::{Letter, LogMode, Synced},
+        keyspace::{Letter, LogMode, SetLogMode, Synced},
         now_ms,
     },
     board::{Activity, Board, Share},
@@ -99,9 +99,11 @@ impl Handler<Write> for Persistence {
 
 impl Handler<PutLogAside> for Persistence {
     type Result = ();
-    fn handle(&mut self, _: PutLogAside, _: &mut Self::Context) {
+    fn handle(&mut self, PutLogAside { aside }: PutLogAside, _: &mut Self::Context) {
+        self.aside = aside;
         self.end_log();
-        self.next_rewrite = Instant::now();
+        self.lacks_base = self.board.config.load().appendonly;
+        self.end_stopping();
     }
 }
 
@@ -118,8 +120,9 @@ impl Handler<Settle> for Persistence {
     type Result = ();
     fn handle(&mut self, Settle { for_good, force, done }: Settle, _: &mut Self::Context) {
         let begins = self.log.as_ref().is_some_and(|log| log.files.is_beginning());
-        if for_good && begins && self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite)
-        {
+        let writes_base = self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite);
+        let lacks_base = self.lacks_base && self.board.config.load().appendonly;
+        if for_good && (begins && writes_base || lacks_base) {
             let what = if force { "Exit anyway." } else { "can't exit." };
             tracing::warn!("Writing initial AOF, {what}");
             if !force {
@@ -290,11 +293,11 @@ impl Persistence {
             Some(_) if self.syncs_always() => LogMode::Synced,
             Some(_) => LogMode::Written,
         };
-        self.keyspace.do_send(mode);
+        self.keyspace.do_send(SetLogMode { mode, aside: self.aside });
     }
     /// Ends logging. What was logged stays on disk.
     pub(super) fn stop_log(&mut self) {
-        self.keyspace.do_send(LogMode::Off);
+        self.keyspace.do_send(SetLogMode { mode: LogMode::Off, aside: self.aside });
         self.end_log();
     }
     fn end_log(&mut self) {

@@ -119,7 +119,10 @@ pub struct Start;
 /// the files stay as they are.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct PutLogAside;
+pub struct PutLogAside {
+    /// How many there were by now.
+    pub aside: u64,
+}
 
 /// From the Keyspace: all that it had to log has been committed, and nothing more will be.
 #[derive(Message)]

@@ -17,7 +17,7 @@ pub use snapshots::delay_of;
 
 use crate::{
     actors::{
-        keyspace::{Begin, Keyspace, LogMode},
+        keyspace::{Begin, Keyspace, LogMode, SetLogMode},
         now_ms,
         supervisor::Supervisor,
     },
@@ -52,6 +52,9 @@ pub struct Persistence {
     writing_asked: bool,
     last_sync: Instant,
     group: Group,
+    /// How many logs were put aside; and that the last one was, and no base of the next is begun yet.
+    aside: u64,
+    lacks_base: bool,
     /// The log is to end, and these wait for it.
     stopping: Vec<SyncSender<()>>,
     /// What is written in the background.
@@ -88,6 +91,8 @@ impl Persistence {
             writing_asked: false,
             last_sync: now,
             group: Group::new(now),
+            aside: 0,
+            lacks_base: false,
             stopping: Vec::new(),
             writing: None,
             next_rewrite: now,
@@ -200,7 +205,7 @@ impl Handler<Reconsider> for Persistence {
             _ if !self.stopping.is_empty() => return self.stopping.push(done),
             (false, true) => {
                 // What the Keyspace has not handed over yet belongs to it.
-                self.keyspace.do_send(LogMode::Off);
+                self.keyspace.do_send(SetLogMode { mode: LogMode::Off, aside: self.aside });
                 return self.stopping.push(done);
             }
             (true, false) => self.next_rewrite = Instant::now(),
@@ -222,6 +227,12 @@ impl Handler<LogEnds> for Persistence {
             return;
         }
         self.stop_log();
+        self.end_stopping();
+    }
+}
+impl Persistence {
+    /// The log has ended, and whoever waits for that hears of it.
+    fn end_stopping(&mut self) {
         self.rejoice();
         if self.config().appendonly {
             // It was switched on again meanwhile: another one begins.

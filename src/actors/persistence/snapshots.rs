@@ -70,6 +70,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 impl Handler<Begun> for Persistence {
     type Result = ();
     fn handle(&mut self, Begun { of, id, changes, commit, logging }: Begun, _: &mut Self::Context) {
+        self.lacks_base &= of != Activity::Rewrite;
         match self.open_output(of, logging) {
             Ok(file) => {
                 tracing::info!("{} started", name_of(of));
