@@ -19,6 +19,9 @@ pub enum Activity {
 #[derive(Debug)]
 pub struct Archive {
     pub loading: Loading,
+    /// A sync has failed when our data were gone: there are none until one succeeds, or we are promoted. Nothing of that
+    /// takes the place of what is on disk, unless somebody asks for it. Writer: Keyspace.
+    pub lacks_data: AtomicBool,
     activity: AtomicU8,
     /// Seconds since 1970.
     pub activity_began_s: AtomicI64,
@@ -84,6 +87,7 @@ impl Archive {
     pub fn new(now_s: i64) -> Archive {
         Archive {
             loading: Loading::default(),
+            lacks_data: AtomicBool::new(false),
             activity: AtomicU8::new(0),
             activity_began_s: AtomicI64::new(0),
             save_scheduled: AtomicBool::new(false),

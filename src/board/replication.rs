@@ -304,17 +304,19 @@ impl Replication {
     pub fn kept_bytes(&self) -> u64 {
         self.backlog.held_bytes.load(Relaxed) + self.slow_bytes.load(Relaxed)
     }
+    /// Memory that it takes to know what of it each replica has still to be sent, bytes.
+    pub fn queues_bytes(&self) -> u64 {
+        self.replicas.load().iter().map(|replica| replica.queue_bytes.load(Relaxed)).sum()
+    }
     /// Memory that is there for slow replicas only, bytes: it goes again when they have caught up.
     pub fn bytes_beyond_backlog(&self) -> u64 {
-        let queues =
-            self.replicas.load().iter().map(|replica| replica.queue_bytes.load(Relaxed)).sum::<u64>();
         let backlog = &self.backlog;
         // What the Keyspace has told, and Primary has still to take. Where it has nothing yet, it need not know from where on.
         let underway = match backlog.bytes.load(Relaxed) {
             0 => 0,
             bytes => self.offset.load(Relaxed).saturating_sub(backlog.first.load(Relaxed) + bytes),
         };
-        self.slow_bytes.load(Relaxed) + queues + underway
+        self.slow_bytes.load(Relaxed) + self.queues_bytes() + underway
     }
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {

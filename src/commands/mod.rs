@@ -48,7 +48,10 @@ pub mod transactions;
 pub use crate::error;
 pub use command::*;
 pub use connection::client_line;
-pub use server::{saving::may_write, value_digest};
+pub use server::{
+    saving::{may_write, misses_saves},
+    value_digest,
+};
 
 /// The version of Redis that clients are told, because they choose features by it: HELLO and INFO.
 pub const REDIS_VERSION: &str = "7.4.1";

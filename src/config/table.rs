@@ -20,7 +20,6 @@ const LONG: i128 = i64::MAX as i128;
 const ULONG: i128 = u64::MAX as i128;
 const MIB: i128 = 1 << 20;
 
-const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 
 const LAZY: &str = "large values are always freed on a thread of their own";
@@ -248,7 +247,7 @@ parameters! {
     "replica-announce-port" => replica_announce_port: u16 = "0",
         integer(0, 65535).alias("slave-announce-port");
     "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = "no",
-        yes_no().later(REPLICATION);
+        yes_no();
     "repl-timeout" => repl_timeout_seconds: u32 = "60", integer(1, INT);
     "repl-ping-replica-period" => repl_ping_replica_period_seconds: u32 = "10",
         integer(1, INT).alias("repl-ping-slave-period");

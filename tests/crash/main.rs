@@ -10,6 +10,7 @@ mod rounds;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
+mod switching;
 
 /// A number from the environment, or its default.
 fn number(name: &str, default: u64) -> u64 {

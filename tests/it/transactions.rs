@@ -1,5 +1,8 @@
 //! MULTI, EXEC, DISCARD, WATCH and UNWATCH.
-use crate::support::{Client, Protocol, Server, Value, client::encode, ours};
+use crate::{
+    pause::servers,
+    support::{Client, Protocol, Server, Value, client::encode, ours},
+};
 
 #[test]
 fn a_transaction() {
@@ -485,4 +488,46 @@ fn a_queue_has_a_limit() {
     let mut other = server.connect();
     other.hello(Protocol::Resp3);
     assert!(other.call(&["GET", "k"]).is_null());
+}
+
+/// What a transaction changes holds for what comes behind it in the same packet: who may write, and what a request may be.
+#[test]
+fn what_is_behind_a_transaction_meets_the_gates_that_it_leaves() {
+    const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+    let long = "x".repeat(1_100_000);
+    let cases: [(&[&str], &[&str], &str); 5] = [
+        (&["REPLICAOF", "127.0.0.1", "1"], &["SET", "k", "v"], READ_ONLY),
+        (&["REPLICAOF", "NO", "ONE"], &["SET", "k", "v"], "OK"),
+        (
+            &["CONFIG", "SET", "min-replicas-to-write", "3"],
+            &["SET", "k", "v"],
+            "NOREPLICAS Not enough good replicas to write.",
+        ),
+        (&["CONFIG", "SET", "min-replicas-to-write", "0"], &["SET", "k", "v"], "OK"),
+        (
+            &["CONFIG", "SET", "proto-max-bulk-len", "1mb"],
+            &["SET", "k", &long],
+            "ERR Protocol error: invalid bulk length",
+        ),
+    ];
+    for server in servers() {
+        for (change, behind, expected) in cases {
+            let mut client = server.connect();
+            let words = [&["MULTI"][..], change, &["EXEC"], behind].map(encode).concat();
+            client.send_raw(&words).expect("the server takes it");
+            let told: Vec<String> = (0..2).map(|_| client.receive().text()).collect();
+            assert_eq!(told, ["OK", "QUEUED"]);
+            assert_eq!(client.receive().items(), [Value::ok()], "{change:?}");
+            assert_eq!(client.receive().text(), expected, "{change:?}");
+        }
+        // A pause holds what comes behind it.
+        let [mut client, mut other] = [server.connect(), server.connect()];
+        let pause = &["CLIENT", "PAUSE", "60000", "WRITE"][..];
+        let words = [&["MULTI"][..], pause, &["EXEC"], &["SET", "k", "paused"]].map(encode).concat();
+        client.send_raw(&words).expect("the server takes it");
+        (0..3).for_each(|_| drop(client.receive()));
+        crate::pause::wait_for(&mut other, 1);
+        assert_eq!(other.call(&["CLIENT", "UNPAUSE"]), Value::ok());
+        assert_eq!(client.receive(), Value::ok());
+    }
 }

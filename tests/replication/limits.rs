@@ -7,7 +7,7 @@ use crate::{
     },
     proxy::{Proxy, Weather},
     state::{assert_same, converge_nodes},
-    support::Value,
+    support::{Client, Value},
 };
 use std::{thread, time::Duration};
 
@@ -32,6 +32,54 @@ fn who_does_not_read_is_dropped() {
         stuck.await_link();
         assert_same(&[&master, &stuck]);
     }
+}
+
+/// The soft limit: so much for so long, and not at once.
+#[test]
+fn who_is_behind_for_too_long_is_dropped() {
+    for make in [Ours, Redis] {
+        let master = Node::start(make, &["--client-output-buffer-limit", "replica 1gb 2mb 2"]);
+        let proxy = Proxy::start(master.port(), 1);
+        let stuck = Node::ours(&[]);
+        stuck.follow(proxy.port());
+        proxy.set(Weather { holds: true, ..Weather::FAIR });
+        let (mut client, value) = (master.connect(), "v".repeat(1_000_000));
+        // The system takes some of it.
+        for _ in 0..60 {
+            assert_eq!(client.call(&["SET", "k", &value]), Value::ok());
+        }
+        assert_eq!(master.info("connected_slaves"), "1", "{make:?}: at once");
+        until("the master has dropped it", || {
+            // Redis looks at it when it has something to send.
+            assert_eq!(client.call(&["SET", "k", "v"]), Value::ok());
+            master.info("connected_slaves") == "0"
+        });
+        assert!(master.output().contains("overcoming of output buffer limits"), "{make:?}");
+    }
+}
+
+/// However many replicas do not read, and in however small pieces the stream comes: it is there once.
+#[test]
+fn many_stuck_replicas_cost_little_more_than_one() {
+    let master = Node::ours(&["--repl-ping-replica-period", "3600"]);
+    let stuck: Vec<Client> = (0..8)
+        .map(|_| {
+            let mut peer = master.connect();
+            peer.send(&["SYNC"]);
+            peer
+        })
+        .collect();
+    let mut client = master.connect();
+    until("they have begun", || master.count("connected_slaves") == 8 && master.count("sync_full") == 8);
+    client.call(&["INCR", "n"]);
+    let (before, begin) = (master.count("mem_total_replication_buffers"), master.count("master_repl_offset"));
+    for _ in 0..20_000 {
+        client.call(&["INCR", "n"]);
+    }
+    let streamed = master.count("master_repl_offset") - begin;
+    let grown = master.count("mem_total_replication_buffers").saturating_sub(before);
+    assert!(streamed > 400_000 && grown < 3 * streamed, "{streamed} bytes cost {grown}");
+    drop(stuck);
 }
 
 #[test]

@@ -175,6 +175,11 @@ impl Node {
         child.kill().expect("our own child");
         child.wait().expect("our own child");
     }
+    /// It ends by itself.
+    pub fn await_end(&mut self) {
+        wait(self.child.as_mut().expect("it runs"));
+        self.child = None;
+    }
     /// It ends with a snapshot.
     pub fn shut_down(&mut self) {
         let mut client = self.connect();

@@ -86,6 +86,37 @@ fn the_list_of_clients_tells_sockets_of_replicas() {
     assert_eq!(link.to_string_lossy(), format!("socket:[{}]", socket[9]));
 }
 
+/// A sync begins as soon as so many wait for it, however long others would be waited for.
+#[test]
+fn a_sync_waits_for_no_more_than_it_may() {
+    for make in [Ours, Redis] {
+        let options = ["--repl-diskless-sync-delay", "3600", "--repl-diskless-sync-max-replicas", "2"];
+        let master = Node::start(make, &options);
+        // (The helper that starts nodes wants no delay.)
+        master.config("repl-diskless-sync-delay", "3600");
+        let port = master.port().to_string();
+        let replicas = [Ours, Redis].map(|make| Node::start(make, &[]));
+        replicas[0].done(&["REPLICAOF", "127.0.0.1", &port]);
+        until("it waits", || master.info("slave0").contains("state=wait_bgsave"));
+        replicas[1].done(&["REPLICAOF", "127.0.0.1", &port]);
+        replicas.iter().for_each(Node::await_link);
+        assert_eq!(master.count("sync_full"), 2, "{make:?}");
+    }
+}
+
+/// `replica-announced no`: Sentinel reads it there, and leaves such a replica out of what it tells clients.
+#[test]
+fn a_replica_may_keep_itself_to_itself() {
+    let master = Node::ours(&[]);
+    for make in [Ours, Redis] {
+        let replica = Node::start(make, &["--replica-announced", "no"]);
+        replica.follow(master.port());
+        assert_eq!(replica.info("replica_announced"), "0", "{make:?}");
+        replica.config("replica-announced", "yes");
+        assert_eq!(replica.info("replica_announced"), "1", "{make:?}");
+    }
+}
+
 /// Who pauses a replica wants its data to stand still: also for what its master writes. Nothing of it is lost.
 #[test]
 fn a_paused_replica_stands_still() {

@@ -29,6 +29,12 @@ impl Puppet {
     }
     /// The same, whatever becomes of them.
     fn offering(node: &Node, data: &[u8]) -> Puppet {
+        let mut puppet = Puppet::greeting(node);
+        puppet.give(data);
+        puppet
+    }
+    /// Has the node follow it, and ask for data.
+    fn greeting(node: &Node) -> Puppet {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let port = listener.local_addr().expect("its address").port();
         node.done(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
@@ -42,10 +48,12 @@ impl Puppet {
             };
             puppet.send(answer.as_bytes());
         }
-        let head = format!("+FULLRESYNC {} 0\r\n${}\r\n", "b".repeat(40), data.len());
-        puppet.send(head.as_bytes());
-        puppet.send(data);
         puppet
+    }
+    fn give(&mut self, data: &[u8]) {
+        let head = format!("+FULLRESYNC {} 0\r\n${}\r\n", "b".repeat(40), data.len());
+        self.send(head.as_bytes());
+        self.send(data);
     }
     fn send(&mut self, bytes: &[u8]) {
         self.link.get_mut().write_all(bytes).expect("the replica listens");
@@ -116,6 +124,154 @@ fn a_damaged_snapshot_takes_the_place_of_nothing() {
             node.output().matches("Failed trying to load the MASTER synchronization DB").count() > count
         });
         assert_eq!((files(), node.call(&["DBSIZE"])), (before.clone(), Value::Integer(0)));
+    }
+}
+
+/// Of a file that turns out to be damaged nothing is kept, and nothing takes the place of what is on disk: a start finds what
+/// was there before. Who is promoted then begins anew.
+#[test]
+fn a_damaged_snapshot_leaves_what_is_on_disk() {
+    const OLD: &str = "#!lua name=l\nredis.register_function('f', function() return 'old' end)";
+    let damaged = [&b"REDIS0009\x00\x01k\x01v\xc8\x01l\x01v\xff"[..], &[0; 8]].concat();
+    let options: [&[&str]; 2] = [&["--appendonly", "yes"], &["--save", "3600 1"]];
+    for (with_log, options) in [true, false].into_iter().zip(options) {
+        let mut node = Node::ours(options);
+        node.done(&["FUNCTION", "LOAD", OLD]);
+        node.done(&["MSET", "a", "1", "b", "2"]);
+        if !with_log {
+            node.done(&["SAVE"]);
+        }
+        let fails = |node: &Node| {
+            let master = Puppet::offering(node, &damaged);
+            node.await_printed("Failed trying to load the MASTER synchronization DB");
+            until("the data are gone", || node.call(&["DBSIZE"]) == Value::Integer(0));
+            master
+        };
+        let has_old = |node: &Node| {
+            assert_eq!(strings(node, &["a", "b"]), ["1", "2"], "{options:?}\n{}", node.output());
+            assert_eq!(node.call(&["FCALL", "f", "0"]), Value::bulk("old"), "{options:?}");
+        };
+        let master = fails(&node);
+        // It would have been due by now.
+        let ticks_at = node.count("uptime_in_seconds") + 2;
+        until("time goes on", || node.count("uptime_in_seconds") >= ticks_at);
+        assert_eq!(
+            [node.count("aof_rewrites"), node.info("rdb_changes_since_last_save").len() as u64],
+            [0, 1]
+        );
+        node.kill();
+        drop(master);
+        node.again();
+        has_old(&node);
+        let master = fails(&node);
+        // And if it ends as it should.
+        let mut client = node.connect();
+        client.send(&["SHUTDOWN"]);
+        assert!(client.read_to_end().expect("an end").is_empty(), "{}", node.output());
+        node.kill();
+        drop(master);
+        node.again();
+        has_old(&node);
+        let _master = fails(&node);
+        node.done(&["REPLICAOF", "NO", "ONE"]);
+        node.done(&["FUNCTION", "LOAD", &OLD.replace("old", "new")]);
+        let mut client = node.connect();
+        assert_eq!(client.call(&["SET", "a", "3"]), Value::ok());
+        match with_log {
+            true => assert_eq!(client.call(&["WAITAOF", "1", "0", "0"]).items()[0], Value::Integer(1)),
+            false => assert_eq!(client.call(&["SAVE"]), Value::ok()),
+        }
+        node.kill();
+        node.again();
+        assert_eq!(strings(&node, &["a", "b"]), ["3", ""], "{options:?}");
+        assert_eq!(node.call(&["FCALL", "f", "0"]), Value::bulk("new"), "{options:?}");
+    }
+}
+
+/// Its data are replaced while replies wait for the disk: they go out before what is said behind that.
+#[test]
+fn replies_keep_their_order_when_the_log_ends() {
+    let options = [
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--replica-read-only",
+        "no",
+        "--repl-diskless-load",
+        "swapdb",
+    ];
+    for _ in 0..5 {
+        let node = Node::ours(&options);
+        let mut master = Puppet::greeting(&node);
+        let mut client = node.connect();
+        assert_eq!(client.call(&["DEBUG", "AOF-FLUSH-SLEEP", "300000"]), Value::ok());
+        let requests = [&["SET", "a", "1"][..], &["BLPOP", "q", "10"]].map(encode).concat();
+        client.send_raw(&requests).expect("the node listens");
+        until("it waits", || node.info("blocked_clients") == "1");
+        // A list in which something is.
+        master.give(&[&b"REDIS0009\x01\x01q\x01\x01x\xff"[..], &[0; 8]].concat());
+        assert_eq!(client.receive(), Value::ok(), "{}", node.output());
+        assert_eq!(client.receive().items(), ["q", "x"].map(Value::bulk));
+    }
+}
+
+/// What is not kept on a disk that refuses it is no copy to count on.
+#[test]
+fn a_replica_whose_disk_takes_nothing_ends() {
+    for make in [Ours, Redis] {
+        for ignores in ["no", "yes"] {
+            let options = ["--replica-ignore-disk-write-errors", ignores, "--dbfilename", "folder.rdb"];
+            let mut node = Node::start(make, &[&options[..], &["--repl-diskless-load", "swapdb"]].concat());
+            let mut master = Puppet::of(&node, EMPTY);
+            let place = node.dir().join("folder.rdb");
+            // What came has been put there.
+            let _ = std::fs::remove_file(&place);
+            std::fs::create_dir_all(place.join("by a folder")).expect("a folder");
+            node.config("save", "3600 1");
+            node.done(&["BGSAVE"]);
+            until("it fails", || node.info("rdb_last_bgsave_status") == "err");
+            let write = [&["SELECT", "0"][..], &["SET", "k", "v"]];
+            match ignores {
+                "yes" => {
+                    master.tell(&node, &write);
+                    assert_eq!(strings(&node, &["k"]), ["v"], "{make:?}");
+                    node.await_printed("unable to write to disk");
+                }
+                _ => {
+                    write.iter().for_each(|words| master.send(&encode(words)));
+                    node.await_end();
+                    assert!(
+                        node.output().contains("unable to write command to disk"),
+                        "{make:?}\n{}",
+                        node.output()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `propagation-error-behavior`: whose data are not what its master takes them for.
+#[test]
+fn a_replica_may_end_where_a_command_fails() {
+    for make in [Ours, Redis] {
+        for behavior in ["ignore", "panic", "panic-on-replicas"] {
+            let mut node = Node::start(make, &["--propagation-error-behavior", behavior]);
+            let mut master = Puppet::of(&node, EMPTY);
+            master.tell(&node, &[&["SELECT", "0"], &["SET", "k", "v"]]);
+            let wrong = encode(&["LPUSH", "k", "v"]);
+            master.send(&wrong);
+            match behavior {
+                "ignore" => {
+                    master.offset += wrong.len() as u64;
+                    master.tell(&node, &[&["SET", "l", "v"]]);
+                    assert_eq!(strings(&node, &["k", "l"]), ["v", "v"], "{make:?}");
+                }
+                _ => node.await_end(),
+            }
+            assert!(node.output().contains("sending an error to its master"), "{make:?}\n{}", node.output());
+        }
     }
 }
 

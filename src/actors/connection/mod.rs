@@ -89,8 +89,8 @@ pub struct Connection {
     /// PubSub has caught up for the turn that is to be taken now.
     has_heard: bool,
     /// The turn at hand ends in a publication that its client may hear itself, before the reply to what comes next; or in a
-    /// transaction that changes what it listens to.
-    publishes: bool,
+    /// transaction that changes what it listens to, or the gates that commands meet.
+    ends_turn: bool,
     /// CLIENT CACHING was said, and no command that ends it is known to have come since.
     said_caching: bool,
     /// The end of the pause will be told by a [`Resume`].
@@ -134,7 +134,7 @@ impl Connection {
             away: None,
             heard: 0,
             has_heard: false,
-            publishes: false,
+            ends_turn: false,
             said_caching: false,
             awaits_pause: false,
             said: Vec::new(),

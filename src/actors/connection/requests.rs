@@ -20,7 +20,7 @@ use crate::{
         replication::gates::{may_see_data, may_write_here},
         spec,
         stage::{LOADS, count_error},
-        transactions::{Transaction, Verdict, runs_at_once},
+        transactions::{Queued, Transaction, Verdict, runs_at_once},
     },
     resp::{Limits, Request, decode::Decoded},
 };
@@ -105,7 +105,7 @@ impl Connection {
     fn gather(&mut self, buffer: &mut BytesMut, alone: bool, batch: &mut Batch) -> usize {
         let mut rules = self.rules();
         self.session.record.active_at_ms.store(rules.context.now_ms, Relaxed);
-        (self.missing, self.last_said, self.uncounted, self.publishes) = (1, None, 0, false);
+        (self.missing, self.last_said, self.uncounted, self.ends_turn) = (1, None, 0, false);
         self.turn_start = batch.steps.len();
         let mut count = 0;
         let postponed = self.postponed.take();
@@ -118,7 +118,7 @@ impl Connection {
             self.take_one(request, buffer.len(), batch, &mut rules);
         }
         let count_max = self.pace.requests();
-        while count < count_max && !self.is_stopped() && !self.publishes {
+        while count < count_max && !self.is_stopped() && !self.ends_turn {
             match self.decoder.decode(buffer, rules.limits, alone) {
                 Ok(Decoded::Request(request)) => {
                     count += 1;
@@ -141,7 +141,7 @@ impl Connection {
             queue.own_requests();
         }
         self.has_heard &= self.next.is_some();
-        let is_full = count == count_max || self.publishes;
+        let is_full = count == count_max || self.ends_turn;
         self.is_behind = is_full && !buffer.is_empty() && !self.is_stopped();
         count - self.uncounted
     }
@@ -290,7 +290,7 @@ impl Connection {
             Ok(task) => {
                 // A script may publish, too.
                 let may_publish = node.spec().flags & (spec::PUBSUB | spec::MAY_REPLICATE) != 0;
-                self.publishes = may_publish && self.session.record.is_subscribed();
+                self.ends_turn = may_publish && self.session.record.is_subscribed();
                 self.push_run(node, task, request, batch)
             }
         }
@@ -348,7 +348,10 @@ impl Connection {
         }
         self.away = transaction.take(queue, &self.session, rules.context);
         let may_publish = |node: &Node| node.spec().flags & (spec::PUBSUB | spec::MAY_REPLICATE) != 0;
-        self.publishes = transaction.items.iter().any(|item| may_publish(item.node));
+        // Who follows whom, what is paused and what limits hold is known when it has run: so what is behind it meets the gates then.
+        let may_change_gates = |item: &Queued| matches!(item.task, Ok(Task::Control(_)));
+        let ends_turn = |item: &Queued| may_publish(item.node) || may_change_gates(item);
+        self.ends_turn = transaction.items.iter().any(ends_turn);
         self.push_run(node, Task::Transaction(transaction), request, batch);
     }
     /// EXEC may not run: its transaction is over.

@@ -124,6 +124,7 @@ impl Keyspace {
             LogMode::Off if of == Activity::Rewrite && self.stage.board.config.load().appendonly => {
                 // Logging begins here: what follows is not in the snapshot.
                 self.set_log_mode(LogMode::Written);
+                self.commits.era += 1;
                 Logging::Beginning
             }
             LogMode::Off => Logging::Off,
@@ -139,7 +140,7 @@ impl Keyspace {
         }
         // The commit that tells of the beginning comes next; what is in it is in the base.
         let commit = self.stage.record.log.committed + u64::from(logging == Logging::Beginning);
-        self.persistence.do_send(Begun { of, id, changes, commit, logging });
+        self.persistence.do_send(Begun { of, id, changes, commit, logging, era: self.commits.era });
         if logging == Logging::Beginning {
             self.begin_commits();
         }
@@ -295,7 +296,9 @@ impl Keyspace {
         let wanted = match save {
             Save::Yes => true,
             Save::No => false,
-            Save::AsConfigured => !board.config.load().save.0.is_empty(),
+            Save::AsConfigured => {
+                !board.config.load().save.0.is_empty() && !board.archive.lacks_data.load(Relaxed)
+            }
         };
         self.stage.begin(now_ms());
         self.commit(ctx);
@@ -465,6 +468,7 @@ impl Keyspace {
         let loader = std::mem::replace(&mut self.loader, other);
         if result.is_ok() && loader.loaded > 0 {
             loader.tell(&self.stage.board.archive.loading);
+            self.stage.board.archive.lacks_data.store(false, Relaxed);
         }
         self.stage.record.wants = wanted;
         self.stage.record.put_back(pending);

@@ -41,8 +41,8 @@ pub enum LogMode {
 #[rtype(result = "()")]
 pub struct SetLogMode {
     pub mode: LogMode,
-    /// How many logs had been put aside when it was said. A word about one that was since is none about the next.
-    pub aside: u64,
+    /// The one in which it was said: see [`Commits`].
+    pub era: u64,
 }
 
 /// From Persistence: all commits up to this number are on the medium.
@@ -68,8 +68,9 @@ impl Keys {
 #[derive(Default)]
 pub struct Commits {
     pub mode: LogMode,
-    /// How many logs were put aside.
-    aside: u64,
+    /// It counts beginnings and ends of logging, which are the Keyspace's to decide, and it tells Persistence each. What that
+    /// says of the log is heeded in the era in which it was said: a log that has ended since is not the one that began behind it.
+    pub era: u64,
     held: Vec<Held>,
     /// A commit comes by itself.
     is_coming: bool,
@@ -280,8 +281,8 @@ impl Keyspace {
 
 impl Handler<SetLogMode> for Keyspace {
     type Result = ();
-    fn handle(&mut self, SetLogMode { mode, aside }: SetLogMode, ctx: &mut Self::Context) {
-        if aside != self.commits.aside {
+    fn handle(&mut self, SetLogMode { mode, era }: SetLogMode, ctx: &mut Self::Context) {
+        if era != self.commits.era {
             return;
         }
         if self.commits.mode != LogMode::Synced || mode == LogMode::Synced {
@@ -298,16 +299,19 @@ impl Handler<SetLogMode> for Keyspace {
 
 impl Keyspace {
     fn change_log_mode(&mut self, mode: LogMode, ctx: &mut Context<Self>) {
-        let begins = self.commits.mode == LogMode::Off && mode != LogMode::Off;
-        if self.commits.mode != LogMode::Off {
+        let was_on = self.commits.mode != LogMode::Off;
+        if was_on {
             self.commit(ctx);
         }
         self.set_log_mode(mode);
-        if begins {
-            self.begin_commits();
-        }
-        if mode == LogMode::Off {
-            self.persistence.do_send(LogEnds);
+        match (was_on, mode) {
+            // It was found at the start, and goes on.
+            (false, LogMode::Written | LogMode::Synced) => self.begin_commits(),
+            (true, LogMode::Off) => {
+                self.commits.era += 1;
+                self.persistence.do_send(LogEnds { era: self.commits.era });
+            }
+            _ => {}
         }
         self.heed_log_mode(ctx);
     }
@@ -322,15 +326,19 @@ impl Keyspace {
         self.post_synced_offset();
         self.serve_log_waiters(ctx);
     }
-    /// The data are others: the log of those before ends, and is what a start loads until there is a base of these.
-    pub(super) fn end_log(&mut self, ctx: &mut Context<Self>) {
+    /// The data are going to be others: the log of these ends, and is what a start loads until there is a base of the next.
+    /// Where replies wait for the disk they must go out before any that does not: what is returned says when they have.
+    pub(super) fn end_log(&mut self, ctx: &mut Context<Self>) -> Option<oneshot::Receiver<()>> {
+        let had_replies = self.awaits_disk();
         if self.commits.mode != LogMode::Off {
             self.commit(ctx);
         }
-        self.commits.aside += 1;
-        self.persistence.do_send(PutLogAside { aside: self.commits.aside });
+        let (done, ended) = oneshot::channel();
+        self.commits.era += 1;
+        self.persistence.do_send(PutLogAside { era: self.commits.era, done });
         self.set_log_mode(LogMode::Off);
         self.heed_log_mode(ctx);
+        had_replies.then_some(ended)
     }
 }
 

@@ -14,9 +14,10 @@ use crate::{
         Access, Caller, Task,
         error::CommandError,
         loading::{self, Fault, Loader},
+        misses_saves,
         monitors::Origin,
         registry::Node,
-        replication::faults::note_fault,
+        replication::faults::{note_fault, note_unwritable},
         stage::{READ_ONLY, count_error},
         transactions::{Queued, Verdict},
     },
@@ -33,6 +34,7 @@ use std::{
         atomic::Ordering::{Relaxed, Release},
         mpsc::SyncSender,
     },
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
@@ -45,6 +47,9 @@ pub struct Follow {
     /// Is told, by an `Applied`, at which offset we were when we became a replica: clients write until then.
     pub reply_to: Recipient<Applied>,
 }
+
+/// That the disk takes nothing of what our master writes is told so often.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// No link has this number.
 const LINK_TO_COME: u64 = 0;
@@ -179,6 +184,7 @@ impl Handler<Lead> for Keyspace {
             return;
         }
         self.stage.begin(now_ms());
+        self.stage.board.archive.lacks_data.store(false, Relaxed);
         self.commit(ctx);
         self.give_up_replacing();
         self.place.own_places = HashSet::new();
@@ -221,8 +227,22 @@ impl Keyspace {
             if let Some(next) = self.place.paused.pop_front()
                 && self.place.link == Some(next.link)
             {
+                if self.stage.board.archive.is_ailing() && next.writes() {
+                    self.heed_disk();
+                }
                 self.apply(next, ctx);
             }
+        }
+    }
+    /// `replica-ignore-disk-write-errors`. (A log that waits for its first base has lost nothing: nobody was told that it is on
+    /// the medium.)
+    fn heed_disk(&mut self) {
+        let board = &self.stage.board;
+        let has_log = self.stage.record.log.is_on;
+        let is_kept = !misses_saves(board) && (!has_log || board.archive.log_error.load(Relaxed) == 0);
+        if !is_kept && self.place.warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
+            self.place.warned = Some(Instant::now());
+            note_unwritable(board);
         }
     }
     fn apply(&mut self, apply: Apply, ctx: &mut Context<Self>) {
@@ -435,6 +455,22 @@ impl Handler<BeginReplacing> for Keyspace {
 impl Handler<EndReplacing> for Keyspace {
     type Result = ();
     fn handle(&mut self, message: EndReplacing, ctx: &mut Self::Context) {
+        self.stage.begin(now_ms());
+        let replaces = message.of.is_some() && self.place.link == Some(message.link);
+        if replaces || self.loads {
+            self.stage.record.settle();
+            if let Some(ended) = self.end_log(ctx) {
+                let ended = ended.into_actor(self);
+                ctx.wait(ended.map(move |_, keyspace, ctx| keyspace.end_replacing(message, ctx)));
+                return;
+            }
+        }
+        self.end_replacing(message, ctx);
+    }
+}
+
+impl Keyspace {
+    fn end_replacing(&mut self, message: EndReplacing, ctx: &mut Context<Self>) {
         let EndReplacing { link, of, file, ground, done } = message;
         let is_followed = self.place.link == Some(link);
         let has_part = std::mem::take(&mut self.loads);
@@ -464,18 +500,11 @@ impl Handler<EndReplacing> for Keyspace {
         // Who asked may be gone.
         let _ = done.send(is_followed);
     }
-}
-
-impl Keyspace {
     /// A part of our master's data has come, and no more: nobody is to take that for all.
     fn drop_part(&mut self, ctx: &mut Context<Self>) {
+        self.stage.board.archive.lacks_data.store(true, Relaxed);
         self.clear_all();
         self.loader = Loader::default();
-        if self.stage.record.wants.effects {
-            self.stage.record.log(0, [&b"FLUSHALL"[..]].into_iter());
-        }
-        self.stage.record.settle();
-        self.commit(ctx);
         self.end_loading();
         self.note_news(ctx);
     }
@@ -486,8 +515,7 @@ impl Keyspace {
             self.primary.do_send(Forget);
             self.adopt_aside(aside);
         }
-        self.stage.record.settle();
-        self.end_log(ctx);
+        self.stage.board.archive.lacks_data.store(false, Relaxed);
         self.loader.tell(&self.stage.board.archive.loading);
         let db = self.loader.history.as_ref().map_or(0, |history| history.db);
         self.select_in_stream(db);

@@ -88,6 +88,8 @@ pub struct Place {
     pub(super) aside: Option<Aside>,
     /// Parts of our master's stream that wait for the end of a pause, in their order.
     pub(super) paused: VecDeque<Apply>,
+    /// When it was told last that what our master writes is not kept.
+    pub(super) warned: Option<Instant>,
     /// Deadlines that clients of a writable replica have set: their end is told by no master.
     pub(super) own_places: HashSet<(u16, u64)>,
 }

@@ -99,11 +99,13 @@ impl Handler<Write> for Persistence {
 
 impl Handler<PutLogAside> for Persistence {
     type Result = ();
-    fn handle(&mut self, PutLogAside { aside }: PutLogAside, _: &mut Self::Context) {
-        self.aside = aside;
+    fn handle(&mut self, PutLogAside { era, done }: PutLogAside, _: &mut Self::Context) {
+        self.era = era;
         self.end_log();
-        self.lacks_base = self.board.config.load().appendonly;
+        self.lacks_base = true;
         self.end_stopping();
+        // The Keyspace may be gone.
+        let _ = done.send(());
     }
 }
 
@@ -121,8 +123,8 @@ impl Handler<Settle> for Persistence {
     fn handle(&mut self, Settle { for_good, force, done }: Settle, _: &mut Self::Context) {
         let begins = self.log.as_ref().is_some_and(|log| log.files.is_beginning());
         let writes_base = self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite);
-        let lacks_base = self.lacks_base && self.board.config.load().appendonly;
-        if for_good && (begins && writes_base || lacks_base) {
+        let wants_base = self.board.config.load().appendonly && !self.board.archive.lacks_data.load(Relaxed);
+        if for_good && (begins && writes_base || self.lacks_base && wants_base) {
             let what = if force { "Exit anyway." } else { "can't exit." };
             tracing::warn!("Writing initial AOF, {what}");
             if !force {
@@ -179,8 +181,9 @@ impl Persistence {
     fn synced(&mut self) {
         self.last_sync = Instant::now();
         // What is behind no base yet would not be loaded, and what a sync has lost waits for a new one.
+        // Where there is no log, what has come is nowhere.
         let counts =
-            self.log.as_ref().is_none_or(|log| !log.files.is_beginning() && !log.files.is_doubtful());
+            self.log.as_ref().is_some_and(|log| !log.files.is_beginning() && !log.files.is_doubtful());
         if counts {
             self.board.archive.log_synced.fetch_max(self.number, Release);
         }
@@ -293,14 +296,10 @@ impl Persistence {
             Some(_) if self.syncs_always() => LogMode::Synced,
             Some(_) => LogMode::Written,
         };
-        self.keyspace.do_send(SetLogMode { mode, aside: self.aside });
+        self.keyspace.do_send(SetLogMode { mode, era: self.era });
     }
     /// Ends logging. What was logged stays on disk.
-    pub(super) fn stop_log(&mut self) {
-        self.keyspace.do_send(SetLogMode { mode: LogMode::Off, aside: self.aside });
-        self.end_log();
-    }
-    fn end_log(&mut self) {
+    pub(super) fn end_log(&mut self) {
         if self.writing.as_ref().is_some_and(|writing| writing.of == Activity::Rewrite) {
             self.give_up_writing();
         }
@@ -316,7 +315,7 @@ impl Persistence {
             self.folder().remove_leftovers();
         }
         self.lock = None;
-        self.synced();
+        self.release_held();
         self.post_log();
     }
     pub(super) fn folder(&self) -> LogFolder {

@@ -46,6 +46,7 @@ pub struct Begun {
     pub commit: u64,
     /// What the Keyspace does with effects from here on. [`Logging::Beginning`]: until now it told none.
     pub logging: Logging,
+    pub era: u64,
 }
 
 /// From the Keyspace: a piece of a snapshot, as it was asked for.
@@ -115,16 +116,19 @@ pub struct Reconsider {
 #[rtype(result = "()")]
 pub struct Start;
 
-/// From the Keyspace, which logs no more: its data are others now. A new log begins with a base of them; until that is whole
-/// the files stay as they are.
+/// From the Keyspace, which logs no more: its data are going to be others. A new log begins with a base of them; until that is
+/// whole the files stay as they are.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PutLogAside {
-    /// How many there were by now.
-    pub aside: u64,
+    pub era: u64,
+    /// Answered when the replies are sent that waited for it.
+    pub done: futures::channel::oneshot::Sender<()>,
 }
 
 /// From the Keyspace: all that it had to log has been committed, and nothing more will be.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct LogEnds;
+pub struct LogEnds {
+    pub era: u64,
+}

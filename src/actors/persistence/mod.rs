@@ -52,8 +52,9 @@ pub struct Persistence {
     writing_asked: bool,
     last_sync: Instant,
     group: Group,
-    /// How many logs were put aside; and that the last one was, and no base of the next is begun yet.
-    aside: u64,
+    /// Of logging, as the Keyspace has said last.
+    era: u64,
+    /// The last log was put aside, and the next has no base yet.
     lacks_base: bool,
     /// The log is to end, and these wait for it.
     stopping: Vec<SyncSender<()>>,
@@ -91,7 +92,7 @@ impl Persistence {
             writing_asked: false,
             last_sync: now,
             group: Group::new(now),
-            aside: 0,
+            era: 0,
             lacks_base: false,
             stopping: Vec::new(),
             writing: None,
@@ -111,8 +112,10 @@ impl Persistence {
         self.retry_log();
         self.sync_on_time();
         self.write_told();
+        let archive = &self.board.archive;
         // A part of the data must not take the place of all.
-        if self.board.archive.activity() == Activity::None && !self.board.archive.is_loading() {
+        let has_all = !archive.is_loading() && !archive.lacks_data.load(Relaxed);
+        if archive.activity() == Activity::None && has_all {
             self.begin_what_is_due();
         }
         self.post_log();
@@ -205,7 +208,7 @@ impl Handler<Reconsider> for Persistence {
             _ if !self.stopping.is_empty() => return self.stopping.push(done),
             (false, true) => {
                 // What the Keyspace has not handed over yet belongs to it.
-                self.keyspace.do_send(SetLogMode { mode: LogMode::Off, aside: self.aside });
+                self.keyspace.do_send(SetLogMode { mode: LogMode::Off, era: self.era });
                 return self.stopping.push(done);
             }
             (true, false) => self.next_rewrite = Instant::now(),
@@ -222,12 +225,12 @@ impl Handler<Reconsider> for Persistence {
 
 impl Handler<LogEnds> for Persistence {
     type Result = ();
-    fn handle(&mut self, _: LogEnds, _: &mut Self::Context) {
-        if self.stopping.is_empty() {
-            return;
+    fn handle(&mut self, LogEnds { era }: LogEnds, _: &mut Self::Context) {
+        self.era = era;
+        self.end_log();
+        if !self.stopping.is_empty() {
+            self.end_stopping();
         }
-        self.stop_log();
-        self.end_stopping();
     }
 }
 impl Persistence {

@@ -69,8 +69,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Handler<Begun> for Persistence {
     type Result = ();
-    fn handle(&mut self, Begun { of, id, changes, commit, logging }: Begun, _: &mut Self::Context) {
-        self.lacks_base &= of != Activity::Rewrite;
+    fn handle(&mut self, Begun { of, id, changes, commit, logging, era }: Begun, _: &mut Self::Context) {
+        self.era = era;
         match self.open_output(of, logging) {
             Ok(file) => {
                 tracing::info!("{} started", name_of(of));
@@ -239,6 +239,7 @@ impl Persistence {
         match &mut self.log {
             Some(log) => {
                 log.files.adopt(output, format)?;
+                self.lacks_base = false;
                 self.board.archive.log_base_bytes.store(log.files.bytes(), Relaxed);
                 self.delete_history();
                 self.board.archive.bases.fetch_add(1, Relaxed);
@@ -322,9 +323,8 @@ impl Persistence {
         if !has_base && self.board.config.load().appendonly {
             // Without a base there is no append-only file: it begins anew then, and until it does writes are refused, or
             // they would be confirmed and be nowhere.
-            if self.log.is_some() {
-                self.stop_log();
-            }
+            self.end_log();
+            self.announce_log();
             self.complain(error);
         } else if let Some(further) = failures.checked_sub(FAILURES_UNTIL_WAIT) {
             let minutes = (1 << further.min(6)).min(WAIT_MINUTES_MAX);

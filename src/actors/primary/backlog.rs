@@ -3,11 +3,11 @@
 //! It is a row of pieces of bytes, and the very pieces that are sent to those who follow: however many there are, the
 //! stream is there once. A large commit is a piece as it is. Small ones are copied behind each other into a block, and
 //! each is a view into that. When a block is full its many views are replaced by a single copy of them all, so that what
-//! a piece costs by itself does not add up.
+//! a piece costs by itself does not add up: here, and with those who are slow to write it.
 //!
 //! Bytes that are views hold all of what they are views into. So of a piece that is much larger than what is kept of it, that
 //! is copied, and the piece let go.
-use super::stretch::{Memory, Stretch};
+use super::stretch::{Memory, SMALL_PIECES_MAX, Stretch};
 use crate::board::Gauge;
 use bytes::{Bytes, BytesMut};
 use std::{collections::VecDeque, sync::Arc};
@@ -16,8 +16,6 @@ use std::{collections::VecDeque, sync::Arc};
 const BLOCK_BYTES: usize = 16 * 1024;
 /// A commit from this length on is not copied.
 const OWN_PIECE_BYTES_MIN: usize = 4 * 1024;
-/// So few views into a block are left as they are.
-const VIEWS_KEPT_MAX: usize = 16;
 /// A piece is cut down if it is at least so long, and so many times what is kept of it.
 const CUT_BYTES_MIN: usize = 64 * 1024;
 const CUT_FROM: usize = 2;
@@ -33,6 +31,12 @@ pub struct Backlog {
     /// How many of the last pieces are views into it.
     views: usize,
     gauge: Gauge,
+}
+/// What was added, as it is to be sent.
+pub struct Pushed {
+    /// Many pieces that came just before are one now, which whoever has still to write them may hold in their place.
+    pub gathered: Option<Stretch>,
+    pub piece: Stretch,
 }
 /// Where small commits go.
 struct Block {
@@ -60,25 +64,25 @@ impl Backlog {
     pub fn held_bytes(&self) -> usize {
         self.held + self.pieces.capacity() * size_of::<Stretch>()
     }
-    /// Adds what comes next in the stream; gives it back as it is to be sent.
-    pub fn push(&mut self, bytes: Bytes) -> Stretch {
+    /// Adds what comes next in the stream.
+    pub fn push(&mut self, bytes: Bytes) -> Pushed {
         self.bytes += bytes.len();
-        let piece = if bytes.len() >= OWN_PIECE_BYTES_MIN {
-            self.seal();
-            Stretch::new(bytes, &self.gauge)
+        let (gathered, piece) = if bytes.len() >= OWN_PIECE_BYTES_MIN {
+            (self.seal(), Stretch::new(bytes, &self.gauge))
         } else {
             self.write_into_block(&bytes)
         };
         self.keep(piece.clone());
-        piece
+        Pushed { gathered, piece }
     }
     fn keep(&mut self, piece: Stretch) {
         self.held += piece.memory.keep();
         self.pieces.push_back(piece);
     }
-    fn write_into_block(&mut self, bytes: &[u8]) -> Stretch {
+    fn write_into_block(&mut self, bytes: &[u8]) -> (Option<Stretch>, Stretch) {
+        let mut gathered = None;
         if self.block.as_ref().is_none_or(|block| block.room.capacity() < bytes.len()) {
-            self.seal();
+            gathered = self.seal();
             self.end_block();
         }
         let Backlog { block, held, gauge, .. } = self;
@@ -89,7 +93,7 @@ impl Backlog {
         });
         room.extend_from_slice(bytes);
         self.views += 1;
-        Stretch { bytes: room.split().freeze(), memory: memory.clone() }
+        (gathered, Stretch { bytes: room.split().freeze(), memory: memory.clone() })
     }
     fn end_block(&mut self) {
         if let Some(block) = self.block.take() {
@@ -97,18 +101,21 @@ impl Backlog {
         }
     }
     /// The views at the end become one piece, if they are many.
-    fn seal(&mut self) {
+    fn seal(&mut self) -> Option<Stretch> {
         // Those in front may have been trimmed away.
         let views = std::mem::take(&mut self.views).min(self.pieces.len());
-        if views > VIEWS_KEPT_MAX {
-            let views = self.pieces.split_off(self.pieces.len() - views);
-            let mut whole = Vec::with_capacity(views.iter().map(|view| view.bytes.len()).sum());
-            for view in views {
-                whole.extend_from_slice(&view.bytes);
-                self.held -= view.memory.release();
-            }
-            self.keep(Stretch::new(whole.into(), &self.gauge));
+        if views <= SMALL_PIECES_MAX {
+            return None;
         }
+        let views = self.pieces.split_off(self.pieces.len() - views);
+        let mut bytes = Vec::with_capacity(views.iter().map(|view| view.bytes.len()).sum());
+        for view in views {
+            bytes.extend_from_slice(&view.bytes);
+            self.held -= view.memory.release();
+        }
+        let whole = Stretch::new(bytes.into(), &self.gauge);
+        self.keep(whole.clone());
+        Some(whole)
     }
     /// Forgets the oldest bytes, if there are more than this.
     pub fn trim(&mut self, bytes_max: usize) {
@@ -193,7 +200,7 @@ mod tests {
     fn what_is_sent_and_what_is_kept_are_the_same_bytes() {
         for length in [1, 1000, 1_000_000] {
             let mut backlog = Backlog::at(7, &Gauge::default());
-            let sent = backlog.push(vec![1; length].into());
+            let sent = backlog.push(vec![1; length].into()).piece;
             assert_eq!(backlog.from(7).expect("its beginning")[0].bytes.as_ptr(), sent.bytes.as_ptr());
         }
     }
@@ -203,7 +210,7 @@ mod tests {
         let gauge = Gauge::default();
         let mut backlog = Backlog::at(0, &gauge);
         let long: Bytes = (0..100_000_000_u32).map(|n| n as u8).collect::<Vec<u8>>().into();
-        let sent = backlog.push(long.clone());
+        let sent = backlog.push(long.clone()).piece;
         assert_eq!(backlog.held, memory_of(100_000_000), "as long as all of it is kept");
         backlog.trim(1_000_000);
         assert_eq!((backlog.first(), backlog.len()), (99_000_000, 1_000_000));
@@ -262,7 +269,7 @@ mod tests {
                         let bytes: Vec<u8> =
                             (0..count).map(|_| { next = next.wrapping_mul(5).wrapping_add(3); next }).collect();
                         model.extend_from_slice(&bytes);
-                        let stretch = backlog.push(bytes.clone().into());
+                        let stretch = backlog.push(bytes.clone().into()).piece;
                         prop_assert!(stretch.bytes == bytes);
                         queue.extend(streams.then_some(stretch));
                     }

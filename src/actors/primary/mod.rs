@@ -22,7 +22,7 @@ use crate::{
         keyspace::{AcksCame, Feed, Keyspace},
         replica::{
             Replica,
-            messages::{Farewell, Stream},
+            messages::{Farewell, Gather, Stream},
         },
     },
     board::{Board, ReplicaRecord},
@@ -30,7 +30,7 @@ use crate::{
     store::SnapshotId,
 };
 use actix::prelude::*;
-use backlog::Backlog;
+use backlog::{Backlog, Pushed};
 use bytes::Bytes;
 use messages::{Attach, Close, LeadNow, ReplicaHeard, Streamed};
 use std::{
@@ -196,9 +196,12 @@ impl Handler<Streamed> for Primary {
             }
         }
         let Some(backlog) = &mut self.backlog else { return };
-        let stretch = backlog.push(bytes);
+        let Pushed { gathered, piece } = backlog.push(bytes);
         for follower in self.followers.iter().filter(|follower| follower.is_streamed_to()) {
-            follower.actor.do_send(Stream(stretch.clone()));
+            if let Some(gathered) = &gathered {
+                follower.actor.do_send(Gather(gathered.clone()));
+            }
+            follower.actor.do_send(Stream(piece.clone()));
         }
         self.trim_backlog();
     }

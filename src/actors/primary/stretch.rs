@@ -9,6 +9,9 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
+/// So few small pieces behind each other are left as they are.
+pub const SMALL_PIECES_MAX: usize = 16;
+
 /// Bytes for replicas, for as many as need them.
 #[derive(Clone, Debug)]
 pub struct Stretch {
@@ -28,7 +31,7 @@ impl Stretch {
         Stretch { bytes: bytes.into(), memory }
     }
     /// The part of it from here on.
-    pub(super) fn from(&self, begin: usize) -> Stretch {
+    pub fn from(&self, begin: usize) -> Stretch {
         Stretch { bytes: self.bytes.slice(begin..), memory: self.memory.clone() }
     }
 }

@@ -38,6 +38,11 @@ pub struct SendFile {
 #[rtype(result = "()")]
 pub struct Stream(pub Stretch);
 
+/// The stream so far ends with these bytes. As many as it has still to write it holds as this one piece, which all share.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Gather(pub Stretch);
+
 /// It needs no snapshot: this part of the stream, and it is in step.
 #[derive(Message)]
 #[rtype(result = "()")]

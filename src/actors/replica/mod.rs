@@ -25,7 +25,9 @@ use crate::{
 use actix::prelude::*;
 use bytes::{Bytes, BytesMut};
 use hearing::Pump;
-use messages::{Farewell, Flush, HangUp, KeepAlive, Resume, Say, SendFile, SendLast, SendPart, Stream};
+use messages::{
+    Farewell, Flush, Gather, HangUp, KeepAlive, Resume, Say, SendFile, SendLast, SendPart, Stream,
+};
 use queue::Queue;
 use socket2::SockRef;
 use std::{
@@ -309,6 +311,12 @@ impl Handler<Stream> for Replica {
             self.post();
             self.check_limit(ctx);
         }
+    }
+}
+impl Handler<Gather> for Replica {
+    type Result = ();
+    fn handle(&mut self, Gather(whole): Gather, _: &mut Self::Context) {
+        self.stream.gather(&whole);
     }
 }
 impl Handler<Flush> for Replica {

@@ -1,5 +1,5 @@
 //! What is to be written to a replica: pieces of bytes, one behind the other, which others may hold, too.
-use crate::actors::primary::stretch::Stretch;
+use crate::actors::primary::stretch::{SMALL_PIECES_MAX, Stretch};
 use std::{collections::VecDeque, io::IoSlice};
 
 #[derive(Default)]
@@ -12,6 +12,22 @@ impl Queue {
         if !piece.bytes.is_empty() {
             self.bytes += piece.bytes.len();
             self.pieces.push_back(piece);
+        }
+    }
+    /// The last bytes that were pushed are in this piece, too. It takes the place of those that are here still, if they are in
+    /// many: a slow replica has millions of small commits to keep.
+    pub fn gather(&mut self, whole: &Stretch) {
+        let length = whole.bytes.len().min(self.bytes);
+        let (mut pieces, mut bytes) = (0, 0);
+        for piece in self.pieces.iter().rev() {
+            if bytes >= length {
+                break;
+            }
+            (pieces, bytes) = (pieces + 1, bytes + piece.bytes.len());
+        }
+        if pieces > SMALL_PIECES_MAX && bytes == length {
+            self.pieces.truncate(self.pieces.len() - pieces);
+            self.pieces.push_back(whole.from(whole.bytes.len() - length));
         }
     }
     pub fn len(&self) -> usize {
@@ -55,17 +71,49 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::board::Gauge;
+    use bytes::Bytes;
     use proptest::prelude::*;
+
+    #[test]
+    fn many_small_pieces_become_one() {
+        let mut queue = Queue::default();
+        let gauge = Gauge::default();
+        for number in 0..100_u8 {
+            queue.push(Stretch::new(Bytes::copy_from_slice(&[number; 3]), &gauge));
+        }
+        // One has begun to be written, and of what was gathered the front is gone.
+        queue.forget(10);
+        let whole: Vec<u8> = (0..100).flat_map(|number| [number; 3]).collect();
+        queue.gather(&Stretch::new(whole.clone().into(), &gauge));
+        assert_eq!((queue.pieces.len(), queue.len()), (1, 290));
+        let mut slices = [IoSlice::new(&[])];
+        assert_eq!(queue.slices(&mut slices), 1);
+        assert_eq!(slices[0][..], whole[10..]);
+        // What is all written is not brought back.
+        queue.forget(290);
+        queue.gather(&Stretch::new(whole.into(), &gauge));
+        assert!(queue.is_empty() && queue.pieces.is_empty());
+    }
 
     proptest! {
         #[test]
         fn what_goes_in_comes_out(acts in prop::collection::vec((0..300_usize, 1..9_usize, 0..=255_usize), 0..60)) {
             let (mut queue, mut model) = (Queue::default(), VecDeque::new());
             let mut next = 0_u8;
+            let mut pushed_last = Vec::new();
             for (pushed, slices, part) in acts {
                 let piece: Vec<u8> = (0..pushed).map(|_| { next = next.wrapping_mul(5).wrapping_add(3); next }).collect();
                 model.extend(piece.iter().copied());
-                queue.push(Stretch::new(piece.into(), &Gauge::default()));
+                // Some come in small pieces, which are gathered behind that, or when more has come.
+                let length = if pushed % 3 == 0 { 5 } else { 1000 };
+                for small in piece.chunks(length) {
+                    queue.push(Stretch::new(Bytes::copy_from_slice(small), &Gauge::default()));
+                }
+                pushed_last.extend(piece);
+                if pushed % 2 == 0 {
+                    let whole = std::mem::take(&mut pushed_last);
+                    queue.gather(&Stretch::new(whole.into(), &Gauge::default()));
+                }
                 let mut room = vec![IoSlice::new(&[]); slices];
                 let count = queue.slices(&mut room);
                 let front: Vec<u8> = room[..count].iter().flat_map(|slice| slice.iter().copied()).collect();

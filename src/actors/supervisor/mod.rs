@@ -166,7 +166,9 @@ impl Handler<Ask> for Supervisor {
         let Ask { node, task, client, protocol, muted, answer } = ask;
         let started = Instant::now();
         let mut reply = Reply::new(protocol);
-        let mut desk = office::AtDesk { supervisor: self, client, waits: false };
+        // Whoever waits for it in a turn of its own is the Keyspace.
+        let delays_keyspace = matches!(answer, Answer::Directly(_));
+        let mut desk = office::AtDesk { supervisor: self, client, delays_keyspace, waits: false };
         let outcome = match task {
             Task::Control(mut task) => task.run_control(&mut desk, &mut reply),
             _ => Err(CommandError::fixed("ERR command not allowed here")),

@@ -28,6 +28,8 @@ const RECONSIDER_MAX: Duration = Duration::from_secs(1);
 pub struct AtDesk<'a> {
     pub supervisor: &'a mut Supervisor,
     pub client: u64,
+    /// The Keyspace is amid a transaction, and does nothing until it is answered.
+    pub delays_keyspace: bool,
     /// The reply comes later.
     pub waits: bool,
 }
@@ -46,7 +48,7 @@ impl Office for AtDesk<'_> {
         let loading = archive.is_loading() || archive.is_loading_beside();
         let now = Circumstances { client_is_local, loading };
         let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
-        self.supervisor.apply(&duties(&changed), new).map_err(|(names, reason)| {
+        self.supervisor.apply(&duties(&changed), new, self.delays_keyspace).map_err(|(names, reason)| {
             let is_given = |name: &&&str| pairs.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
             let argument = names.iter().find(is_given).or(names.first()).copied();
             SetError::failed(argument.unwrap_or_default(), reason).to_string()
@@ -115,7 +117,7 @@ impl Office for AtDesk<'_> {
 
 impl Supervisor {
     /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
-    fn apply(&mut self, duties: &[Apply], new: Config) -> Result<(), Failed> {
+    fn apply(&mut self, duties: &[Apply], new: Config, delays_keyspace: bool) -> Result<(), Failed> {
         if duties.contains(&Apply::MaxClients) {
             files::make_room(new.maxclients).map_err(|short| (vec!["maxclients"], short.to_string()))?;
         }
@@ -147,8 +149,9 @@ impl Supervisor {
         {
             let (done, seen) = sync_channel(1);
             persistence.do_send(Reconsider { done });
-            if !self.board.archive.is_loading() {
-                // Whoever looks at the files behind an OK finds them as they are to be; unless the disk takes too long.
+            if !self.board.archive.is_loading() && !delays_keyspace {
+                // Whoever looks at the files behind an OK finds them as they are to be; unless the disk takes too long. (But a
+                // log ends with the Keyspace's help.)
                 let _ = seen.recv_timeout(RECONSIDER_MAX);
             }
         }

@@ -1,6 +1,16 @@
-//! A command of our master that cannot run here: our data are not what the master takes them for.
+//! A command of our master that cannot run here: our data are not what the master takes them for; or that runs, and is not kept.
 use crate::{board::Board, config::PropagationErrorBehavior};
 use std::sync::atomic::Ordering::Relaxed;
+
+/// Our master writes, and our disk does not take what we have: unless it is to be ignored the server ends, as Redis does,
+/// so that nobody counts on a copy that is none.
+pub fn note_unwritable(board: &Board) {
+    assert!(
+        board.config.load().replica_ignore_disk_write_errors,
+        "Replica was unable to write command to disk."
+    );
+    tracing::warn!("Replica is applying a command even though it is unable to write to disk.");
+}
 
 /// Writes it to the log, and counts it. The command is left out, as in Redis; with `propagation-error-behavior` the
 /// server ends instead, unless clients may write here and may so have caused it themselves.

@@ -137,13 +137,19 @@ impl BackstageCommand for RewriteLog {
     }
 }
 
+/// Whether the last snapshot could not be saved, and writes depend on that.
+pub fn misses_saves(board: &Board) -> bool {
+    let config = board.config.load();
+    let stops = config.stop_writes_on_bgsave_error && !config.save.0.is_empty();
+    stops && board.archive.last_save_failed.load(Relaxed)
+}
+
 /// Why commands that write are refused, while the files cannot be written.
 ///
 /// # Errors
 /// What the client is told, as Redis does.
 pub fn may_write(board: &Board) -> Outcome {
-    let archive = &board.archive;
-    match archive.log_error.load(Relaxed) {
+    match board.archive.log_error.load(Relaxed) {
         0 => {}
         code => {
             let error = std::io::Error::from_raw_os_error(code).to_string();
@@ -151,9 +157,7 @@ pub fn may_write(board: &Board) -> Outcome {
             return Err(CommandError::text_of(format!("MISCONF Errors writing to the AOF file: {text}")));
         }
     }
-    let config = board.config.load();
-    let stops = config.stop_writes_on_bgsave_error && !config.save.0.is_empty();
-    if stops && archive.last_save_failed.load(Relaxed) {
+    if misses_saves(board) {
         return Err(CommandError::fixed(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
              Commands that may modify the data set are disabled, because this instance is configured to report errors \

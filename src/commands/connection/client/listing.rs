@@ -133,7 +133,8 @@ fn write_line(client: &ClientRecord, now_ms: i64, line: &mut String) -> std::fmt
 }
 /// The buffers. Redis fills a fixed reply buffer first (rbs, rbp, obl) and then a list of blocks (oll, omem); here
 /// pending output is one queue, which is shown as that list. Its memory is told, not its length: a large value that is
-/// shared with the data waits here without costing more.
+/// shared with the data waits here without costing more. But of a replica, whose queue is shared with the backlog and with
+/// other replicas, its length: that is what `client-output-buffer-limit` is about.
 fn write_memory(client: &ClientRecord, line: &mut String) -> std::fmt::Result {
     let pending_bytes = number(&client.output_buffer_bytes);
     let (blocks, events) = if pending_bytes > 0 { (1, "rw") } else { (0, "r") };
@@ -141,8 +142,10 @@ fn write_memory(client: &ClientRecord, line: &mut String) -> std::fmt::Result {
     write!(line, " qbuf-free={}", number(&client.query_buffer_free_bytes))?;
     write!(line, " argv-mem={}", number(&client.argument_bytes))?;
     write!(line, " multi-mem={}", number(&client.queued_bytes))?;
-    write!(line, " rbs=0 rbp=0 obl=0 oll={blocks} omem={}", number(&client.output_memory_bytes))?;
-    write!(line, " tot-mem={} events={events}", client.memory_bytes())
+    let own = number(&client.output_memory_bytes);
+    let output = if client.kind() == ClientKind::Replica { pending_bytes } else { own };
+    write!(line, " rbs=0 rbp=0 obl=0 oll={blocks} omem={output}")?;
+    write!(line, " tot-mem={} events={events}", client.memory_bytes() - own + output)
 }
 fn number(count: &AtomicUsize) -> usize {
     count.load(Relaxed)

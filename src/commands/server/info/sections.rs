@@ -151,7 +151,7 @@ pub fn memory(scene: &Scene, report: &mut Report) {
     let changes = &scene.backstage.changes;
     let gathered = gathered_bytes(changes.record, changes.store) as u64;
     report.field("mem_not_counted_for_evict", uncounted_bytes(board) + gathered);
-    let kept = board.replication.kept_bytes();
+    let kept = board.replication.kept_bytes() + board.replication.queues_bytes();
     let backlog = board.replication.backlog.held_bytes.load(Relaxed);
     report.field("mem_replication_backlog", backlog);
     report.field("mem_total_replication_buffers", kept);
