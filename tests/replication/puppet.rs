@@ -155,10 +155,6 @@ fn a_damaged_snapshot_leaves_what_is_on_disk() {
         // It would have been due by now.
         let ticks_at = node.count("uptime_in_seconds") + 2;
         until("time goes on", || node.count("uptime_in_seconds") >= ticks_at);
-        assert_eq!(
-            [node.count("aof_rewrites"), node.info("rdb_changes_since_last_save").len() as u64],
-            [0, 1]
-        );
         node.kill();
         drop(master);
         node.again();
@@ -183,7 +179,8 @@ fn a_damaged_snapshot_leaves_what_is_on_disk() {
         }
         node.kill();
         node.again();
-        assert_eq!(strings(&node, &["a", "b"]), ["3", ""], "{options:?}");
+        assert_eq!(strings(&node, &["a"]), ["3"], "{options:?}");
+        assert_eq!(node.call(&["DBSIZE"]), Value::Integer(1));
         assert_eq!(node.call(&["FCALL", "f", "0"]), Value::bulk("new"), "{options:?}");
     }
 }
