@@ -502,7 +502,8 @@ impl Keyspace {
     }
     /// A part of our master's data has come, and no more: nobody is to take that for all.
     fn drop_part(&mut self, ctx: &mut Context<Self>) {
-        self.stage.board.archive.lacks_data.store(true, Relaxed);
+        // Who follows nobody has what there is.
+        self.stage.board.archive.lacks_data.store(self.place.link.is_some(), Relaxed);
         self.clear_all();
         self.loader = Loader::default();
         self.end_loading();

@@ -17,17 +17,14 @@ impl Queue {
     /// The last bytes that were pushed are in this piece, too. It takes the place of those that are here still, if they are in
     /// many: a slow replica has millions of small commits to keep.
     pub fn gather(&mut self, whole: &Stretch) {
-        let length = whole.bytes.len().min(self.bytes);
-        let (mut pieces, mut bytes) = (0, 0);
+        let (mut pieces, mut left) = (0, whole.bytes.len());
         for piece in self.pieces.iter().rev() {
-            if bytes >= length {
-                break;
-            }
-            (pieces, bytes) = (pieces + 1, bytes + piece.bytes.len());
+            let Some(rest) = left.checked_sub(piece.bytes.len()) else { break };
+            (pieces, left) = (pieces + 1, rest);
         }
-        if pieces > SMALL_PIECES_MAX && bytes == length {
+        if pieces > SMALL_PIECES_MAX {
             self.pieces.truncate(self.pieces.len() - pieces);
-            self.pieces.push_back(whole.from(whole.bytes.len() - length));
+            self.pieces.push_back(whole.from(left));
         }
     }
     pub fn len(&self) -> usize {
@@ -89,6 +86,17 @@ mod tests {
         let mut slices = [IoSlice::new(&[])];
         assert_eq!(queue.slices(&mut slices), 1);
         assert_eq!(slices[0][..], whole[10..]);
+        // Of what the backlog has forgotten a part the rest is gathered.
+        queue.forget(290);
+        for number in 0..100_u8 {
+            queue.push(Stretch::new(Bytes::copy_from_slice(&[number; 3]), &gauge));
+        }
+        queue.gather(&Stretch::new(whole[20..].to_vec().into(), &gauge));
+        assert_eq!((queue.pieces.len(), queue.len()), (8, 300));
+        let mut slices = [IoSlice::new(&[]); 9];
+        let count = queue.slices(&mut slices);
+        assert_eq!(slices[..count].concat(), whole);
+        queue.forget(10);
         // What is all written is not brought back.
         queue.forget(290);
         queue.gather(&Stretch::new(whole.into(), &gauge));
