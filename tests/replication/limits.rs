@@ -7,7 +7,7 @@ use crate::{
     },
     proxy::{Proxy, Weather},
     state::{assert_same, converge_nodes},
-    support::{Client, Value},
+    support::{Client, Value, client::encode},
 };
 use std::{thread, time::Duration};
 
@@ -62,7 +62,7 @@ fn who_is_behind_for_too_long_is_dropped() {
 #[test]
 fn many_stuck_replicas_cost_little_more_than_one() {
     let master = Node::ours(&["--repl-ping-replica-period", "3600"]);
-    let stuck: Vec<Client> = (0..8)
+    let mut stuck: Vec<Client> = (0..8)
         .map(|_| {
             // They never say that they have their snapshot, and so are sent nothing behind it.
             let mut peer = master.connect();
@@ -73,10 +73,19 @@ fn many_stuck_replicas_cost_little_more_than_one() {
         .collect();
     let mut client = master.connect();
     until("they have begun", || master.count("connected_slaves") == 8 && master.count("sync_full") == 8);
-    client.call(&["INCR", "n"]);
+    let mut expected = Vec::new();
+    let mut write = |command: &[&str]| {
+        assert!(!client.call(command).is_error());
+        expected.extend(encode(command));
+    };
+    write(&["INCR", "n"]);
     let (before, begin) = (master.count("used_memory"), master.count("master_repl_offset"));
-    for _ in 0..20_000 {
-        client.call(&["INCR", "n"]);
+    let large = "v".repeat(5000);
+    for number in 0..20_000 {
+        match number % 1000 {
+            999 => write(&["SET", "large", &large]),
+            _ => write(&["INCR", "n"]),
+        }
     }
     let streamed = master.count("master_repl_offset") - begin;
     let grown = master.count("used_memory").saturating_sub(before);
@@ -87,7 +96,14 @@ fn many_stuck_replicas_cost_little_more_than_one() {
         (streamed / 2..grown * 2).contains(&(told + master.count("mem_replication_backlog"))),
         "{told} of {grown}"
     );
-    drop(stuck);
+    // Who does go on is sent each byte of it.
+    let mut late = stuck.pop().expect("one of them");
+    late.send(&["REPLCONF", "ACK", "0"]);
+    let mut sent = Vec::new();
+    while !sent.ends_with(&expected) {
+        assert!(sent.len() <= 2 * expected.len(), "{} bytes instead of {}", sent.len(), expected.len());
+        sent.extend(late.read_some(1).expect("more of it"));
+    }
 }
 
 #[test]
