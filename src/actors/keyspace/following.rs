@@ -91,6 +91,10 @@ impl Apply {
     fn writes(&self) -> bool {
         self.units.iter().flatten().any(|command| is_writer(command.node))
     }
+    /// It is not only a message, or a script that may do no more.
+    fn changes_data(&self) -> bool {
+        self.units.iter().flatten().any(|command| command.node.entry.access == Access::Write)
+    }
 }
 
 /// From Upstream: whether there are no data, which decides how those of a full sync are loaded (`repl-diskless-load
@@ -227,7 +231,7 @@ impl Keyspace {
             if let Some(next) = self.place.paused.pop_front()
                 && self.place.link == Some(next.link)
             {
-                if self.stage.board.archive.is_ailing() && next.writes() {
+                if self.stage.board.archive.is_ailing() && next.changes_data() {
                     self.heed_disk();
                 }
                 self.apply(next, ctx);
@@ -240,10 +244,14 @@ impl Keyspace {
         let board = &self.stage.board;
         let has_log = self.stage.record.log.is_on;
         let is_kept = !misses_saves(board) && (!has_log || board.archive.log_error.load(Relaxed) == 0);
-        if !is_kept && self.place.warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
-            self.place.warned = Some(Instant::now());
-            note_unwritable(board);
+        if is_kept {
+            return;
         }
+        let warns = self.place.warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY);
+        if warns {
+            self.place.warned = Some(Instant::now());
+        }
+        note_unwritable(board, warns);
     }
     fn apply(&mut self, apply: Apply, ctx: &mut Context<Self>) {
         let Apply { units, words, bytes, end, db, asks, reply_to, .. } = apply;

@@ -104,11 +104,11 @@ pub struct Drain {
     pub done: futures::channel::oneshot::Sender<()>,
 }
 
-/// From the Supervisor, which waits a while for it: the configuration has changed.
+/// From the Supervisor: the configuration has changed. Whoever has changed it is answered when that is heeded.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Reconsider {
-    pub done: SyncSender<()>,
+    pub done: futures::channel::oneshot::Sender<()>,
 }
 
 /// From the server, once the cast stands: load what is on disk, then log.

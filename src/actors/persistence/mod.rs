@@ -26,12 +26,13 @@ use crate::{
     disk,
 };
 use actix::prelude::*;
+use futures::channel::oneshot;
 use group::Group;
 use log::Log;
 use messages::{Held, LogEnds, Reconsider};
 use snapshots::Writing;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed, mpsc::SyncSender},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -54,10 +55,10 @@ pub struct Persistence {
     group: Group,
     /// Of logging, as the Keyspace has said last.
     era: u64,
-    /// The last log was put aside, and the next has no base yet.
+    /// The last log was put aside, and the next has no base yet, nor has one failed.
     lacks_base: bool,
     /// The log is to end, and these wait for it.
-    stopping: Vec<SyncSender<()>>,
+    stopping: Vec<oneshot::Sender<()>>,
     /// What is written in the background.
     writing: Option<Writing>,
     /// When a first rewrite, or the next one after several failures, is tried, if one is wanted.

@@ -317,6 +317,8 @@ impl Persistence {
             self.next_rewrite = Instant::now();
             return;
         };
+        // Whoever wants to end need not wait until it can be written: who looks at the log knows.
+        self.lacks_base = false;
         let failures = archive.rewrite_failures_in_a_row.fetch_add(1, Relaxed) + 1;
         self.next_rewrite = Instant::now() + RETRY_AFTER;
         let has_base = self.log.as_ref().is_some_and(|log| !log.files.is_beginning());

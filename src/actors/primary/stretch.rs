@@ -9,8 +9,8 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-/// So few small pieces behind each other are left as they are.
-pub const SMALL_PIECES_MAX: usize = 16;
+/// So few small pieces behind each other are left as they are: where large commits come between small ones, these are one piece.
+pub const SMALL_PIECES_MAX: usize = 2;
 
 /// Bytes for replicas, for as many as need them.
 #[derive(Clone, Debug)]

@@ -162,17 +162,16 @@ impl Handler<Loaded> for Supervisor {
 
 impl Handler<Ask> for Supervisor {
     type Result = ();
-    fn handle(&mut self, ask: Ask, _: &mut Self::Context) {
+    fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
         let Ask { node, task, client, protocol, muted, answer } = ask;
         let started = Instant::now();
         let mut reply = Reply::new(protocol);
-        // Whoever waits for it in a turn of its own is the Keyspace.
-        let delays_keyspace = matches!(answer, Answer::Directly(_));
-        let mut desk = office::AtDesk { supervisor: self, client, delays_keyspace, waits: false };
+        let mut desk = office::AtDesk { supervisor: self, client, settles: None, waits: false };
         let outcome = match task {
             Task::Control(mut task) => task.run_control(&mut desk, &mut reply),
             _ => Err(CommandError::fixed("ERR command not allowed here")),
         };
+        let settles = desk.settles;
         if desk.waits {
             if let Some(client) = self.board.roster.get(client) {
                 self.board.block(&client);
@@ -189,7 +188,14 @@ impl Handler<Ask> for Supervisor {
         if muted {
             reply.truncate(0);
         }
-        answer.give(reply);
+        match (settles, &answer) {
+            // The Keyspace, amid a transaction, waits for nobody who may wait for it: a log ends with its help.
+            (Some(settles), Answer::ByCourier(..)) => {
+                let settled = tokio::time::timeout(office::SETTLES_MAX, settles).into_actor(self);
+                ctx.spawn(settled.map(move |_, _, _| answer.give(reply)));
+            }
+            _ => answer.give(reply),
+        }
     }
 }
 

@@ -14,22 +14,24 @@ use crate::{
     },
     config::{Apply, Circumstances, Config, Master, Rewriting, SetError},
 };
+use futures::channel::oneshot;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed, mpsc::sync_channel},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 /// A script that is told to end for the sake of a shutdown has so long to heed it.
 const DEAF_AFTER: Duration = Duration::from_secs(1);
-/// So long CONFIG SET waits for the files to follow it.
-const RECONSIDER_MAX: Duration = Duration::from_secs(1);
+/// So long CONFIG SET waits for the files to follow it: whoever looks at them behind an OK finds them as they are to be, unless
+/// the disk takes too long.
+pub const SETTLES_MAX: Duration = Duration::from_secs(1);
 
 /// The Supervisor while it serves one client.
 pub struct AtDesk<'a> {
     pub supervisor: &'a mut Supervisor,
     pub client: u64,
-    /// The Keyspace is amid a transaction, and does nothing until it is answered.
-    pub delays_keyspace: bool,
+    /// The reply comes when the files follow the new configuration.
+    pub settles: Option<oneshot::Receiver<()>>,
     /// The reply comes later.
     pub waits: bool,
 }
@@ -48,7 +50,7 @@ impl Office for AtDesk<'_> {
         let loading = archive.is_loading() || archive.is_loading_beside();
         let now = Circumstances { client_is_local, loading };
         let (new, changed) = old.set(&pairs, now).map_err(|error| error.to_string())?;
-        self.supervisor.apply(&duties(&changed), new, self.delays_keyspace).map_err(|(names, reason)| {
+        self.settles = self.supervisor.apply(&duties(&changed), new).map_err(|(names, reason)| {
             let is_given = |name: &&&str| pairs.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
             let argument = names.iter().find(is_given).or(names.first()).copied();
             SetError::failed(argument.unwrap_or_default(), reason).to_string()
@@ -116,8 +118,9 @@ impl Office for AtDesk<'_> {
 }
 
 impl Supervisor {
-    /// Does what a new configuration asks, and posts it. On an error everything stays as it was.
-    fn apply(&mut self, duties: &[Apply], new: Config, delays_keyspace: bool) -> Result<(), Failed> {
+    /// Does what a new configuration asks, and posts it. On an error everything stays as it was. What is returned says when
+    /// the files have followed, if they must.
+    fn apply(&mut self, duties: &[Apply], new: Config) -> Result<Option<oneshot::Receiver<()>>, Failed> {
         if duties.contains(&Apply::MaxClients) {
             files::make_room(new.maxclients).map_err(|short| (vec!["maxclients"], short.to_string()))?;
         }
@@ -144,21 +147,18 @@ impl Supervisor {
         }
         self.board.config.store(Arc::new(new));
         self.post_wanted_replicas();
+        let mut settles = None;
         if duties.contains(&Apply::Persistence)
             && let Some(persistence) = &self.persistence
         {
-            let (done, seen) = sync_channel(1);
+            let (done, seen) = oneshot::channel();
             persistence.do_send(Reconsider { done });
-            if !self.board.archive.is_loading() && !delays_keyspace {
-                // Whoever looks at the files behind an OK finds them as they are to be; unless the disk takes too long. (But a
-                // log ends with the Keyspace's help.)
-                let _ = seen.recv_timeout(RECONSIDER_MAX);
-            }
+            settles = Some(seen).filter(|_| !self.board.archive.is_loading());
         }
         if logging_begins {
             self.begin_rewrite();
         }
-        Ok(())
+        Ok(settles)
     }
     /// A limit that is below what is used has consequences at once.
     fn warn_of_memory(&self) {

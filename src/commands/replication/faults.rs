@@ -3,13 +3,15 @@ use crate::{board::Board, config::PropagationErrorBehavior};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Our master writes, and our disk does not take what we have: unless it is to be ignored the server ends, as Redis does,
-/// so that nobody counts on a copy that is none.
-pub fn note_unwritable(board: &Board) {
+/// so that nobody counts on a copy that is none. `warns`: it was not told lately.
+pub fn note_unwritable(board: &Board, warns: bool) {
     assert!(
         board.config.load().replica_ignore_disk_write_errors,
         "Replica was unable to write command to disk."
     );
-    tracing::warn!("Replica is applying a command even though it is unable to write to disk.");
+    if warns {
+        tracing::warn!("Replica is applying a command even though it is unable to write to disk.");
+    }
 }
 
 /// Writes it to the log, and counts it. The command is left out, as in Redis; with `propagation-error-behavior` the
