@@ -85,6 +85,8 @@ fn everysec_refuses_writes_while_the_disk_is_full() {
     // Reads are answered, and so is what changes nothing.
     assert_eq!(client.call(&["GET", "count"]), Value::bulk(counted.to_string()));
     assert!(client.call(&["PING"]).text().starts_with("MISCONF"));
+    // It cannot end either; and goes on as before.
+    assert!(client.call(&["SHUTDOWN"]).is_error());
     lift_limit(&server);
     wait_for(&mut client, "aof_last_write_status", "ok");
     assert_eq!(client.call(&["INCR", "count"]), Value::Integer(counted + 1));

@@ -242,7 +242,8 @@ impl Keyspace {
     /// the medium.)
     fn heed_disk(&mut self) {
         let board = &self.stage.board;
-        let has_log = self.stage.record.log.is_on;
+        let log = &self.stage.record.log;
+        let has_log = log.is_on && log.synced >= log.begun;
         let is_kept = !misses_saves(board) && (!has_log || board.archive.log_error.load(Relaxed) == 0);
         if is_kept {
             return;

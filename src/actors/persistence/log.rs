@@ -134,9 +134,10 @@ impl Handler<Settle> for Persistence {
         }
         if for_good {
             self.give_up_writing();
-            self.ready = false;
         }
         let result = self.settle();
+        // Where that fails the server goes on, and so does this.
+        self.ready &= !(for_good && result.is_ok());
         // Who asked may have given up waiting.
         let _ = done.send(result);
     }
@@ -231,15 +232,13 @@ impl Persistence {
             );
         }
     }
-    pub(super) fn rejoice(&mut self) {
+    pub(super) fn rejoice(&self) {
         // Without its base the file is none yet: nothing is solved before that is on disk, too.
         if self.log.as_ref().is_some_and(|log| log.files.is_beginning()) {
             return;
         }
         if self.board.archive.log_error.swap(0, Relaxed) != 0 {
             tracing::warn!("AOF write error looks solved. The server can write again.");
-            // What could not be synced is confirmed when it is in a base, and that may be well, too.
-            self.next_rewrite = Instant::now();
         }
     }
     pub(super) fn retry_log(&mut self) {

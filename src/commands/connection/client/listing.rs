@@ -145,7 +145,7 @@ fn write_memory(client: &ClientRecord, line: &mut String) -> std::fmt::Result {
     let own = number(&client.output_memory_bytes);
     let output = if client.kind() == ClientKind::Replica { pending_bytes } else { own };
     write!(line, " rbs=0 rbp=0 obl=0 oll={blocks} omem={output}")?;
-    write!(line, " tot-mem={} events={events}", client.memory_bytes() - own + output)
+    write!(line, " tot-mem={} events={events}", client.memory_bytes().saturating_sub(own) + output)
 }
 fn number(count: &AtomicUsize) -> usize {
     count.load(Relaxed)
