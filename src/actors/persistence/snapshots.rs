@@ -200,6 +200,8 @@ impl Persistence {
             let is_base = of == Activity::Rewrite && result.is_ok() && self.log.is_some();
             self.end_writing(of, began, result);
             if is_base {
+                // The disk takes it. (If the increment is still to be written, that is tried next.)
+                self.rejoice();
                 // However seldom the increments are synced: the base is on the medium. Who waited for that finds that the
                 // rewrite has ended.
                 self.confirm(commit);
