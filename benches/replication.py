@@ -5,13 +5,16 @@
          wait meanwhile (one that sets and gets, one request at a time: p99.9 and the worst)
   flow   SETs to a master with two replicas attached, sixteen in a pipeline: requests per second, CPU of the master for one,
          and how long after the end of the load the last replica has all of it
-  wait   one client that writes and waits for one replica (SET, then WAIT 1): time of one WAIT
+  wait   clients that write and wait for one replica: the time of one WAIT 1 behind the reply to SET, and of SET and WAIT 1
+         that are sent in one packet, by one client and by each of several at once
 
 Servers of both kinds take turns; each figure is the median over rounds, the ratio the median of the paired ratios.
 """
 import csv
 import io
 import multiprocessing
+import selectors
+import socket
 import statistics
 import subprocess
 import threading
@@ -30,6 +33,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
     parser.add_argument("--requests", type=int, default=4_000_000, help="requests of a round of flow (default: 4,000,000)")
     parser.add_argument("--waits", type=int, default=5_000, help="WAITs of a round (default: 5,000)")
+    parser.add_argument("--clients", type=int, nargs="*", default=[2, 8, 50],
+                        help="numbers of clients that wait at once (default: 2, 8 and 50)")
     options = parser.parse_args()
     if not options.theirs:
         parser.error("a race takes two")
@@ -192,7 +197,38 @@ def wait(options, command):
                 raise RuntimeError("a write was not acknowledged")
             times.append(time.perf_counter() - began)
         times.sort()
-        return {"WAIT 1, us": statistics.median(times) * 1e6, "p99, us": times[int(len(times) * 0.99)] * 1e6}
+        figures = {"WAIT 1, us": statistics.median(times) * 1e6, "p99, us": times[int(len(times) * 0.99)] * 1e6}
+        for clients in (1, *options.clients):
+            figures[f"SET with WAIT 1, {clients} at once, us"] = together(cast.master.port, clients, options.waits) * 1e6
+        return figures
+
+
+def together(port, count, packets):
+    """The median of the times that clients wait for both replies to SET and WAIT, which they send in one packet."""
+    packet = encode(b"SET", b"k", b"v") + encode(b"WAIT", b"1", b"1000")
+    times = []
+    with selectors.DefaultSelector() as ready:
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ready.register(sock, selectors.EVENT_READ, [time.perf_counter(), b""])
+            sock.sendall(packet)
+        while len(times) < packets:
+            for key, _ in ready.select():
+                began, come = key.data
+                come += key.fileobj.recv(100)
+                if come == b"+OK\r\n:1\r\n":
+                    now = time.perf_counter()
+                    times.append(now - began)
+                    key.data[:] = now, b""
+                    key.fileobj.sendall(packet)
+                elif b"+OK\r\n:1\r\n".startswith(come):
+                    key.data[1] = come
+                else:
+                    raise RuntimeError(f"a write was answered {come}")
+        for key in list(ready.get_map().values()):
+            key.fileobj.close()
+    return statistics.median(times)
 
 
 if __name__ == "__main__":

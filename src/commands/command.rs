@@ -95,8 +95,8 @@ pub enum Awaited {
     },
     /// That more of the log is on the medium, here or there (WAITAOF).
     Log,
-    /// That replicas have applied more of the stream (WAIT).
-    Copies,
+    /// That so many replicas have applied more of the stream (WAIT).
+    Copies { replicas: i64 },
     /// What becomes of its shipment (MIGRATE).
     Answer,
 }

@@ -122,7 +122,7 @@ impl Waiting {
                 queue.push_back(ticket);
             }
         }
-        if matches!(waiter.patience.awaited, Awaited::Log | Awaited::Copies) {
+        if matches!(waiter.patience.awaited, Awaited::Log | Awaited::Copies { .. }) {
             self.for_log.insert(ticket);
         }
         self.tickets.insert(waiter.caller.client, ticket);

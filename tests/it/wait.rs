@@ -1,7 +1,11 @@
 //! WAIT, as a replica hears of it.
 use crate::{
     replicas::{field, full_resync, snapshot},
-    support::{Client, Server, Value, client::encode, ours},
+    support::{
+        Client, Server, Value,
+        client::{Protocol, encode},
+        ours,
+    },
 };
 use std::{
     thread,
@@ -96,6 +100,72 @@ fn a_replica_that_comes_later_counts() {
         let mut replica = Replica::of(&master, &mut other, &[]);
         replica.acknowledge();
         assert_eq!(client.receive(), Value::Integer(1));
+    }
+}
+
+/// What stands before a WAIT in the same packet goes out with its reply, but does not wait for long.
+#[test]
+fn what_stands_before_a_wait_does_not_wait_for_it() {
+    for master in masters() {
+        let mut client = master.connect();
+        let mut replica = Replica::of(&master, &mut client, &[]);
+        let wait: &[&str] = &["WAIT", "1", "0"];
+        let set: &[&str] = &["SET", "k", "1"];
+        let packets: [(&[&[&str]], Vec<Value>); 3] = [
+            (&[set, wait], vec![Value::ok()]),
+            (
+                &[&["MULTI"], set, &["EXEC"], wait],
+                vec![Value::ok(), Value::Simple("QUEUED".into()), Value::Array(vec![Value::ok()])],
+            ),
+            (
+                &[set, &["GET", "k"], &["CLIENT", "REPLY", "SKIP"], set, wait],
+                vec![Value::ok(), Value::bulk("1")],
+            ),
+        ];
+        for (commands, before) in packets {
+            let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+            client.send_raw(&packet).expect("it is taken");
+            // The replica has said nothing yet.
+            before.into_iter().for_each(|reply| assert_eq!(client.receive(), reply));
+            replica.await_question();
+            replica.acknowledge();
+            assert_eq!(client.receive(), Value::Integer(1));
+        }
+        // Who does not want WAIT's reply gets what it was answered before, and what comes behind.
+        let commands: [&[&str]; 4] = [set, &["CLIENT", "REPLY", "SKIP"], wait, &["ECHO", "e"]];
+        let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+        client.send_raw(&packet).expect("it is taken");
+        replica.await_question();
+        replica.acknowledge();
+        assert_eq!([client.receive(), client.receive()], [Value::ok(), Value::bulk("e")]);
+        // Whoever has ended its requests is sent what it was answered, and waited for no longer.
+        client.send_raw(&[encode(set), encode(wait)].concat()).expect("it is taken");
+        client.finish_sending();
+        assert_eq!(client.read_to_end().expect("it comes"), b"+OK\r\n");
+    }
+}
+
+/// A value that is on its way to its reader does not come behind the word that it has changed.
+#[test]
+fn what_was_read_before_a_wait_is_not_overtaken_by_its_invalidation() {
+    for master in masters() {
+        let (mut reader, mut writer) = (master.connect(), master.connect());
+        let mut replica = Replica::of(&master, &mut writer, &[]);
+        reader.hello(Protocol::Resp3);
+        assert_eq!(reader.call(&["CLIENT", "TRACKING", "ON"]), Value::ok());
+        for number in 0..30 {
+            assert_eq!(writer.call(&["SET", "k", &number.to_string()]), Value::ok());
+            let packet =
+                [encode(&["GET", "k"]), encode(&["SET", "other", "1"]), encode(&["WAIT", "1", "0"])].concat();
+            reader.send_raw(&packet).expect("it is taken");
+            replica.await_question();
+            assert_eq!(writer.call(&["SET", "k", "new"]), Value::ok());
+            assert_eq!(reader.receive(), Value::bulk(number.to_string()));
+            assert_eq!(reader.receive(), Value::ok());
+            assert!(matches!(reader.receive(), Value::Push(_)));
+            replica.acknowledge();
+            assert_eq!(reader.receive(), Value::Integer(1));
+        }
     }
 }
 

@@ -216,7 +216,11 @@ impl Desk {
     }
     /// The Keyspace need remember nothing of this client any more.
     pub fn forget(&self, client: u64) {
-        self.keyspace.do_send(Gone { client });
+        self.keyspace.do_send(Gone { client, hang_up: None });
+    }
+    /// The same of one that is blocked, and may still read: its connection ends behind what it was answered before.
+    pub fn forget_and_hang_up(&self, id: LineId) {
+        self.keyspace.do_send(Gone { client: id.client, hang_up: Some((id, self.courier.clone())) });
     }
     /// Runs `read` with the buffer that all Connections of this thread read into. It is empty, has room, and must be
     /// left empty: so an idle connection holds no buffer at all.

@@ -435,7 +435,7 @@ impl Handler<Execute> for Keyspace {
                 self.stage.settle_times();
                 self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
-            } else {
+            } else if settles || !self.keep_early(client, &mut reply, start, ctx) {
                 ends.push(End { line: turn.line, at: reply.position(), settles });
             }
         }

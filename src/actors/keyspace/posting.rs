@@ -73,6 +73,8 @@ impl Keyspace {
         if self.stage.pushes.is_empty() {
             return;
         }
+        // Behind these, too.
+        self.release_early();
         let roster = &self.stage.board.roster;
         let letters: Vec<Letter> = self
             .stage

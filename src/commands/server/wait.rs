@@ -57,7 +57,7 @@ impl BlockingCommand for Wait {
         Ok(Progress::Done)
     }
     fn patience(&self) -> Patience {
-        Patience { awaited: Awaited::Copies, until_ms: self.until_ms }
+        Patience { awaited: Awaited::Copies { replicas: self.replicas }, until_ms: self.until_ms }
     }
     fn give_up(&self, reply: &mut Reply) {
         reply.integer(self.applied as i64);
