@@ -46,6 +46,10 @@ impl Database {
             count => (self.deadline_sum_ms / count - now_ms as i128).max(0) as i64,
         }
     }
+    /// Frees it, and says so after each part.
+    pub fn drop_in_parts(self, gone: impl FnMut()) {
+        self.table.drop_in_parts(gone)
+    }
     pub fn table_bytes(&self) -> usize {
         self.table.memory_bytes()
     }

@@ -53,7 +53,6 @@ pub struct Counts {
 /// Something large that is to be freed off the data's thread.
 pub enum Garbage {
     Entry {
-        #[allow(dead_code, reason = "held to be dropped")]
         entry: Entry,
         /// How much memory will be free then, as far as somebody wants to know: see [`Store::weighs_garbage`].
         bytes: usize,
@@ -77,6 +76,14 @@ impl Garbage {
             Garbage::Entry { .. } => 1,
             Garbage::Database { database, .. } => database.len(),
         }
+    }
+    /// Frees it, and says after each part that this is done.
+    pub fn drop_in_parts(self, mut gone: impl FnMut()) {
+        match self {
+            Garbage::Entry { entry, .. } => drop(entry),
+            Garbage::Database { database, .. } => database.drop_in_parts(&mut gone),
+        }
+        gone();
     }
 }
 
@@ -342,8 +349,11 @@ impl Store {
     }
     /// A database that nobody needs.
     pub fn discard_database(&mut self, database: Database) {
-        // It is freed faster than anybody writes, and faster than it could be weighed: until then all that is used may be its.
+        // It is freed faster than it could be weighed: until then all that is used may be its.
         let bytes = if self.weighs_garbage { allocator::used_bytes() } else { 0 };
+        self.discard_weighed(database, bytes);
+    }
+    fn discard_weighed(&mut self, database: Database, bytes: usize) {
         self.garbage_bytes += bytes;
         self.garbage.push(Garbage::Database { database: Box::new(database), bytes });
     }

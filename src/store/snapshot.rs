@@ -318,7 +318,10 @@ impl Store {
             return;
         }
         self.counts.dropped_elsewhere += detached.database.len() as u64;
-        self.discard_database(detached.database);
+        match detached.is_weighed() {
+            true => self.discard_weighed(detached.database, detached.bytes),
+            false => self.discard_database(detached.database),
+        }
     }
     /// Goes on weighing what is detached, if something is left of that.
     pub fn weigh_detached(&mut self) {

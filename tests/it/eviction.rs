@@ -433,11 +433,11 @@ fn the_limit_holds_while_a_flushed_database_is_weighed() {
     let large = "v".repeat(1 << 20);
     let kept = (0..300).filter(|number| client.call(&["SET", &format!("k:{number}"), &large]) == Value::ok());
     let kept = kept.count() as u64;
-    // What is on its way to the replica is not counted, and where Primary is slow to take it that may be some writes.
-    assert!((5..=(limit >> 20) + 16).contains(&kept), "{kept} MB of {limit}");
+    assert!((5..=limit >> 20).contains(&kept), "{kept} MB of {limit}");
     drop(replica);
-    // If it was free before the last writes, these went beyond by their own length, and by what was under way to the replica.
-    eventually("its memory is free", || info(&mut client, "used_memory") < limit + (16 << 20));
+    // If it was free before the last write, that one went beyond by its own length. So did some, if the snapshot ended before
+    // all was weighed: what was left may be anything until it is free, which takes a busy machine some milliseconds.
+    eventually("its memory is free", || info(&mut client, "used_memory") < limit + (8 << 20));
 }
 
 /// A slow disk is no reason either.

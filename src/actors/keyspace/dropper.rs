@@ -2,6 +2,7 @@
 use super::{Keyspace, Letter, Sweep};
 use crate::{
     actors::courier::messages::{End, Replies},
+    allocator,
     board::Board,
     store::Garbage,
 };
@@ -120,9 +121,17 @@ fn drop_all(loads: Receiver<Load>, sent: &AtomicU64, board: &Board, keyspace: &A
 }
 fn drop_load(load: Load, sent: &AtomicU64, board: &Board) {
     for piece in load.garbage {
-        let (objects, bytes) = (piece.objects(), piece.bytes());
-        drop(piece);
-        board.vitals.lazyfree_pending_bytes.fetch_sub(bytes as i64, Relaxed);
+        let (objects, mut left) = (piece.objects(), piece.bytes() as i64);
+        let mut before = allocator::own_bytes();
+        // What is free already must not count as what will be.
+        piece.drop_in_parts(|| {
+            let freed = (before - allocator::own_bytes()).max(0) as i64;
+            before -= freed as isize;
+            let freed = freed.min(left);
+            left -= freed;
+            board.vitals.lazyfree_pending_bytes.fetch_sub(freed, Relaxed);
+        });
+        board.vitals.lazyfree_pending_bytes.fetch_sub(left, Relaxed);
         board.vitals.lazyfree_pending.fetch_sub(objects as i64, Relaxed);
         board.vitals.lazyfreed.fetch_add(objects as u64, Relaxed);
     }

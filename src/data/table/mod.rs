@@ -185,6 +185,20 @@ impl<E: Entry, S: BuildHasher> Table<E, S> {
         let segment = self.directory.locate(hash);
         segment.matches(segment.tag(hash)).for_each(|raw| prefetch(raw.as_ptr()));
     }
+
+    /// Drops all entries as dropping the table does, and says after each some hundreds of them that these are gone.
+    pub fn drop_in_parts(mut self, mut gone: impl FnMut()) {
+        let mut place = 0;
+        while let Some((_, is_first)) = self.directory.place(place) {
+            if is_first {
+                let slots = self.directory.segment_mut(place).slots_mut();
+                drop_entries::<E>(slots);
+                slots.fill(Slot::FREE);
+                gone();
+            }
+            place += 1;
+        }
+    }
 }
 
 impl<E: Entry, S: BuildHasher> Drop for Table<E, S> {

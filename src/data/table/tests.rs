@@ -308,6 +308,19 @@ proptest! {
 }
 
 #[test]
+fn it_is_dropped_in_parts() {
+    let mut pair = Pair::new(GOOD);
+    let keys = 20_000 / SCALE;
+    (0..keys).for_each(|key| pair.set(key, key));
+    let living = pair.living.clone();
+    let mut left = vec![];
+    pair.table.drop_in_parts(|| left.push(living.get()));
+    assert!(left.is_sorted_by(|before, after| before > after), "{left:?}");
+    assert!(left.len() > 3 && left[0] > 0, "{left:?}");
+    assert_eq!(living.get(), 0);
+}
+
+#[test]
 fn an_empty_table_has_nothing() {
     let pair = Pair::new(GOOD);
     pair.check();
