@@ -38,6 +38,10 @@ impl Puppet {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let port = listener.local_addr().expect("its address").port();
         node.done(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
+        Puppet::accept(&listener)
+    }
+    /// Has a node that follows it ask for data.
+    fn accept(listener: &TcpListener) -> Puppet {
         let (link, _) = listener.accept().expect("the replica");
         let mut puppet = Puppet { link: BufReader::new(link), offset: 0 };
         loop {
@@ -51,7 +55,11 @@ impl Puppet {
         puppet
     }
     fn give(&mut self, data: &[u8]) {
-        let head = format!("+FULLRESYNC {} 0\r\n${}\r\n", "b".repeat(40), data.len());
+        self.give_as(&"b".repeat(40), data);
+    }
+    /// The data of this history.
+    fn give_as(&mut self, id: &str, data: &[u8]) {
+        let head = format!("+FULLRESYNC {id} 0\r\n${}\r\n", data.len());
         self.send(head.as_bytes());
         self.send(data);
     }
@@ -228,6 +236,8 @@ fn a_replica_whose_disk_takes_nothing_ends() {
             node.config("save", "3600 1");
             node.done(&["BGSAVE"]);
             until("it fails", || node.info("rdb_last_bgsave_status") == "err");
+            // What changes nothing needs no disk.
+            master.tell(&node, &[&["PUBLISH", "channel", "message"], &["EVAL", "return 1", "0"]]);
             let write = [&["SELECT", "0"][..], &["SET", "k", "v"]];
             match ignores {
                 "yes" => {
@@ -247,6 +257,68 @@ fn a_replica_whose_disk_takes_nothing_ends() {
             }
         }
     }
+}
+
+/// The base of its log fails, while its master goes on: it is tried again, and what failed says nothing of the disk by then.
+#[test]
+fn a_replica_whose_base_fails_goes_on_and_tries_again() {
+    let mut node = Node::ours(&["--appendonly", "yes", "--repl-diskless-load", "swapdb", "--save", ""]);
+    let places =
+        (2..30).map(|number| node.dir().join(format!("appendonlydir/appendonly.aof.{number}.base.rdb")));
+    let places: Vec<_> = places.collect();
+    places.iter().for_each(|place| std::fs::create_dir_all(place.join("a folder")).expect("a folder"));
+    let mut master = Puppet::of(&node, EMPTY);
+    let failures = |node: &Node| node.output().matches("Background append only file rewriting error").count();
+    master.tell(&node, &[&["SELECT", "0"]]);
+    let mut written = 0;
+    until("it has failed three times", || {
+        master.tell(&node, &[&["INCR", "n"]]);
+        written += 1;
+        failures(&node) >= 3
+    });
+    places.iter().for_each(|place| std::fs::remove_dir_all(place).expect("our own folder"));
+    until("it has a base", || {
+        master.tell(&node, &[&["INCR", "n"]]);
+        written += 1;
+        node.info("aof_last_bgrewrite_status") == "ok" && node.info("aof_rewrite_in_progress") == "0"
+    });
+    // All that is acknowledged as synced is there after a crash.
+    master.tell(&node, &[&["REPLCONF", "GETACK", "*"]]);
+    until("it is synced", || {
+        let mut client = node.connect();
+        crate::node::info(&mut client, "aof_pending_bio_fsync") == "0"
+            && crate::node::info(&mut client, "aof_buffer_length") == "0"
+    });
+    node.kill();
+    drop(master);
+    node.again();
+    assert_eq!(strings(&node, &["n"]), [written.to_string()], "{}", node.output());
+}
+
+/// An operator finds in the log that a replica is sent all data again and again, and why.
+#[test]
+fn full_syncs_in_a_row_are_told_with_their_reason() {
+    let node = Node::ours(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let port = listener.local_addr().expect("its address").port();
+    node.done(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
+    let [first, second] = ["b", "c"].map(|letter| letter.repeat(40));
+    let gives = |id: &str| {
+        let mut master = Puppet::accept(&listener);
+        master.give_as(id, EMPTY);
+        node.await_link();
+        master.tell(&node, &[&["PING"]]);
+    };
+    gives(&first);
+    assert!(!node.output().contains("in a row"), "{}", node.output());
+    gives(&second);
+    node.await_printed(&format!(
+        "full resynchronization number 2 in a row: the master has another history ({second}, ours is {first})"
+    ));
+    gives(&second);
+    node.await_printed(
+        "full resynchronization number 3 in a row: the master no longer has what comes behind our offset",
+    );
 }
 
 /// `propagation-error-behavior`: whose data are not what its master takes them for.
