@@ -112,7 +112,8 @@ impl<'a> Args<'a> {
         }
         (0..count).map(|_| self.bytes()).collect()
     }
-    /// A timeout in seconds, with a fraction: the moment when it is over, in ms since 1970; `None` for 0: never.
+    /// A timeout in seconds, with a fraction: how long it is, in ms; `None` for 0: for ever. (It begins when the command waits:
+    /// what stands before it in the same packet may take its time.)
     ///
     /// # Errors
     /// If it is none, negative, or later than time goes.
@@ -123,7 +124,7 @@ impl<'a> Args<'a> {
         if ms > i64::MAX.into() {
             return Err(CommandError::fixed("ERR timeout is out of range"));
         }
-        self.timeout_at(ms.max(-1) as i64)
+        self.timeout_of(ms.max(-1) as i64)
     }
     /// A timeout in whole milliseconds; see [`Args::timeout_seconds`].
     ///
@@ -132,14 +133,14 @@ impl<'a> Args<'a> {
     pub fn timeout_ms(&mut self) -> Result<Option<i64>, CommandError> {
         const NONE: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
         let ms = self.integer().map_err(|_| NONE)?;
-        self.timeout_at(ms)
+        self.timeout_of(ms)
     }
-    fn timeout_at(&self, ms: i64) -> Result<Option<i64>, CommandError> {
+    fn timeout_of(&self, ms: i64) -> Result<Option<i64>, CommandError> {
         match ms {
             ..0 => Err(CommandError::fixed("ERR timeout is negative")),
             0 => Ok(None),
             _ => match self.context.now_ms.checked_add(ms) {
-                Some(at) => Ok(Some(at)),
+                Some(_) => Ok(Some(ms)),
                 None => Err(CommandError::fixed("ERR timeout is out of range")),
             },
         }

@@ -80,8 +80,8 @@ pub enum Progress {
 #[derive(Clone, Debug)]
 pub struct Patience {
     pub awaited: Awaited,
-    /// When its time is over, in ms since 1970; `None`: never.
-    pub until_ms: Option<i64>,
+    /// How long, from when it begins to wait, ms; `None`: for ever.
+    pub lasts_ms: Option<i64>,
 }
 #[derive(Clone, Debug)]
 pub enum Awaited {
@@ -102,8 +102,8 @@ pub enum Awaited {
 }
 impl Patience {
     /// For a change of keys that hold values of this type.
-    pub fn for_keys(keys: &[Bytes], kind: Kind, until_ms: Option<i64>) -> Patience {
-        Patience { awaited: Awaited::Keys { keys: keys.to_vec(), kind, of_any_change: false }, until_ms }
+    pub fn for_keys(keys: &[Bytes], kind: Kind, lasts_ms: Option<i64>) -> Patience {
+        Patience { awaited: Awaited::Keys { keys: keys.to_vec(), kind, of_any_change: false }, lasts_ms }
     }
 }
 /// Looks behind the scenes: data and board together (INFO, MEMORY, DEBUG). Runs in the Keyspace.

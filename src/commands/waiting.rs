@@ -109,7 +109,7 @@ impl Waiting {
     }
     /// Those whose time will be over.
     pub fn count_in_time(&self) -> usize {
-        self.waiters.values().filter(|waiter| waiter.patience.until_ms.is_some()).count()
+        self.waiters.values().filter(|waiter| waiter.patience.lasts_ms.is_some()).count()
     }
     /// Keeps a command until it can be served.
     pub fn add(&mut self, waiter: Waiter) {

@@ -4,7 +4,7 @@ use crate::{
     support::{
         Client, Server, Value,
         client::{Protocol, encode},
-        ours,
+        ours, redis_server,
     },
 };
 use std::{
@@ -142,6 +142,122 @@ fn what_stands_before_a_wait_does_not_wait_for_it() {
         client.send_raw(&[encode(set), encode(wait)].concat()).expect("it is taken");
         client.finish_sending();
         assert_eq!(client.read_to_end().expect("it comes"), b"+OK\r\n");
+    }
+}
+
+/// Nor do events and publications, which go another way.
+#[test]
+fn what_a_client_did_before_a_wait_is_answered_before_it_hears_of_it() {
+    for master in masters() {
+        let (mut client, mut other) = (master.connect(), master.connect());
+        let mut replica = Replica::of(&master, &mut other, &[]);
+        other.call(&["CONFIG", "SET", "notify-keyspace-events", "E$"]);
+        client.hello(Protocol::Resp3);
+        client.call(&["SUBSCRIBE", "__keyevent@0__:incrby", "channel"]);
+        assert!(matches!(client.receive(), Value::Push(_)));
+        for number in 1..=30 {
+            client
+                .send_raw(&[encode(&["INCR", "n"]), encode(&["WAIT", "1", "0"])].concat())
+                .expect("it is taken");
+            replica.await_question();
+            assert_eq!(other.call(&["PUBLISH", "channel", "seen"]), Value::Integer(1));
+            assert_eq!(client.receive(), Value::Integer(number));
+            for _ in 0..2 {
+                assert!(matches!(client.receive(), Value::Push(_)));
+            }
+            replica.acknowledge();
+            assert_eq!(client.receive(), Value::Integer(1));
+        }
+    }
+}
+
+/// Whose connection ends meanwhile.
+#[test]
+fn who_is_killed_is_told_what_it_did_before_its_wait() {
+    for master in masters() {
+        let mut other = master.connect();
+        let _replica = Replica::of(&master, &mut other, &[]);
+        for _ in 0..10 {
+            let mut client = master.connect();
+            let id = client.call(&["CLIENT", "ID"]).text();
+            client
+                .send_raw(&[encode(&["SET", "k", "1"]), encode(&["WAIT", "1", "0"])].concat())
+                .expect("it is taken");
+            while !field(&mut other, "clients", "blocked_clients").starts_with('1') {}
+            assert_eq!(other.call(&["CLIENT", "KILL", "ID", &id]), Value::Integer(1));
+            assert_eq!(client.read_to_end().expect("it comes"), b"+OK\r\n");
+        }
+    }
+}
+
+/// What stands before it takes its time: the timeout begins when the command does.
+#[test]
+fn a_timeout_begins_when_its_command_waits() {
+    for server in [Server::start(&ours(), &OPTIONS), Server::start(&redis_server(), &OPTIONS[..2])] {
+        let (mut client, mut other) = (server.connect(), server.connect());
+        let mut replica = Replica::of(&server, &mut other, &[]);
+        for slow in [&["BLPOP", "nothing", "0.3"][..], &["XREAD", "BLOCK", "300", "STREAMS", "nothing", "$"]]
+        {
+            let packet = [encode(slow), encode(&["SET", "k", "1"]), encode(&["WAIT", "1", "250"])].concat();
+            client.send_raw(&packet).expect("it is taken");
+            replica.await_question();
+            replica.acknowledge();
+            assert_eq!(
+                [(); 3].map(|()| client.receive()),
+                [Value::NullArray, Value::ok(), Value::Integer(1)],
+                "{slow:?}"
+            );
+        }
+    }
+}
+
+/// The disk is slow: what was done is told, whoever has ended its requests meanwhile, and when the server gives up its place.
+#[test]
+fn who_is_let_go_is_told_first_what_it_did() {
+    let more = ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"];
+    let server = Server::start(&ours(), &[&OPTIONS[..], &more].concat());
+    let mut operator = server.connect();
+    operator.call(&["DEBUG", "AOF-FLUSH-SLEEP", "100000"]);
+    let waits: [&[&str]; 3] =
+        [&["BLPOP", "l", "0"], &["XREAD", "BLOCK", "0", "STREAMS", "s", "$"], &["WAITAOF", "1", "0", "0"]];
+    for wait in waits {
+        let mut client = server.connect();
+        client.send_raw(&[encode(&["SET", "k", "1"]), encode(wait)].concat()).expect("it is taken");
+        client.finish_sending();
+        assert_eq!(client.read_to_end().expect("it comes")[..5], *b"+OK\r\n", "{wait:?}");
+    }
+    let mut client = server.connect();
+    client.send_raw(&[encode(&["SET", "k", "1"]), encode(waits[0])].concat()).expect("it is taken");
+    while !field(&mut operator, "clients", "blocked_clients").starts_with('1') {}
+    assert_eq!(operator.call(&["REPLICAOF", "127.0.0.1", "1"]), Value::ok());
+    let told = String::from_utf8(client.read_to_end().expect("it comes")).expect("text");
+    assert!(told.starts_with("+OK\r\n-UNBLOCKED"), "{told}");
+}
+
+/// Nobody is at home then whom they could tell that they go.
+#[test]
+fn the_blocked_may_leave_while_a_script_runs() {
+    for threads in ["1", "2"] {
+        let more = ["--maxclients", "20", "--busy-reply-threshold", "50", "--io-threads", threads];
+        let server = Server::start(&ours(), &more);
+        let mut runner = server.connect();
+        let waiters: Vec<Client> = (0..19)
+            .map(|_| {
+                let mut waiter = server.connect();
+                waiter.send(&["BLPOP", "l", "0"]);
+                waiter
+            })
+            .collect();
+        while !field(&mut runner, "clients", "blocked_clients").starts_with("19") {}
+        runner.send(&["EVAL", "while true do end", "0"]);
+        thread::sleep(Duration::from_millis(200));
+        drop(waiters);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // Their places are free.
+        while server.connect().call(&["SCRIPT", "KILL"]) != Value::ok() {
+            assert!(Instant::now() < deadline, "nobody is let in");
+        }
+        assert!(runner.receive().is_error());
     }
 }
 

@@ -71,8 +71,8 @@ pub struct Connection {
     watches_spare: bool,
     /// A timer looks after the replies that wait for a client which has ended its requests.
     watches_leaving: bool,
-    /// It is blocked, its peer has ended, and the Keyspace was told: the end of this connection is on its way.
-    is_hung_up: bool,
+    /// It is blocked, its peer has ended, and the Keyspace was told.
+    is_forgotten: bool,
     /// A batch is with the Keyspace or the Supervisor.
     in_flight: bool,
     pace: Pace,
@@ -127,7 +127,7 @@ impl Connection {
             missing: 1,
             watches_spare: false,
             watches_leaving: false,
-            is_hung_up: false,
+            is_forgotten: false,
             in_flight: false,
             pace: Pace::default(),
             is_behind: false,
@@ -399,9 +399,6 @@ impl ActorFuture<Connection> for Pump {
             ready!(read);
             connection.ended = true;
         }
-        if connection.is_hung_up {
-            return Poll::Pending;
-        }
         // What was asked before the end is answered before the connection closes. But nobody waits for a pause to end
         // who is gone: what such a client wanted is not done behind its back.
         connection.catch_up();
@@ -421,9 +418,16 @@ impl ActorFuture<Connection> for Pump {
             return Poll::Pending;
         }
         if waits {
-            connection.is_hung_up = true;
-            connection.desk.forget_and_hang_up(connection.line);
-            return Poll::Pending;
+            // It may have been answered before it began to wait; but nothing more is given to it.
+            if connection.desk.with_line(connection.line, |line| line.is_owed) == Some(true) {
+                if !std::mem::replace(&mut connection.is_forgotten, true) {
+                    connection.desk.forget(connection.line.client);
+                }
+                return Poll::Pending;
+            }
+            connection.desk.flush_ahead(connection.line);
+            ctx.stop();
+            return Poll::Ready(());
         }
         // Who only sends no more may still read. One that has gone altogether is found out by writing to it.
         let is_drained = connection.desk.with_line(connection.line, |line| line.is_drained());

@@ -526,7 +526,8 @@ impl Connection {
     /// Sends a command to another actor; its reply comes like any other.
     pub(super) fn ask(&mut self, deferred: Deferred) {
         self.in_flight = true;
-        self.desk.with_line(self.line, |line| line.in_flight = true);
+        // Nothing came before it whose replies are on their way.
+        self.desk.with_line(self.line, |line| (line.in_flight, line.is_owed) = (true, false));
         let answer = Answer::ByCourier(self.line, self.desk.courier.clone());
         match deferred {
             Deferred::Control { node, task, muted } => self.desk.supervisor.do_send(Ask {

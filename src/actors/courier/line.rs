@@ -19,6 +19,8 @@ const SHARED_BYTES_MIN: usize = 4 * 1024;
 const SLICES_MAX: usize = 64;
 /// When it has written so much at one go, a backlog lets others go first, bytes.
 const WRITE_BYTES_MAX: usize = 1024 * 1024;
+/// More than this is not kept to be written with what comes next.
+const GATHERED_BYTES_MAX: usize = 4096;
 /// While this many bytes wait to be written, the client's next requests wait too. A client may write a long pipeline
 /// before it reads, so that is much; but one that never reads cannot make its replies grow beyond. Where
 /// `client-output-buffer-limit` sets a limit, it goes on to that instead: the operator wants such a client ended, not
@@ -39,6 +41,8 @@ pub struct Line {
     pub is_stranger: bool,
     /// A batch of this client is with the Keyspace or the Supervisor.
     pub in_flight: bool,
+    /// Some replies of it have still to come here, or will at once.
+    pub is_owed: bool,
     /// The Connection has more, and wants to be told when it may go on.
     pub wants_resume: bool,
     /// End the connection when all is written.
@@ -49,6 +53,8 @@ pub struct Line {
     has_limit: bool,
     /// Messages were added since it was last written.
     pub is_fresh: bool,
+    /// Replies were added, to be written with the next.
+    pub gathers: bool,
     /// Since when (ms since 1970) more than the soft limit is pending.
     over_soft_since_ms: Option<i64>,
 }
@@ -106,11 +112,13 @@ impl Line {
             answered_bytes: 0,
             is_stranger: false,
             in_flight: false,
+            is_owed: false,
             wants_resume: false,
             closing: false,
             waits_writable: false,
             has_limit: false,
             is_fresh: false,
+            gathers: false,
             over_soft_since_ms: None,
         }
     }
@@ -153,9 +161,30 @@ impl Line {
     pub fn becomes_fresh(&mut self) -> bool {
         !self.waits_writable && !self.closing && !std::mem::replace(&mut self.is_fresh, true)
     }
-    /// Writes the messages that were added, if nobody has done so since, and as far as the socket takes them.
-    pub fn flush_fresh(&mut self, board: &Board) {
-        if std::mem::take(&mut self.is_fresh) && !self.waits_writable {
+    /// See [`Desk::gather`](super::Desk).
+    pub fn gather(&mut self, said: Said, grafts: &[Graft], board: &Board) -> bool {
+        let bytes = said.bytes();
+        if bytes.is_empty()
+            || bytes.len() > GATHERED_BYTES_MAX
+            || !grafts.is_empty()
+            || !self.pending.is_empty()
+        {
+            return false;
+        }
+        self.pending.push(bytes);
+        self.gathers = true;
+        self.note_answered(bytes.len(), board);
+        true
+    }
+    fn note_answered(&mut self, bytes: usize, board: &Board) {
+        self.answered_bytes += bytes;
+        self.record.output_bytes.fetch_add(bytes as u64, Relaxed);
+        board.vitals.output_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+    /// Writes the messages and replies that were added, if nobody has done so since, and as far as the socket takes them.
+    pub fn flush_ahead(&mut self, board: &Board) {
+        let has_some = std::mem::take(&mut self.is_fresh) | self.gathers;
+        if has_some && !self.waits_writable {
             // It ends anyway.
             let _ = self.flush(board);
         }
@@ -169,9 +198,7 @@ impl Line {
     pub fn send(&mut self, said: Said, grafts: &[Graft], base: usize, board: &Board) -> Sent {
         let bytes = said.bytes();
         let total = bytes.len() + grafts.iter().map(|graft| graft.bytes.len()).sum::<usize>();
-        self.answered_bytes += total;
-        self.record.output_bytes.fetch_add(total as u64, Relaxed);
-        board.vitals.output_bytes.fetch_add(total as u64, Relaxed);
+        self.note_answered(total, board);
         if self.pending.is_empty() && grafts.is_empty() {
             return match self.write_through(bytes, board) {
                 Ok(written) if written == bytes.len() => Sent::All,
@@ -203,6 +230,7 @@ impl Line {
     /// Writes what is pending, as far as the socket takes it and others need not wait for it.
     pub fn flush(&mut self, board: &Board) -> Sent {
         let mut flushed = 0;
+        self.gathers = false;
         while !self.pending.is_empty() {
             if flushed >= WRITE_BYTES_MAX {
                 return self.check_limit(board);

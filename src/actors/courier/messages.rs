@@ -145,11 +145,18 @@ pub enum Answer {
     Directly(SyncSender<Reply>),
 }
 impl Answer {
+    /// The command is kept, and answered later: a client that has ended is not waited for.
+    pub fn delay(&self) {
+        if let Answer::ByCourier(line, courier) = self {
+            let ends = vec![End { line: *line, at: 0, then: Then::Waits }];
+            courier.do_send(Replies { bytes: Vec::new(), grafts: Vec::new(), ends, spent: None });
+        }
+    }
     pub fn give(self, reply: Reply) {
         match self {
             Answer::ByCourier(line, courier) => {
                 let (bytes, grafts) = reply.into_parts();
-                let ends = vec![End { line, at: bytes.len(), settles: true }];
+                let ends = vec![End { line, at: bytes.len(), then: Then::Settles }];
                 courier.do_send(Replies { bytes, grafts, ends, spent: None });
             }
             // If nobody waits any more the process ends.
@@ -158,13 +165,25 @@ impl Answer {
     }
 }
 
+/// What comes behind replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The turn is done.
+    Settles,
+    /// There are more.
+    GoesOn,
+    /// The client is blocked in the midst of its turn, or waits otherwise.
+    Waits,
+    /// It is blocked for what comes at once, as a rule: these replies may be written together with the next.
+    WaitsBriefly,
+}
+
 /// Where the replies of a turn end.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
     pub line: LineId,
     pub at: usize,
-    /// The turn is done; if not, its client is blocked in the midst of it.
-    pub settles: bool,
+    pub then: Then,
 }
 
 /// To itself: the turn of the arbiter is over, carry what was gathered.

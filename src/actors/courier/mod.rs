@@ -27,7 +27,7 @@ use actix::prelude::*;
 use bytes::{Bytes, BytesMut};
 use deliveries::Deliveries;
 use line::{Line, Said, Sent};
-use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Note, Push, Replies, Turn};
+use messages::{Adopt, Batch, Carry, Close, End, Kill, LineId, Note, Push, Replies, Then, Turn};
 use slab::Slab;
 use socket::{Accepted, Socket};
 use std::{
@@ -88,6 +88,7 @@ impl Desk {
         self.outbox_bytes.set(self.outbox_bytes.get() + bytes);
         if let Some(line) = self.lines.borrow_mut().get_mut(line.slot) {
             line.in_flight = true;
+            line.is_owed = true;
         }
         let is_full = end >= STEPS_MAX || self.outbox_bytes.get() >= REQUEST_BYTES_MAX;
         drop(outbox);
@@ -155,6 +156,19 @@ impl Desk {
             _ => {}
         }
     }
+    /// Its turn is not over; whether there are more replies on their way.
+    fn go_on(&self, id: LineId, is_owed: bool) {
+        self.with_line(id, |line| line.is_owed = is_owed);
+        self.resume(id);
+    }
+    /// Keeps replies, to be written with the next; false if these are sent better at once.
+    fn gather(&self, id: LineId, said: Said, grafts: &[Graft]) -> bool {
+        self.with_line(id, |line| line.gather(said, grafts, &self.board)) == Some(true)
+    }
+    /// Writes what was kept.
+    pub fn flush_ahead(&self, id: LineId) {
+        self.with_line(id, |line| line.flush_ahead(&self.board));
+    }
     fn resume(&self, id: LineId) {
         self.with_line(id, |line| {
             line.wants_resume = false;
@@ -216,11 +230,7 @@ impl Desk {
     }
     /// The Keyspace need remember nothing of this client any more.
     pub fn forget(&self, client: u64) {
-        self.keyspace.do_send(Gone { client, hang_up: None });
-    }
-    /// The same of one that is blocked, and may still read: its connection ends behind what it was answered before.
-    pub fn forget_and_hang_up(&self, id: LineId) {
-        self.keyspace.do_send(Gone { client: id.client, hang_up: Some((id, self.courier.clone())) });
+        self.keyspace.do_send(Gone { client });
     }
     /// Runs `read` with the buffer that all Connections of this thread read into. It is empty, has room, and must be
     /// left empty: so an idle connection holds no buffer at all.
@@ -246,7 +256,13 @@ pub struct Courier {
     /// Among all Couriers.
     number: usize,
     deliveries: Deliveries,
+    /// Clients of whose replies some are kept, or were, to be written with the next.
+    gathering: Vec<LineId>,
 }
+
+/// Replies to a client that is blocked for what comes at once, as a rule, wait so long for the next, to be written together.
+/// Else the client would be woken twice, and by the first before those are whom it waits for.
+const GATHER_FOR: Duration = Duration::from_millis(1);
 
 impl Courier {
     pub fn new(
@@ -275,7 +291,7 @@ impl Courier {
             spare_batch: RefCell::default(),
             spare_bytes: RefCell::default(),
         };
-        Courier { desk: Rc::new(desk), number, deliveries: Deliveries::default() }
+        Courier { desk: Rc::new(desk), number, deliveries: Deliveries::default(), gathering: Vec::new() }
     }
     fn welcome(&mut self, socket: Socket) {
         let now_ms = crate::actors::now_ms();
@@ -354,7 +370,7 @@ impl Handler<Carry> for Courier {
 
 impl Handler<Replies> for Courier {
     type Result = ();
-    fn handle(&mut self, replies: Replies, _: &mut Self::Context) {
+    fn handle(&mut self, replies: Replies, ctx: &mut Self::Context) {
         let (mut start, mut grafted) = (0, 0);
         let capacity = replies.bytes.capacity();
         // The room of enormous replies is given back; so whoever has to wait with them may keep it.
@@ -362,19 +378,22 @@ impl Handler<Replies> for Courier {
             true => (replies.bytes, Bytes::new()),
             false => (Vec::new(), Bytes::from(replies.bytes)),
         };
-        for &End { line, at: end, settles } in &replies.ends {
+        for &End { line, at: end, then } in &replies.ends {
             let grafts_end =
                 grafted + replies.grafts[grafted..].iter().take_while(|graft| graft.at < end).count();
             let own = match capacity <= SPARE_BYTES_MAX {
                 true => Said::Lent(&lent[start..end]),
                 false => Said::Spare(&spare.slice(start..end), capacity),
             };
-            self.desk.send(line, own, &replies.grafts[grafted..grafts_end], start);
-            if settles {
-                self.desk.settle(line);
-            } else {
-                // It is blocked, and must be read on.
-                self.desk.resume(line);
+            let own_grafts = &replies.grafts[grafted..grafts_end];
+            match then == Then::WaitsBriefly && self.desk.gather(line, own, own_grafts) {
+                true => self.await_rest(line, ctx),
+                false => self.desk.send(line, own, own_grafts, start),
+            }
+            match then {
+                Then::Settles => self.desk.settle(line),
+                // It must be read on.
+                _ => self.desk.go_on(line, then == Then::GoesOn),
             }
             (start, grafted) = (end, grafts_end);
         }
@@ -392,8 +411,8 @@ impl Handler<Replies> for Courier {
 impl Handler<Kill> for Courier {
     type Result = ();
     fn handle(&mut self, Kill(id): Kill, _: &mut Self::Context) {
-        // What was published before is still for it.
-        self.desk.with_line(id, |line| line.flush_fresh(&self.desk.board));
+        // What was published before is still for it, and so is what it was answered.
+        self.desk.flush_ahead(id);
         self.desk.hang_up(id)
     }
 }
@@ -436,6 +455,19 @@ impl Handler<Await> for Courier {
     }
 }
 impl Courier {
+    /// Replies to this client are kept: sees to it that they do not wait for long.
+    fn await_rest(&mut self, id: LineId, ctx: &mut Context<Self>) {
+        if self.gathering.is_empty() {
+            ctx.run_later(GATHER_FOR, |courier, _| {
+                for id in std::mem::take(&mut courier.gathering) {
+                    if courier.desk.with_line(id, |line| line.gathers) == Some(true) {
+                        courier.flush(id);
+                    }
+                }
+            });
+        }
+        self.gathering.push(id);
+    }
     fn flush(&mut self, id: LineId) {
         let sent = self.desk.with_line(id, |line| {
             line.waits_writable = false;

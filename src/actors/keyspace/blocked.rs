@@ -5,10 +5,7 @@
 use super::{Execute, Keyspace};
 use crate::{
     actors::{
-        courier::{
-            Courier,
-            messages::{Batch, End, Kill, LineId, Replies, Run},
-        },
+        courier::messages::{Batch, End, LineId, Replies, Run, Then},
         expiry::RingAt,
         now_ms,
     },
@@ -17,21 +14,15 @@ use crate::{
         waiting::{Ending, Waiter},
     },
     data::room::Room,
-    resp::Reply,
 };
 use actix::prelude::*;
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
 
 /// From a Courier: a client is gone that had something under way.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Gone {
     pub client: u64,
-    /// Its connection is to be ended, behind what it has been answered.
-    pub hang_up: Option<(LineId, Addr<Courier>)>,
 }
 
 /// From Expiry: the time has come that was asked for.
@@ -82,17 +73,7 @@ struct Seat {
     /// What it asked behind the command that waits.
     rest: Batch,
     alarm: Option<Alarm>,
-    /// It waits for replicas that are there, and answer at once as a rule.
-    is_brief: bool,
-    /// What it was answered before it began to wait, if that goes out with the reply that it waits for.
-    early: Reply,
 }
-
-/// What a client was answered right before a WAIT, in the same packet, is kept so long for WAIT's own reply to go out with
-/// it. Else it would be woken by the first before the replicas are by what it waits for, and again by the second.
-const EARLY_FOR: Duration = Duration::from_millis(1);
-/// More than this is not kept.
-const EARLY_BYTES_MAX: usize = 4096;
 
 #[derive(Default)]
 pub struct Blocked {
@@ -100,10 +81,6 @@ pub struct Blocked {
     alarms: Alarms,
     /// Those whose wait is over now are to go: what they asked behind it is not done.
     turns_away: bool,
-    /// Clients that early replies are kept of; some may have been given theirs.
-    early: Vec<u64>,
-    /// These will be sent when a moment is over.
-    will_release: bool,
     /// Replies to clients whose wait is over.
     served: Vec<(Recipient<Replies>, Replies)>,
 }
@@ -132,68 +109,35 @@ impl Keyspace {
         line: LineId,
         reply_to: Recipient<Replies>,
         ctx: &mut Context<Self>,
-    ) {
+    ) -> Then {
         // A client that is gone already would be waited for in vain: it has said so before.
-        let Some(record) = self.stage.board.roster.get(caller.client) else { return };
-        let Some(mut waiter) = Waiter::new(run.node, run.task, run.request, caller) else { return };
+        let Some(record) = self.stage.board.roster.get(caller.client) else { return Then::Waits };
+        let Some(mut waiter) = Waiter::new(run.node, run.task, run.request, caller) else {
+            return Then::Waits;
+        };
         if let Some(shipment) = waiter.shipment.take() {
             self.moving.begin(caller.client, caller.db, shipment);
         }
-        let alarm =
-            waiter.patience.until_ms.map(|at_ms| Alarm { at_ms: at_ms.max(0) as u64, client: caller.client });
+        let over = |ms: i64| now_ms().saturating_add(ms).max(0) as u64;
+        let alarm = waiter.patience.lasts_ms.map(|ms| Alarm { at_ms: over(ms), client: caller.client });
         self.blocked.alarms.set.extend(alarm);
         self.stage.board.block(&record);
         let has_stream = self.stage.record.stream.is_on;
-        let mut is_brief = false;
+        let mut then = Then::Waits;
         match waiter.patience.awaited {
             Awaited::Log if has_stream => self.ask_for_acks(ctx),
             Awaited::Copies { replicas } if has_stream => {
-                is_brief = self.stage.record.stream.copies.len() as i64 >= replicas;
+                // They are there, and answer at once.
+                if self.stage.record.stream.copies.len() as i64 >= replicas {
+                    then = Then::WaitsBriefly;
+                }
                 self.await_acks(ctx);
             }
             _ => {}
         }
         self.stage.wait(waiter);
-        let seat = Seat { line, reply_to, muted: run.muted, rest, alarm, is_brief, early: Reply::default() };
-        self.blocked.seats.insert(caller.client, seat);
-    }
-    /// Of a client that has just begun to wait: whether what it was answered before in this turn, from `start` on, is kept
-    /// until its wait is over, or a moment.
-    pub(super) fn keep_early(
-        &mut self,
-        client: u64,
-        reply: &mut Reply,
-        start: usize,
-        ctx: &mut Context<Self>,
-    ) -> bool {
-        let bytes = reply.position() - start;
-        let Some(seat) = self.blocked.seats.get_mut(&client) else { return false };
-        if !seat.is_brief || bytes == 0 || bytes > EARLY_BYTES_MAX {
-            return false;
-        }
-        seat.early = reply.split_off(start);
-        self.blocked.early.push(client);
-        if !std::mem::replace(&mut self.blocked.will_release, true) {
-            ctx.run_later(EARLY_FOR, |keyspace, _| {
-                keyspace.blocked.will_release = false;
-                keyspace.release_early();
-            });
-        }
-        true
-    }
-    /// Sends the early replies that are kept.
-    pub(super) fn release_early(&mut self) {
-        for client in std::mem::take(&mut self.blocked.early) {
-            let Some(seat) = self.blocked.seats.get_mut(&client) else { continue };
-            let early = std::mem::take(&mut seat.early);
-            if early.position() > 0 {
-                let end = End { line: seat.line, at: early.position(), settles: false };
-                let (bytes, grafts) = early.into_parts();
-                let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
-                self.blocked.served.push((seat.reply_to.clone(), replies));
-            }
-        }
-        self.send_served();
+        self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
+        then
     }
     /// The server becomes a replica: whoever waits is told so, and then its connection ends. It is to find out where its
     /// master is by now.
@@ -205,12 +149,10 @@ impl Keyspace {
         self.blocked.turns_away = false;
         let is_over = |client: &u64| !self.blocked.seats.contains_key(client);
         let roster = &self.stage.board.roster;
+        let gone: Vec<_> =
+            waiting.into_iter().filter(is_over).filter_map(|client| roster.get(client)).collect();
         // The word goes the way of the reply, behind it.
-        waiting
-            .into_iter()
-            .filter(is_over)
-            .filter_map(|client| roster.get(client))
-            .for_each(|client| client.kill());
+        gone.into_iter().for_each(|client| self.hang_up(client, ctx));
     }
     /// Sends their replies to clients whose wait is over, and lets them go on.
     pub(super) fn deliver_served(&mut self, ctx: &mut Context<Self>) {
@@ -246,15 +188,13 @@ impl Keyspace {
             self.stage.tracking.end_caching(client, Some(waiter.node));
             self.stage.write_pushes(client, &mut reply);
             let goes_on = !seat.rest.is_empty() && !self.blocked.turns_away;
-            let settles = !goes_on;
-            let mut whole = seat.early;
-            whole.append(reply);
+            let then = if goes_on { Then::GoesOn } else { Then::Settles };
             // It was served by a write, and wrote perhaps itself.
             if self.waits_for_disk(waiter.node, &waiter.request, 0) || self.is_behind(client) {
-                self.hold_replies(whole, seat.line, settles, seat.reply_to.clone());
+                self.hold_replies(reply, seat.line, then, seat.reply_to.clone());
             } else {
-                let end = End { line: seat.line, at: whole.position(), settles };
-                let (bytes, grafts) = whole.into_parts();
+                let end = End { line: seat.line, at: reply.position(), then };
+                let (bytes, grafts) = reply.into_parts();
                 let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
                 self.blocked.served.push((seat.reply_to.clone(), replies));
             }
@@ -268,11 +208,7 @@ impl Keyspace {
 
 impl Handler<Gone> for Keyspace {
     type Result = ();
-    fn handle(&mut self, Gone { client, hang_up }: Gone, ctx: &mut Self::Context) {
-        if let Some((line, courier)) = hang_up {
-            self.release_early();
-            courier.do_send(Kill(line));
-        }
+    fn handle(&mut self, Gone { client }: Gone, ctx: &mut Self::Context) {
         self.stage.unwatch(client);
         self.stage.untrack(client);
         self.stage.unmonitor(client);

@@ -6,7 +6,7 @@
 use super::{Flush, Keyspace};
 use crate::{
     actors::{
-        courier::messages::{End, LineId, Replies},
+        courier::messages::{End, LineId, Replies, Then},
         now_ms,
         persistence::messages::{Commit, Drain, Held, LogEnds, PutLogAside},
     },
@@ -151,14 +151,14 @@ impl Keyspace {
         &mut self,
         reply: Reply,
         line: LineId,
-        settles: bool,
+        then: Then,
         reply_to: Recipient<Replies>,
     ) {
-        match settles {
-            true => self.commits.behind.remove(&line.client),
-            false => self.commits.behind.insert(line.client, self.stage.record.log.committed + 1),
+        match then {
+            Then::Settles => self.commits.behind.remove(&line.client),
+            _ => self.commits.behind.insert(line.client, self.stage.record.log.committed + 1),
         };
-        let end = End { line, at: reply.position(), settles };
+        let end = End { line, at: reply.position(), then };
         let (bytes, grafts) = reply.into_parts();
         match self.commits.held.last_mut() {
             Some(Held::Replies { reply_to: to, replies }) if *to == reply_to => {

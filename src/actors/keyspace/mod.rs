@@ -20,7 +20,7 @@ mod transaction;
 
 use crate::{
     actors::{
-        courier::messages::{Batch, End, Replies, Run, Step},
+        courier::messages::{Batch, End, Replies, Run, Step, Then},
         expiry::{Deadlines, Done, Expiry, Surveyed},
         migration::Migration,
         now_ms,
@@ -347,7 +347,7 @@ impl Handler<Execute> for Keyspace {
         let pause = self.stage.board.pause.at(now_ms);
         if let Some((PauseScope::All, until_ms)) = pause {
             let held = self.hold(&mut batch, &reply_to, until_ms);
-            ends.extend(held.into_iter().map(|line| End { line, at: 0, settles: false }));
+            ends.extend(held.into_iter().map(|line| End { line, at: 0, then: Then::Waits }));
         }
         self.prefetch(batch.steps.iter().map(|step| match step {
             Step::Run(run) => Some((run.node, &run.request, run.db)),
@@ -365,11 +365,11 @@ impl Handler<Execute> for Keyspace {
             if self.parked.is_some() {
                 own.by_ref().for_each(|step| later.push_from(step.take(), &batch.says));
                 later.end_turn(turn.line);
-                ends.push(End { line: turn.line, at: start, settles: false });
+                ends.push(End { line: turn.line, at: start, then: Then::GoesOn });
                 continue;
             }
             let client = turn.line.client;
-            let (mut settles, mut waits_for_disk) = (true, self.is_behind(client));
+            let (mut then, mut waits_for_disk) = (Then::Settles, self.is_behind(client));
             self.stage.write_pushes(client, &mut reply);
             while let Some(step) = own.next() {
                 let run = match step {
@@ -397,7 +397,7 @@ impl Handler<Execute> for Keyspace {
                         }
                         None => self.hold_for_move(rest, &reply_to),
                     }
-                    settles = false;
+                    then = Then::Waits;
                     break;
                 }
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
@@ -412,13 +412,13 @@ impl Handler<Execute> for Keyspace {
                     own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
                     rest.end_turn(turn.line);
                     let (line, reply_to) = (turn.line, reply_to.clone());
+                    then = Then::Waits;
                     match self.playing.take() {
                         Some(play) => {
                             self.parked = Some(Parked { play, run, caller, line, reply_to, rest });
                         }
-                        None => self.block(run, caller, rest, line, reply_to, ctx),
+                        None => then = self.block(run, caller, rest, line, reply_to, ctx),
                     }
-                    settles = false;
                 } else if self.stage.has_news() {
                     self.stage.serve_waiting();
                     self.gather_served(ctx);
@@ -427,16 +427,16 @@ impl Handler<Execute> for Keyspace {
             }
             let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
             if waits_for_disk {
-                self.hold_replies(reply.split_off(start), turn.line, settles, reply_to.clone());
+                self.hold_replies(reply.split_off(start), turn.line, then, reply_to.clone());
             } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_behind(client) {
                 let (bytes, grafts) = reply.split_off(start).into_parts();
-                let ends = vec![End { line: turn.line, at: bytes.len(), settles }];
+                let ends = vec![End { line: turn.line, at: bytes.len(), then }];
                 let replies = Replies { bytes, grafts, ends, spent: None };
                 self.stage.settle_times();
                 self.post();
                 self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
-            } else if settles || !self.keep_early(client, &mut reply, start, ctx) {
-                ends.push(End { line: turn.line, at: reply.position(), settles });
+            } else {
+                ends.push(End { line: turn.line, at: reply.position(), then });
             }
         }
         drop(steps);

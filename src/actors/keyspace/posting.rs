@@ -16,11 +16,19 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 /// One client's.
 pub struct Letter {
     pub to: Arc<ClientRecord>,
-    pub bytes: Bytes,
+    word: Word,
+}
+enum Word {
+    Push(Bytes),
+    /// Its connection ends.
+    End,
 }
 impl Letter {
     pub fn send(self) {
-        self.to.push(self.bytes)
+        match self.word {
+            Word::Push(bytes) => self.to.push(bytes),
+            Word::End => self.to.kill(),
+        }
     }
 }
 
@@ -65,6 +73,10 @@ impl Keyspace {
             self.stage.tracking.end_caching(client.id, note.node);
         }
     }
+    /// Ends a client's connection, behind what it has been answered.
+    pub(super) fn hang_up(&mut self, to: Arc<ClientRecord>, ctx: &mut Context<Self>) {
+        self.post_letters(vec![Letter { to, word: Word::End }], ctx);
+    }
     /// Sends what has gathered, to be called behind the replies.
     pub(super) fn post_pushes(&mut self, ctx: &mut Context<Self>) {
         if self.stage.end_tracking() {
@@ -73,15 +85,18 @@ impl Keyspace {
         if self.stage.pushes.is_empty() {
             return;
         }
-        // Behind these, too.
-        self.release_early();
         let roster = &self.stage.board.roster;
         let letters: Vec<Letter> = self
             .stage
             .pushes
             .take_all()
-            .filter_map(|(client, bytes)| Some(Letter { to: roster.get(client)?, bytes: bytes.into() }))
+            .filter_map(|(client, bytes)| {
+                Some(Letter { to: roster.get(client)?, word: Word::Push(bytes.into()) })
+            })
             .collect();
+        self.post_letters(letters, ctx);
+    }
+    fn post_letters(&mut self, letters: Vec<Letter>, ctx: &mut Context<Self>) {
         if self.awaits_disk() {
             self.commits.hold(Held::Letters(letters));
             self.ask_for_flush(ctx);

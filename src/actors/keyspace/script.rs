@@ -3,7 +3,7 @@
 //! somebody can kill it.
 use super::{Execute, Keyspace, LogMode, telling::let_listeners_catch_up};
 use crate::{
-    actors::courier::messages::{Batch, End, LineId, Replies, Run},
+    actors::courier::messages::{Batch, End, LineId, Replies, Run, Then},
     commands::{
         Caller, Progress, Task,
         error::CommandError,
@@ -186,11 +186,11 @@ impl Keyspace {
             self.stage.board.roster.get(line.client).inspect(|client| client.kill());
             return;
         }
-        let settles = rest.is_empty();
+        let then = if rest.is_empty() { Then::Settles } else { Then::GoesOn };
         if waits_for_disk || self.is_behind(line.client) {
-            self.hold_replies(reply, line, settles, reply_to.clone());
+            self.hold_replies(reply, line, then, reply_to.clone());
         } else {
-            let end = End { line, at: reply.position(), settles };
+            let end = End { line, at: reply.position(), then };
             let (bytes, grafts) = reply.into_parts();
             let replies = Replies { bytes, grafts, ends: vec![end], spent: None };
             match self.dropper.is_behind(line.client) {
@@ -198,7 +198,7 @@ impl Keyspace {
                 false => reply_to.do_send(replies),
             }
         }
-        if !settles {
+        if then == Then::GoesOn {
             ctx.notify(Execute::at_last(rest, reply_to));
         }
         self.post_pushes(ctx);

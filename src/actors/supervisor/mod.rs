@@ -176,6 +176,7 @@ impl Handler<Ask> for Supervisor {
             if let Some(client) = self.board.roster.get(client) {
                 self.board.block(&client);
             }
+            answer.delay();
             self.patient.push(Patient { client, protocol, answer });
             return;
         }

@@ -182,7 +182,7 @@ impl BlockingCommand for Migrate {
         Ok(Progress::Waits)
     }
     fn patience(&self) -> Patience {
-        Patience { awaited: Awaited::Answer, until_ms: None }
+        Patience { awaited: Awaited::Answer, lasts_ms: None }
     }
     fn shipment(&mut self) -> Option<Shipment> {
         self.shipment.take()

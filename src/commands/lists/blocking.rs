@@ -17,14 +17,14 @@ use bytes::Bytes;
 fn progress(done: bool) -> Progress {
     if done { Progress::Done } else { Progress::Waits }
 }
-fn patience(keys: &[Bytes], until_ms: Option<i64>) -> Patience {
-    Patience::for_keys(keys, Kind::List, until_ms)
+fn patience(keys: &[Bytes], lasts_ms: Option<i64>) -> Patience {
+    Patience::for_keys(keys, Kind::List, lasts_ms)
 }
 
 /// One element of the first list that there is.
 struct BlockingPop {
     keys: Vec<Bytes>,
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
 }
 impl BlockingPop {
     fn parse(args: &mut Args) -> Result<BlockingPop, CommandError> {
@@ -32,7 +32,7 @@ impl BlockingPop {
         while args.remaining() > 1 {
             keys.push(args.bytes()?);
         }
-        Ok(BlockingPop { keys, until_ms: args.timeout_seconds()? })
+        Ok(BlockingPop { keys, lasts_ms: args.timeout_seconds()? })
     }
     fn run(&self, end: End, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
         for key in &self.keys {
@@ -69,7 +69,7 @@ impl BlockingCommand for BLPop {
         self.0.run(End::Head, changes, reply)
     }
     fn patience(&self) -> Patience {
-        patience(&self.0.keys, self.0.until_ms)
+        patience(&self.0.keys, self.0.lasts_ms)
     }
 }
 
@@ -92,13 +92,13 @@ impl BlockingCommand for BRPop {
         self.0.run(End::Tail, changes, reply)
     }
     fn patience(&self) -> Patience {
-        patience(&self.0.keys, self.0.until_ms)
+        patience(&self.0.keys, self.0.lasts_ms)
     }
 }
 
 pub struct BLMPop {
     first_of: FirstOf,
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
 }
 impl Command for BLMPop {
     const SPEC: Spec = spec("BLMPOP", AtLeast(5))
@@ -110,8 +110,8 @@ impl Command for BLMPop {
         .summary("Takes elements from an end of the first of several lists that is there, or waits for one.");
     fn parse(args: &mut Args) -> Result<BLMPop, CommandError> {
         // What is wrong with the timeout is told last.
-        let until_ms = args.timeout_seconds();
-        Ok(BLMPop { first_of: FirstOf::parse(args)?, until_ms: until_ms? })
+        let lasts_ms = args.timeout_seconds();
+        Ok(BLMPop { first_of: FirstOf::parse(args)?, lasts_ms: lasts_ms? })
     }
 }
 impl BlockingCommand for BLMPop {
@@ -119,13 +119,13 @@ impl BlockingCommand for BLMPop {
         self.first_of.take(changes, reply).map(progress)
     }
     fn patience(&self) -> Patience {
-        patience(&self.first_of.keys, self.until_ms)
+        patience(&self.first_of.keys, self.lasts_ms)
     }
 }
 
 pub struct BLMove {
     what: Move,
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
 }
 impl Command for BLMove {
     const SPEC: Spec = spec("BLMOVE", Exactly(6))
@@ -135,7 +135,7 @@ impl Command for BLMove {
         .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout")
         .summary("Moves an element from an end of a list to an end of another one, or waits for it.");
     fn parse(args: &mut Args) -> Result<BLMove, CommandError> {
-        Ok(BLMove { what: Move::parse(args)?, until_ms: args.timeout_seconds()? })
+        Ok(BLMove { what: Move::parse(args)?, lasts_ms: args.timeout_seconds()? })
     }
 }
 impl BlockingCommand for BLMove {
@@ -147,7 +147,7 @@ impl BlockingCommand for BLMove {
         Ok(progress(done))
     }
     fn patience(&self) -> Patience {
-        patience(std::slice::from_ref(&self.what.source), self.until_ms)
+        patience(std::slice::from_ref(&self.what.source), self.lasts_ms)
     }
     fn decline(&self, reply: &mut Reply) {
         reply.null();
@@ -165,7 +165,7 @@ impl Command for BRPopLPush {
         .history(&[("6.0.0", "The timeout may have a fraction.")])
         .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments");
     fn parse(args: &mut Args) -> Result<BRPopLPush, CommandError> {
-        Ok(BRPopLPush(BLMove { what: Move::parse_around(args)?, until_ms: args.timeout_seconds()? }))
+        Ok(BRPopLPush(BLMove { what: Move::parse_around(args)?, lasts_ms: args.timeout_seconds()? }))
     }
 }
 impl BlockingCommand for BRPopLPush {

@@ -19,7 +19,7 @@ const fn spec(name: &'static str, arity: Arity) -> Spec {
 
 pub struct Wait {
     replicas: i64,
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
     /// Where in the stream the writes end that came before.
     offset: Option<u64>,
     applied: usize,
@@ -34,8 +34,8 @@ impl Command for Wait {
         );
     fn parse(args: &mut Args) -> Result<Wait, CommandError> {
         let replicas = args.integer()?;
-        let until_ms = args.timeout_ms()?;
-        Ok(Wait { replicas, until_ms, offset: None, applied: 0 })
+        let lasts_ms = args.timeout_ms()?;
+        Ok(Wait { replicas, lasts_ms, offset: None, applied: 0 })
     }
 }
 impl BlockingCommand for Wait {
@@ -57,7 +57,7 @@ impl BlockingCommand for Wait {
         Ok(Progress::Done)
     }
     fn patience(&self) -> Patience {
-        Patience { awaited: Awaited::Copies { replicas: self.replicas }, until_ms: self.until_ms }
+        Patience { awaited: Awaited::Copies { replicas: self.replicas }, lasts_ms: self.lasts_ms }
     }
     fn give_up(&self, reply: &mut Reply) {
         reply.integer(self.applied as i64);
@@ -69,7 +69,7 @@ pub struct WaitAof {
     local: bool,
     /// On the media of how many replicas it must be.
     replicas: u64,
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
     /// The commit in which the writes are that came before, and where in the stream they end.
     place: Option<(u64, u64)>,
     is_local: bool,
@@ -85,8 +85,8 @@ impl Command for WaitAof {
         let local = args.integer_between(0, 1)? == 1;
         let replicas = u64::try_from(args.integer()?)
             .map_err(|_| CommandError::fixed("ERR value is out of range, must be positive"))?;
-        let until_ms = args.timeout_ms()?;
-        Ok(WaitAof { local, replicas, until_ms, place: None, is_local: false, synced: 0 })
+        let lasts_ms = args.timeout_ms()?;
+        Ok(WaitAof { local, replicas, lasts_ms, place: None, is_local: false, synced: 0 })
     }
 }
 impl BlockingCommand for WaitAof {
@@ -113,7 +113,7 @@ impl BlockingCommand for WaitAof {
         Ok(Progress::Done)
     }
     fn patience(&self) -> Patience {
-        Patience { awaited: Awaited::Log, until_ms: self.until_ms }
+        Patience { awaited: Awaited::Log, lasts_ms: self.lasts_ms }
     }
     fn give_up(&self, reply: &mut Reply) {
         reply.array(2);

@@ -163,7 +163,7 @@ struct PopFirst {
     count: usize,
     shape: Shape,
     /// When a wait is over, in ms since 1970; `None`: never.
-    until_ms: Option<i64>,
+    lasts_ms: Option<i64>,
 }
 impl PopFirst {
     /// Takes what ZMPOP and BZMPOP have in common.
@@ -175,13 +175,13 @@ impl PopFirst {
             count = args.at_least(1, "ERR count should be greater than 0")?;
         }
         args.end()?;
-        Ok(PopFirst { keys, end, count, shape: Shape::KeyAndPairs, until_ms: None })
+        Ok(PopFirst { keys, end, count, shape: Shape::KeyAndPairs, lasts_ms: None })
     }
     /// Takes keys and a timeout.
     fn parse_one(args: &mut Args, end: End) -> Result<PopFirst, CommandError> {
         let keys = (1..args.remaining()).map(|_| args.bytes()).collect::<Result<_, _>>()?;
-        let until_ms = args.timeout_seconds()?;
-        Ok(PopFirst { keys, end, count: 1, shape: Shape::KeyAndPair, until_ms })
+        let lasts_ms = args.timeout_seconds()?;
+        Ok(PopFirst { keys, end, count: 1, shape: Shape::KeyAndPair, lasts_ms })
     }
     fn run(&self, changes: &mut Changes, reply: &mut Reply) -> Result<Progress, CommandError> {
         for key in &self.keys {
@@ -197,7 +197,7 @@ impl PopFirst {
         Ok(Progress::Waits)
     }
     fn patience(&self) -> Patience {
-        Patience::for_keys(&self.keys, Kind::SortedSet, self.until_ms)
+        Patience::for_keys(&self.keys, Kind::SortedSet, self.lasts_ms)
     }
 }
 
@@ -232,9 +232,9 @@ impl Command for BZMPop {
         .syntax("timeout numkeys key [key ...] <MIN|MAX> [COUNT count]")
         .summary("Takes members out of the first of several sorted sets that has any; waits for some if none has.");
     fn parse(args: &mut Args) -> Result<BZMPop, CommandError> {
-        let until_ms = args.timeout_seconds();
+        let lasts_ms = args.timeout_seconds();
         let pop = PopFirst::parse(args)?;
-        Ok(BZMPop(PopFirst { until_ms: until_ms?, ..pop }))
+        Ok(BZMPop(PopFirst { lasts_ms: lasts_ms?, ..pop }))
     }
 }
 impl BlockingCommand for BZMPop {

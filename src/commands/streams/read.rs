@@ -136,7 +136,7 @@ impl Reading {
     pub fn patience(&self, of_any_change: bool) -> Patience {
         let keys = self.streams.iter().map(|(key, _)| key.clone()).collect();
         let awaited = Awaited::Keys { keys, kind: Kind::Stream, of_any_change };
-        Patience { awaited, until_ms: self.blocks.flatten() }
+        Patience { awaited, lasts_ms: self.blocks.flatten() }
     }
 }
 
