@@ -51,6 +51,32 @@ fn role(client: &mut Client) -> String {
     client.call(&["ROLE"]).items()[0].text()
 }
 
+/// The replica says nothing until the time is over, and is made the master all the same.
+#[test]
+fn a_replica_that_is_behind_is_forced() {
+    for (one, other) in [(ours(), ours()), (ours(), redis_server()), (redis_server(), ours())] {
+        let (master, replica) = (Server::start(&one, &OPTIONS), Server::start(&other, &OPTIONS));
+        let (mut client, mut follower) = (master.connect(), replica.connect());
+        follower.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+        wait_until("online", || client.call(&["INFO", "replication"]).text().contains("state=online"));
+        replica.signal(libc::SIGSTOP);
+        assert_eq!(client.call(&["SET", "k", "v"]), Value::ok());
+        let port = replica.port().to_string();
+        let force = ["FAILOVER", "TO", "127.0.0.1", &port, "TIMEOUT", "300", "FORCE"];
+        assert_eq!(client.call(&force), Value::ok());
+        assert_eq!(field(&mut client, "replication", "master_failover_state"), "waiting-for-sync");
+        wait_until("it gives way", || role(&mut client) == "slave");
+        assert_eq!(field(&mut client, "replication", "master_failover_state"), "failover-in-progress");
+        replica.signal(libc::SIGCONT);
+        wait_until("it takes over", || role(&mut follower) == "master");
+        wait_until("the other follows", || field(&mut client, "replication", "master_link_status") == "up");
+        assert_eq!(field(&mut client, "replication", "master_failover_state"), "no-failover");
+        assert_eq!(follower.call(&["SET", "l", "v"]), Value::ok());
+        assert_eq!(follower.call(&["WAIT", "1", "30000"]), Value::Integer(1));
+        assert_eq!(client.call(&["GET", "l"]), Value::bulk("v"));
+    }
+}
+
 /// Both ways with Redis: no write is lost, and nobody needs all data anew.
 #[test]
 fn a_replica_takes_over() {

@@ -226,6 +226,16 @@ fn who_is_let_go_is_told_first_what_it_did() {
         client.finish_sending();
         assert_eq!(client.read_to_end().expect("it comes")[..5], *b"+OK\r\n", "{wait:?}");
     }
+    // What stands behind its wait is held by a pause, and its first replies are not out yet.
+    operator.call(&["DEBUG", "AOF-FLUSH-SLEEP", "400000"]);
+    let mut client = server.connect();
+    let packet = [encode(&["SET", "k", "1"]), encode(&["BLPOP", "l", "0.1"]), encode(&["GET", "k"])].concat();
+    client.send_raw(&packet).expect("it is taken");
+    while !field(&mut operator, "clients", "blocked_clients").starts_with('1') {}
+    assert_eq!(operator.call(&["CLIENT", "PAUSE", "1000", "ALL"]), Value::ok());
+    thread::sleep(Duration::from_millis(200));
+    client.finish_sending();
+    assert_eq!(client.read_to_end().expect("it comes")[..10], *b"+OK\r\n*-1\r\n");
     let mut client = server.connect();
     client.send_raw(&[encode(&["SET", "k", "1"]), encode(waits[0])].concat()).expect("it is taken");
     while !field(&mut operator, "clients", "blocked_clients").starts_with('1') {}

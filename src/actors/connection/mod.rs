@@ -423,6 +423,7 @@ impl ActorFuture<Connection> for Pump {
                 if !std::mem::replace(&mut connection.is_forgotten, true) {
                     connection.desk.forget(connection.line.client);
                 }
+                connection.ask_to_resume();
                 return Poll::Pending;
             }
             connection.desk.flush_ahead(connection.line);

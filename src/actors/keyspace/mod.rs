@@ -347,7 +347,12 @@ impl Handler<Execute> for Keyspace {
         let pause = self.stage.board.pause.at(now_ms);
         if let Some((PauseScope::All, until_ms)) = pause {
             let held = self.hold(&mut batch, &reply_to, until_ms);
-            ends.extend(held.into_iter().map(|line| End { line, at: 0, then: Then::Waits }));
+            for line in held {
+                match self.is_behind(line.client) {
+                    true => self.hold_replies(Reply::default(), line, Then::Waits, reply_to.clone()),
+                    false => ends.push(End { line, at: 0, then: Then::Waits }),
+                }
+            }
         }
         self.prefetch(batch.steps.iter().map(|step| match step {
             Step::Run(run) => Some((run.node, &run.request, run.db)),
