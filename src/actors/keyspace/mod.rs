@@ -348,9 +348,16 @@ impl Handler<Execute> for Keyspace {
         if let Some((PauseScope::All, until_ms)) = pause {
             let held = self.hold(&mut batch, &reply_to, until_ms);
             for line in held {
-                match self.is_behind(line.client) {
-                    true => self.hold_replies(Reply::default(), line, Then::Waits, reply_to.clone()),
-                    false => ends.push(End { line, at: 0, then: Then::Waits }),
+                // Earlier replies of its turn may still wait for the disk, or for what is being freed.
+                let end = End { line, at: 0, then: Then::Waits };
+                if self.is_behind(line.client) {
+                    self.hold_replies(Reply::default(), line, end.then, reply_to.clone());
+                } else if self.dropper.is_behind(line.client) {
+                    let replies =
+                        Replies { bytes: Vec::new(), grafts: Vec::new(), ends: vec![end], spent: None };
+                    self.dropper.drop_before(Vec::new(), reply_to.clone(), replies);
+                } else {
+                    ends.push(end);
                 }
             }
         }

@@ -162,7 +162,7 @@ struct PopFirst {
     end: End,
     count: usize,
     shape: Shape,
-    /// When a wait is over, in ms since 1970; `None`: never.
+    /// How long a wait lasts, ms; `None`: for ever.
     lasts_ms: Option<i64>,
 }
 impl PopFirst {

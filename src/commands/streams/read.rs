@@ -34,7 +34,7 @@ pub struct Reading {
     pub streams: Vec<(Bytes, Wanted)>,
     /// Entries of a stream at the most; 0: all.
     pub count: usize,
-    /// BLOCK: waits if there is nothing, up to this moment (ms since 1970), if one is given.
+    /// BLOCK: waits if there is nothing, for so long (ms), if a time is given.
     pub blocks: Option<Option<i64>>,
     /// Group and consumer.
     pub group: Option<(Bytes, Bytes)>,
