@@ -20,7 +20,7 @@ mod transaction;
 
 use crate::{
     actors::{
-        courier::messages::{Batch, End, Replies, Run, Step, Then},
+        courier::messages::{Batch, End, LineId, Replies, Run, Step, Then},
         expiry::{Deadlines, Done, Expiry, Surveyed},
         migration::Migration,
         now_ms,
@@ -299,6 +299,32 @@ impl Keyspace {
             self.dropper.drop_elsewhere(garbage);
         }
     }
+    /// Ends a turn, whose replies begin at `start`: they go out with the others of the batch, and this is their end; or
+    /// they are taken out, because they wait for the disk, or for what is being freed.
+    fn end_turn(
+        &mut self,
+        reply: &mut Reply,
+        start: usize,
+        line: LineId,
+        then: Then,
+        waits_for_disk: bool,
+        reply_to: &Recipient<Replies>,
+    ) -> Option<End> {
+        let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
+        if waits_for_disk {
+            self.hold_replies(reply.split_off(start), line, then, reply_to.clone());
+        } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_behind(line.client) {
+            let (bytes, grafts) = reply.split_off(start).into_parts();
+            let ends = vec![End { line, at: bytes.len(), then }];
+            let replies = Replies { bytes, grafts, ends, spent: None };
+            self.stage.settle_times();
+            self.post();
+            self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
+        } else {
+            return Some(End { line, at: reply.position(), then });
+        }
+        None
+    }
     /// Posts the counts that only the Keyspace can make. It must be done before the replies go out: what a client has
     /// seen happen must be counted for it, and CONFIG RESETSTAT must find it to set it back.
     fn post(&mut self) {
@@ -346,19 +372,11 @@ impl Handler<Execute> for Keyspace {
         let mut ends = Vec::with_capacity(batch.turns.len());
         let pause = self.stage.board.pause.at(now_ms);
         if let Some((PauseScope::All, until_ms)) = pause {
-            let held = self.hold(&mut batch, &reply_to, until_ms);
-            for line in held {
-                // Earlier replies of its turn may still wait for the disk, or for what is being freed.
-                let end = End { line, at: 0, then: Then::Waits };
-                if self.is_behind(line.client) {
-                    self.hold_replies(Reply::default(), line, end.then, reply_to.clone());
-                } else if self.dropper.is_behind(line.client) {
-                    let replies =
-                        Replies { bytes: Vec::new(), grafts: Vec::new(), ends: vec![end], spent: None };
-                    self.dropper.drop_before(Vec::new(), reply_to.clone(), replies);
-                } else {
-                    ends.push(end);
-                }
+            for line in self.hold(&mut batch, &reply_to, until_ms) {
+                // Earlier replies of its turn may still wait.
+                let waits_for_disk = self.is_behind(line.client);
+                let mut nothing = Reply::default();
+                ends.extend(self.end_turn(&mut nothing, 0, line, Then::Waits, waits_for_disk, &reply_to));
             }
         }
         self.prefetch(batch.steps.iter().map(|step| match step {
@@ -437,19 +455,7 @@ impl Handler<Execute> for Keyspace {
                 }
                 self.stage.write_pushes(client, &mut reply);
             }
-            let awaits_garbage = std::mem::take(&mut self.stage.store.awaits_garbage);
-            if waits_for_disk {
-                self.hold_replies(reply.split_off(start), turn.line, then, reply_to.clone());
-            } else if awaits_garbage && self.stage.store.has_garbage() || self.dropper.is_behind(client) {
-                let (bytes, grafts) = reply.split_off(start).into_parts();
-                let ends = vec![End { line: turn.line, at: bytes.len(), then }];
-                let replies = Replies { bytes, grafts, ends, spent: None };
-                self.stage.settle_times();
-                self.post();
-                self.dropper.drop_before(self.stage.store.take_garbage(), reply_to.clone(), replies);
-            } else {
-                ends.push(End { line: turn.line, at: reply.position(), then });
-            }
+            ends.extend(self.end_turn(&mut reply, start, turn.line, then, waits_for_disk, &reply_to));
         }
         drop(steps);
         self.note_own_deadlines();
