@@ -16,8 +16,14 @@
 //! A key of 16 bytes with a value of 32 costs 56 bytes: one block of 64. The allocation is always a multiple of 16,
 //! so a value may be rewritten in place by any other of the same rounded size.
 //!
-//! All `unsafe` of the store is in this file: the faces outside are [`Entry`] (owns), [`EntryRef`] (looks) and
-//! [`EntryMut`] (changes in place).
+//! Only this file knows the layout: the faces outside are [`Entry`] (owns), [`EntryRef`] (looks) and [`EntryMut`]
+//! (changes in place). Who makes one of a pointer in the table needs `unsafe` once more, and says why nobody else has it.
+mod kind;
+mod text;
+
+pub use kind::Kind;
+pub use text::{Text, TextRef};
+
 use super::values::{Object, ObjectRef, Value};
 use crate::{allocator::block_bytes, data::table};
 use bytes::Bytes;
@@ -44,40 +50,6 @@ const UNARMED: u8 = 4;
 const HAS_PART_DEADLINES: u8 = 8;
 /// As `UNARMED`, for the first deadline of the value's parts.
 const UNARMED_PARTS: u8 = 16;
-
-/// The type of a value, as TYPE names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    String = 0,
-    List = 1,
-    Set = 2,
-    SortedSet = 3,
-    Hash = 4,
-    Stream = 5,
-}
-impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::String => "string",
-            Kind::List => "list",
-            Kind::Set => "set",
-            Kind::SortedSet => "zset",
-            Kind::Hash => "hash",
-            Kind::Stream => "stream",
-        }
-    }
-    fn of_nibble(nibble: u8) -> Kind {
-        match nibble {
-            0 => Kind::String,
-            1 => Kind::List,
-            2 => Kind::Set,
-            3 => Kind::SortedSet,
-            4 => Kind::Hash,
-            _ => Kind::Stream,
-        }
-    }
-}
 
 /// What of an entry the timing wheel holds an item for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,74 +87,6 @@ enum Form {
     Shared = 2,
     /// The payload points to a value of the type that the kind says.
     Object = 3,
-}
-
-/// A string value to be stored.
-#[derive(Clone, Debug)]
-pub enum Text<'a> {
-    Integer(i64),
-    Inline(&'a [u8]),
-    Shared(Bytes),
-}
-impl<'a> Text<'a> {
-    /// The smallest form that holds `bytes`: an integer if they are the canonical text of one.
-    pub fn smallest(bytes: &'a Bytes) -> Text<'a> {
-        match crate::data::number::parse_integer(bytes) {
-            Some(n) => Text::Integer(n),
-            None if bytes.len() <= INLINE_BYTES_MAX => Text::Inline(bytes),
-            None => Text::Shared(bytes.clone()),
-        }
-    }
-    fn form(&self) -> Form {
-        match self {
-            Text::Integer(_) => Form::Integer,
-            Text::Inline(_) => Form::Inline,
-            Text::Shared(_) => Form::Shared,
-        }
-    }
-    fn inline_length(&self) -> usize {
-        if let Text::Inline(bytes) = self { bytes.len() } else { 0 }
-    }
-}
-
-/// A string value, looked at.
-#[derive(Clone, Copy, Debug)]
-pub enum TextRef<'a> {
-    Integer(i64),
-    Inline(&'a [u8]),
-    Shared(&'a Bytes),
-}
-impl<'a> TextRef<'a> {
-    /// The value's bytes; `digits` is room for those of an integer.
-    pub fn bytes<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            TextRef::Integer(n) => digits.format(n).as_bytes(),
-            TextRef::Inline(bytes) => bytes,
-            TextRef::Shared(bytes) => bytes,
-        }
-    }
-    pub fn len(self) -> usize {
-        self.bytes(&mut itoa::Buffer::new()).len()
-    }
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-    /// As bytes of their own; a shared value stays shared.
-    pub fn to_bytes(self) -> Bytes {
-        match self {
-            TextRef::Shared(bytes) => bytes.clone(),
-            other => Bytes::copy_from_slice(other.bytes(&mut itoa::Buffer::new())),
-        }
-    }
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            TextRef::Integer(n) => Some(n),
-            other => crate::data::number::parse_integer(other.bytes(&mut itoa::Buffer::new())),
-        }
-    }
 }
 
 /// Owns one entry.

@@ -1,13 +1,16 @@
 //! The write context: the only way to change data. What was changed goes into the [`Record`].
+mod databases;
+mod deadlines;
+mod strings;
+
 use super::{
-    Content, Database, DueKey, EncodingLimits, Entry, EntryRef, Garbage, Hash, Kind, Missed, Store, Text,
-    TextRef, View,
+    Content, EncodingLimits, Entry, EntryRef, Garbage, Missed, Store, Text, View,
     entry::{Armed, EntryMut},
     record::{Effect, Event, Record},
-    values::{Object, Stored, Value},
+    values::{Object, Value},
 };
-use crate::{data::wheel::Item, error::CommandError};
-use bytes::{Bytes, BytesMut};
+use crate::error::CommandError;
+use bytes::Bytes;
 use std::ptr::NonNull;
 
 /// What becomes of a key's deadline when its value is set.
@@ -126,26 +129,6 @@ impl Changes<'_> {
         view.touch(entry);
         Some(entry)
     }
-    /// The string at a key that is about to be written.
-    ///
-    /// # Errors
-    /// `WrongType` where something else stands.
-    pub fn string(&mut self, key: &[u8]) -> Result<Option<TextRef<'_>>, CommandError> {
-        match self.lookup(key) {
-            None => Ok(None),
-            Some(entry) if entry.kind() == Kind::String => Ok(Some(entry.text())),
-            Some(_) => Err(CommandError::WrongType),
-        }
-    }
-    /// The string at a key that a writing command only reads. One whose deadline has passed is deleted, not just hidden
-    /// as from a reader: the effects must tell that it is gone before they tell of the command.
-    ///
-    /// # Errors
-    /// `WrongType` where something else stands.
-    pub fn source(&mut self, key: &[u8]) -> Result<Option<TextRef<'_>>, CommandError> {
-        let _ = self.lookup(key);
-        self.view().string(key)
-    }
 
     /// The value of this type at a key that a writing command only reads; see [`Changes::source`].
     ///
@@ -170,73 +153,6 @@ impl Changes<'_> {
 
     // Writing. These change data only; the command states the event by `modified`.
 
-    /// Sets a key to a string, whatever stood there.
-    pub fn set_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
-        self.write_string(key, text, deadline, true)
-    }
-    /// As [`Changes::set_string`], by a command that has not looked the key up: it counts as a use of the old value.
-    pub fn overwrite_string(&mut self, key: &[u8], text: Text, deadline: Deadline) {
-        self.write_string(key, text, deadline, false)
-    }
-    fn write_string(&mut self, key: &[u8], text: Text, deadline: Deadline, looked_up: bool) {
-        let hash = self.store.database(self.db).hash(key);
-        let clock = self.store.access_clock();
-        let Some(raw) = self.store.database(self.db).raw(hash, key) else {
-            let deadline = if let Deadline::At(at) = deadline { Some(at) } else { None };
-            let entry = Entry::string(key, text, deadline, clock.birth());
-            return self.put(self.db, hash, key, entry);
-        };
-        // SAFETY: the table owns the entry, and we own the table: nobody else looks at it meanwhile.
-        let mut entry = unsafe { EntryMut::from_raw(raw) };
-        let expired = entry.get().deadline().is_some_and(|deadline| deadline <= self.due_until_ms());
-        if expired && !looked_up {
-            // What stands there is gone already: nothing of it is kept.
-            self.expire(self.db, key);
-            return self.write_string(key, text, deadline, true);
-        }
-        self.store.preserve(self.db, hash, raw);
-        if self.touches && !looked_up {
-            let used = clock.touched(entry.get().clock(), || self.store.random_fraction());
-            entry.get().set_clock(used);
-        }
-        let old = entry.get().deadline();
-        let new = match deadline {
-            Deadline::Keep => old,
-            Deadline::Clear => None,
-            Deadline::At(at) => Some(at),
-        };
-        if entry.get().is_big() || entry.get().has_part_deadlines() {
-            let value = entry.moved(key, None);
-            self.store.databases[self.db].forget_parts(entry.get());
-            self.discard(value);
-        }
-        match entry.rewrite(text, new) {
-            Ok(()) => self.note_deadline(self.db, hash, old, entry.get()),
-            Err(text) => {
-                let entry = Entry::string(key, text, new, entry.get().clock());
-                self.put(self.db, hash, key, entry)
-            }
-        }
-    }
-    /// Edits the bytes of a string (an empty one where there was none); its deadline stays. A long one is edited where
-    /// it lies, so that this takes no more time than `edit` itself; unless it must move to have room for `length` bytes,
-    /// which is what `edit` is known to make of it (0 if nothing is known).
-    pub fn edit_string<R>(&mut self, key: &[u8], length: usize, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
-        let hash = self.store.database(self.db).hash(key);
-        let mut bytes = BytesMut::new();
-        if let Some(raw) = self.store.database(self.db).raw(hash, key) {
-            self.store.preserve(self.db, hash, raw);
-            // SAFETY: as in `set_string`.
-            let mut entry = unsafe { EntryMut::from_raw(raw) };
-            if let Some(shared) = entry.shared_mut() {
-                return edit_shared(shared, length, edit);
-            }
-            bytes.extend_from_slice(entry.get().text().bytes(&mut itoa::Buffer::new()));
-        }
-        let result = edit(&mut bytes);
-        self.set_string(key, Text::Shared(bytes.freeze()), Deadline::Keep);
-        result
-    }
     /// The value of this type at a key, to be changed where it lies. Whoever leaves it empty calls
     /// [`Changes::remove_emptied`]; whoever may change deadlines of its parts uses [`Changes::edit`] instead.
     ///
@@ -367,67 +283,6 @@ impl Changes<'_> {
             self.event_in(self.db, Event::Generic, "del", key);
         }
     }
-    /// Deletes parts of a value whose deadlines have passed (`limit` of them at the most), because the wheel said so. What
-    /// is still due then is armed for now.
-    fn expire_parts(&mut self, db: usize, key: &[u8], limit: usize) {
-        let due_until_ms = self.due_until_ms();
-        // Its item in the wheel has fired: whatever comes next needs a new one.
-        self.expire_fields_by(db, key, |hash| (hash.remove_due(due_until_ms, limit), None));
-    }
-    /// Deletes those of these fields of a hash whose deadlines have passed; all that are due, if none is named.
-    pub fn expire_fields(&mut self, db: usize, key: &[u8], names: &[Bytes]) {
-        let due_until_ms = self.due_until_ms();
-        self.expire_fields_by(db, key, |hash| {
-            let before = hash.next_deadline();
-            let gone = match names {
-                [] => hash.remove_due(due_until_ms, usize::MAX),
-                names => hash.remove_due_named(names, due_until_ms),
-            };
-            (gone, before)
-        });
-    }
-    /// Deletes fields of a hash as expired ones, and says so to everyone; and the key, if nothing is left. `remove` tells
-    /// the names, and which deadline the wheel still has an item for.
-    fn expire_fields_by(
-        &mut self,
-        db: usize,
-        key: &[u8],
-        remove: impl FnOnce(&mut Hash) -> (Vec<Bytes>, Option<i64>),
-    ) {
-        let hash = self.store.database(db).hash(key);
-        let Some(raw) = self.store.database(db).raw(hash, key) else { return };
-        self.store.preserve(db, hash, raw);
-        // SAFETY: as in `set_string`.
-        let mut entry = unsafe { EntryMut::from_raw(raw) };
-        let Some(value) = entry.value_mut::<Hash>() else { return };
-        let (gone, armed_for) = remove(value);
-        let empty = value.is_empty();
-        if gone.is_empty() {
-            return;
-        }
-        let client_db = std::mem::replace(&mut self.db, db);
-        self.note_part_deadlines(key, armed_for);
-        self.store.counts.expired_fields += gone.len() as u64;
-        self.also_modified_in(db, Event::Hash, "hexpired", key);
-        for field in &gone {
-            self.record.log(db, [&b"HDEL"[..], key, field].into_iter());
-        }
-        if empty {
-            self.remove_emptied(key);
-        }
-        self.db = client_db;
-    }
-    /// Keeps counts and wheel true when the first deadline of a value's parts was `before`.
-    fn note_part_deadlines(&mut self, key: &[u8], before: Option<i64>) {
-        let hash = self.store.database(self.db).hash(key);
-        let database = &mut self.store.databases[self.db];
-        let Some(raw) = database.raw(hash, key) else { return };
-        // SAFETY: the table owns the entry, and is not changed while it is looked at.
-        let entry = unsafe { EntryRef::from_raw(raw) };
-        database.note_parts(entry);
-        let old = before.map(|deadline| (deadline, entry.is_armed(Armed::Parts)));
-        self.arm(Armed::Parts, self.db, hash, old, entry);
-    }
     /// The entry of a key that is about to change; if its deadline has passed, it is deleted first. It counts as a use.
     #[inline]
     fn living(&mut self, hash: u64, key: &[u8]) -> Option<NonNull<u8>> {
@@ -442,22 +297,6 @@ impl Changes<'_> {
         view.touch(entry);
         self.store.preserve(self.db, hash, raw);
         Some(raw)
-    }
-    /// Sets or takes away a deadline; false if there is no such key.
-    pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {
-        let hash = self.store.database(self.db).hash(key);
-        let Some(raw) = self.store.database(self.db).raw(hash, key) else { return false };
-        self.store.preserve(self.db, hash, raw);
-        // SAFETY: as in `set_string`.
-        let mut entry = unsafe { EntryMut::from_raw(raw) };
-        let old = entry.get().deadline();
-        if entry.rewrite_deadline(deadline) {
-            self.note_deadline(self.db, hash, old, entry.get());
-        } else {
-            let new = entry.moved(key, deadline);
-            self.put(self.db, hash, key, new);
-        }
-        true
     }
     /// Deletes a key of the client's database; false if there is none.
     pub fn remove(&mut self, key: &[u8]) -> bool {
@@ -508,71 +347,6 @@ impl Changes<'_> {
             self.place(to_db, to, copy);
         }
     }
-    /// Deletes what the timing wheel found due: a key, or the parts of its value that are (`parts_max` of them at the
-    /// most).
-    pub fn expire_due(&mut self, due: &DueKey, parts_max: usize) {
-        if due.parts {
-            self.expire_parts(due.db, &due.key, parts_max);
-        } else {
-            self.expire(due.db, &due.key);
-        }
-    }
-    /// Deletes a key whose deadline has passed, and says so to everyone.
-    pub fn expire(&mut self, db: usize, key: &[u8]) {
-        let Some(entry) = self.take(db, key) else { return };
-        self.discard(entry);
-        self.tell_expired(db, key);
-    }
-    /// The command at hand did not do this, so it is not counted as a change of its, and is told by itself.
-    fn tell_expired(&mut self, db: usize, key: &[u8]) {
-        self.store.counts.expired += 1;
-        self.also_modified_in(db, Event::Expired, "expired", key);
-        self.record.log(db, [&b"DEL"[..], key].into_iter());
-    }
-    /// Empties a database.
-    pub fn clear(&mut self, db: usize) {
-        let count = self.store.databases[db].len() as u64;
-        self.record.upheaval = true;
-        if count > 0 {
-            self.touch_all(db, db);
-            let (id, hasher) = (self.store.databases[db].id, self.store.hasher.clone());
-            let fresh = Database::new(id, self.store.generations, hasher);
-            self.store.generations += 1;
-            let old = std::mem::replace(&mut self.store.databases[db], fresh);
-            self.record.dirty += count;
-            self.store.detach(old);
-        }
-    }
-    /// Exchanges the data of two databases. For clients of either, every key that stands in one of them has changed.
-    pub fn swap(&mut self, a: usize, b: usize) {
-        self.record.dirty += 1;
-        if a != b {
-            self.record.upheaval = true;
-            for (db, seen_at) in [(a, a), (a, b), (b, a), (b, b)] {
-                self.touch_all(db, seen_at);
-            }
-            self.store.databases.swap(a, b)
-        }
-    }
-    /// Puts others in the place of all databases. For clients of each, every key that stands in either has changed.
-    pub fn replace_databases(&mut self, fresh: Vec<Database>) {
-        self.record.upheaval = true;
-        for (db, mut database) in fresh.into_iter().enumerate() {
-            self.touch_all(db, db);
-            std::mem::swap(&mut self.store.databases[db], &mut database);
-            self.touch_all(db, db);
-            self.record.dirty += database.len() as u64;
-            self.store.detach(database);
-        }
-    }
-    /// States that every key of `db` changed, for clients of `seen_at`: however large the database is, only few keys are of
-    /// interest.
-    fn touch_all(&mut self, db: usize, seen_at: usize) {
-        let database = &self.store.databases[db];
-        let interests = self.record.interests.of(seen_at);
-        let there = interests.filter(|key| database.find(key).is_some());
-        self.record.touched.extend(there.map(|key| (seen_at, key.clone())));
-    }
 
     /// Puts an entry at its key as a new one: what stood there is gone before.
     fn place(&mut self, db: usize, key: &[u8], entry: Entry) {
@@ -597,32 +371,6 @@ impl Changes<'_> {
             None => self.event_in(db, Event::New, "new", key),
         }
     }
-    /// Keeps counts and wheel true when an entry's deadline was changed in place.
-    fn note_deadline(&mut self, db: usize, hash: u64, old: Option<i64>, entry: EntryRef) {
-        let new = entry.deadline();
-        if old != new {
-            self.store.databases[db].note_deadline(old, new);
-            let old = old.map(|deadline| (deadline, entry.is_armed(Armed::Key)));
-            self.arm(Armed::Key, db, hash, old, entry);
-        }
-    }
-    /// Sees to it that the timing wheel will come to an entry in time. `old`: what deadline its key had, and whether
-    /// an item in the wheel was for exactly that.
-    ///
-    /// A later deadline adds nothing: the old item fires, finds the entry *unarmed*, and is put back for the new
-    /// one. An item that finds its entry armed is left over from another life of the key, and goes. Until then it
-    /// stays; where such items gather, Expiry makes the wheel anew.
-    fn arm(&mut self, what: Armed, db: usize, hash: u64, old: Option<(i64, bool)>, entry: EntryRef) {
-        let Some(new) = what.deadline(entry) else { return };
-        match old {
-            Some((old, armed)) if old <= new => entry.set_armed(what, armed && old == new),
-            _ => {
-                entry.set_armed(what, true);
-                let item = Item::new(hash >> 16, self.store.databases[db].id);
-                self.store.deadlines.push((new.max(0) as u64, item));
-            }
-        }
-    }
     /// Frees an entry: here if that is quick, elsewhere if it is big.
     pub(super) fn discard(&mut self, entry: Entry) {
         /// Of a value with many parts so many are weighed.
@@ -640,73 +388,4 @@ impl Changes<'_> {
 /// `WrongType` where something else stands.
 fn typed<'a, T: Value>(entry: EntryMut<'a>) -> Result<&'a mut T, CommandError> {
     entry.into_value_mut().ok_or(CommandError::WrongType)
-}
-
-/// Edits bytes in their place; or in a copy, if a reply still holds them.
-fn edit_shared<R>(shared: &mut Bytes, length: usize, edit: impl FnOnce(&mut BytesMut) -> R) -> R {
-    let mut bytes = match std::mem::take(shared).try_into_mut() {
-        Ok(bytes) if bytes.capacity() >= length => bytes,
-        Ok(bytes) => with_room(&bytes, length + spare_bytes(length)),
-        Err(held) => {
-            let spare = if length > held.len() { length.min(SPARE_BYTES_MIN) } else { 0 };
-            with_room(&held, length.max(held.len()) + spare)
-        }
-    };
-    let result = edit(&mut bytes);
-    *shared = bytes.freeze();
-    result
-}
-
-/// Room that a string of at least this length has for more when it has grown, bytes.
-const SPARE_BYTES_MIN: usize = 1024 * 1024;
-
-/// The room that a string which has grown to this length is given for more. A shorter one doubles. A longer one gets
-/// one MiB, as in Redis, or a sixteenth of what it has: as the allocator moves whatever grows, a fixed room would make
-/// the time that a string takes to grow to hundreds of MiB go with the square of its length.
-fn spare_bytes(length: usize) -> usize {
-    if length < SPARE_BYTES_MIN { length } else { SPARE_BYTES_MIN.max(length / 16) }
-}
-fn with_room(bytes: &[u8], capacity: usize) -> BytesMut {
-    let mut moved = BytesMut::with_capacity(capacity);
-    moved.extend_from_slice(bytes);
-    moved
-}
-
-#[cfg(test)]
-mod string_tests {
-    use super::*;
-
-    fn appended(shared: &mut Bytes, more: &[u8]) -> usize {
-        let length = shared.len() + more.len();
-        edit_shared(shared, length, |bytes| {
-            bytes.extend_from_slice(more);
-            bytes.capacity()
-        })
-    }
-
-    #[test]
-    fn a_string_that_grows_has_little_room_to_spare() {
-        let mut grown = Bytes::from(vec![b'x'; 5000]);
-        while grown.len() < 25 << 20 {
-            let capacity = appended(&mut grown, &[b'y'; 64 * 1024]);
-            let most = grown.len() + grown.len().min((1 << 20).max(grown.len() / 16));
-            assert!(capacity <= most, "{capacity} bytes for {}", grown.len());
-        }
-    }
-
-    #[test]
-    fn what_somebody_else_holds_is_copied_with_little_room() {
-        let held = Bytes::from(vec![b'x'; 50 << 20]);
-        let mut copy = held.clone();
-        let capacity = appended(&mut copy, b"y");
-        assert!(capacity <= 51 * (1 << 20) + 1, "{capacity}");
-        assert_eq!((held.len(), copy.len()), (50 << 20, (50 << 20) + 1));
-        // What only changes needs no room.
-        let mut copy = held.clone();
-        let capacity = edit_shared(&mut copy, 0, |bytes| {
-            bytes[0] = b'z';
-            bytes.capacity()
-        });
-        assert_eq!((capacity, held[0], copy[0]), (50 << 20, b'x', b'z'));
-    }
 }

@@ -3,115 +3,17 @@
 //! WATCH, keyspace notifications, client-side caching, blocked clients, the append-only file and replicas all read
 //! the same [`Record`]; so a command states what it did once, and cannot forget one of them. What nobody listens to
 //! is not written down: [`Wants`] says who listens.
+mod events;
+mod interests;
+mod progress;
+
+pub use events::{Announcement, Event, EventChannels, EventsWanted};
+pub use interests::Interests;
+pub use progress::{LogProgress, StreamProgress};
+
 use super::writers::Writers;
-use crate::{allocator::held_bytes, config::KeyspaceEvents, data::room::Room, resp::encode_command};
+use crate::{allocator::held_bytes, resp::encode_command};
 use bytes::Bytes;
-use hashbrown::HashMap;
-
-/// Class of a keyspace event: the letter by which `notify-keyspace-events` selects it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// `g`: DEL, EXPIRE, RENAME …
-    Generic,
-    /// `$`
-    String,
-    /// `l`
-    List,
-    /// `s`
-    Set,
-    /// `h`
-    Hash,
-    /// `z`
-    SortedSet,
-    /// `t`
-    Stream,
-    /// `x`: a deadline has passed.
-    Expired,
-    /// `e`: a key had to make room.
-    Evicted,
-    /// `n`: a key came to be.
-    New,
-    /// `m`: a reader did not find a key.
-    Missed,
-}
-impl Event {
-    const fn letter(self) -> u8 {
-        match self {
-            Event::Generic => b'g',
-            Event::String => b'$',
-            Event::List => b'l',
-            Event::Set => b's',
-            Event::Hash => b'h',
-            Event::SortedSet => b'z',
-            Event::Stream => b't',
-            Event::Expired => b'x',
-            Event::Evicted => b'e',
-            Event::New => b'n',
-            Event::Missed => b'm',
-        }
-    }
-}
-
-/// Which keyspace events are told, and on which channels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EventsWanted {
-    /// A bit for each class.
-    classes: u16,
-    pub channels: EventChannels,
-}
-/// The channels that an event is published on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EventChannels {
-    /// `__keyspace@0__:key`, which tells the event.
-    pub of_key: bool,
-    /// `__keyevent@0__:event`, which tells the key.
-    pub of_event: bool,
-}
-impl EventsWanted {
-    pub const NONE: EventsWanted =
-        EventsWanted { classes: 0, channels: EventChannels { of_key: false, of_event: false } };
-    pub const ALL: EventsWanted =
-        EventsWanted { classes: u16::MAX, channels: EventChannels { of_key: true, of_event: true } };
-
-    /// As `notify-keyspace-events` says it.
-    pub fn of(setting: KeyspaceEvents) -> EventsWanted {
-        let channels = EventChannels { of_key: setting.has(b'K'), of_event: setting.has(b'E') };
-        if channels == EventChannels::default() {
-            return EventsWanted::NONE;
-        }
-        let bit = |class: Event| u16::from(setting.has(class.letter())) << class as u16;
-        let classes = ALL_EVENTS.iter().fold(0, |classes, &class| classes | bit(class));
-        EventsWanted { classes, channels }
-    }
-    #[inline]
-    pub fn has(self, class: Event) -> bool {
-        self.classes & (1 << class as u16) != 0
-    }
-}
-const ALL_EVENTS: [Event; 11] = [
-    Event::Generic,
-    Event::String,
-    Event::List,
-    Event::Set,
-    Event::Hash,
-    Event::SortedSet,
-    Event::Stream,
-    Event::Expired,
-    Event::Evicted,
-    Event::New,
-    Event::Missed,
-];
-
-/// What subscribers are to hear.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Announcement {
-    /// Something happened to a key.
-    Event { class: Event, name: &'static str, db: usize, key: Bytes, channels: EventChannels },
-    /// PUBLISH
-    Message { channel: Bytes, message: Bytes },
-    /// SPUBLISH
-    ShardMessage { channel: Bytes, message: Bytes },
-}
 
 /// How a command is told to the append-only file and to replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -130,45 +32,6 @@ pub struct Wants {
     pub events: EventsWanted,
     /// Of all keys that change; else of those that are in [`Interests`].
     pub touched: bool,
-}
-
-/// The keys of which somebody wants to hear when they change (WATCH, blocked clients). A write to any other key is
-/// not written down: so who waits for one key costs the writers of others a look, and no allocation.
-#[derive(Debug, Default)]
-pub struct Interests {
-    /// By database: how many are interested in a key.
-    databases: Vec<HashMap<Bytes, usize, ahash::RandomState>>,
-    count: usize,
-}
-impl Interests {
-    pub fn add(&mut self, db: usize, key: &Bytes) {
-        if self.databases.len() <= db {
-            self.databases.resize_with(db + 1, HashMap::default);
-        }
-        *self.databases[db].entry_ref(key).or_insert(0) += 1;
-        self.count += 1;
-    }
-    pub fn remove(&mut self, db: usize, key: &Bytes) {
-        let Some(count) = self.databases.get_mut(db).and_then(|keys| keys.get_mut(key)) else { return };
-        *count -= 1;
-        self.count -= 1;
-        if *count == 0 {
-            self.databases[db].remove(key);
-            self.databases[db].fit();
-        }
-    }
-    #[inline]
-    pub fn has(&self, db: usize, key: &[u8]) -> bool {
-        self.count > 0 && self.databases.get(db).is_some_and(|keys| keys.contains_key(key))
-    }
-    pub fn of(&self, db: usize) -> impl Iterator<Item = &Bytes> {
-        self.databases.get(db).into_iter().flat_map(HashMap::keys)
-    }
-    /// For how many keys there is room.
-    #[cfg(test)]
-    pub fn room(&self) -> usize {
-        self.databases.iter().map(HashMap::capacity).sum()
-    }
 }
 
 #[derive(Debug, Default)]
@@ -215,46 +78,6 @@ pub struct Record {
     pub client: u64,
     pub writers: Writers,
     pub stream: StreamProgress,
-}
-
-/// How far the stream of effects to replicas is, as its keeper tells.
-#[derive(Clone, Debug, Default)]
-pub struct StreamProgress {
-    /// Effects go to it.
-    pub is_on: bool,
-    /// Offset behind what was taken of it; what is written and not taken yet follows.
-    pub end: u64,
-    /// We follow another server: the stream is its, not ours.
-    pub follows: bool,
-    /// What replicas said to have: each one's offset, and that of what it has on its medium.
-    pub copies: Vec<(u64, Option<u64>)>,
-}
-impl StreamProgress {
-    /// How many replicas have applied the stream up to here.
-    pub fn applied(&self, offset: u64) -> usize {
-        self.copies.iter().filter(|(applied, _)| *applied >= offset).count()
-    }
-    /// How many have it on their media.
-    pub fn synced(&self, offset: u64) -> usize {
-        self.copies.iter().filter(|(_, synced)| synced.is_some_and(|synced| synced >= offset)).count()
-    }
-}
-
-/// How far the log of effects is, as its keeper tells: what is taken at one time is a *commit*, and has a number.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogProgress {
-    /// There shall be one (`appendonly`).
-    pub is_wanted: bool,
-    /// Effects go to it.
-    pub is_on: bool,
-    /// Of the last commit.
-    pub committed: u64,
-    /// Of the last commit that is on the medium, as the log's owner has told us behind the replies that waited for it.
-    pub synced: u64,
-    /// The same, as it stands on the board before those go out: whoever has read one may ask.
-    pub posted: u64,
-    /// Of the one that says that what there was when the log began is in its base.
-    pub begun: u64,
 }
 
 /// Who is told of effects.
