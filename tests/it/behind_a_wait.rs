@@ -3,7 +3,7 @@
 use crate::{
     pause::{servers, wait_for},
     protocol::used_memory,
-    support::{Client, Server, Value, client::encode, ours},
+    support::{Client, Server, Value, client::encode, ours, redis_server},
 };
 use std::time::Duration;
 
@@ -136,6 +136,61 @@ fn when_nobody_waits_nothing_is_noted() {
     drop(waiter);
     wait_for(&mut other, 0);
     assert!(writes() < before + 1_000_000);
+}
+
+/// CLIENT LIST tells what a client waits with, and then what it did last.
+#[test]
+fn who_waits_is_listed_with_what_it_waits_with() {
+    for server in servers() {
+        let (mut waiter, mut other) = (server.connect(), server.connect());
+        let id = waiter.call(&["CLIENT", "ID"]).integer().to_string();
+        let mut command = || {
+            let line = other.call(&["CLIENT", "LIST", "ID", &id]).text();
+            let command = line.split(' ').find_map(|field| field.strip_prefix("cmd="));
+            command.expect("a command").to_string()
+        };
+        pipeline(
+            &mut waiter,
+            &[&["BLPOP", "list", "0"], &["GET", "k"], &["BRPOP", "list", "0"], &["INCR", "n"]],
+        );
+        wait_for(&mut server.connect(), 1);
+        assert_eq!(command(), "blpop");
+        server.connect().call(&["RPUSH", "list", "a"]);
+        assert_eq!([waiter.receive(), waiter.receive()], [element("list", "a"), Value::Null]);
+        wait_for(&mut server.connect(), 1);
+        assert_eq!(command(), "brpop");
+        server.connect().call(&["RPUSH", "list", "b"]);
+        assert_eq!([waiter.receive(), waiter.receive()], [element("list", "b"), Value::Integer(1)]);
+        assert_eq!(command(), "incr");
+    }
+}
+
+/// A transaction takes its time, and what it made for others to take is past its own: they wait on.
+#[test]
+fn what_expired_before_the_end_of_a_transaction_serves_nobody() {
+    let options = ["--enable-debug-command", "yes"];
+    for server in [Server::start(&ours(), &options), Server::start(&redis_server(), &options)] {
+        let (mut popper, mut reader, mut client) = (server.connect(), server.connect(), server.connect());
+        popper.send(&["BLPOP", "list", "0"]);
+        reader.send(&["BZPOPMIN", "ranking", "0"]);
+        wait_for(&mut client, 2);
+        let brief: [&[&str]; 7] = [
+            &["MULTI"],
+            &["RPUSH", "list", "early"],
+            &["PEXPIRE", "list", "20"],
+            &["ZADD", "ranking", "1", "early"],
+            &["PEXPIRE", "ranking", "20"],
+            &["DEBUG", "SLEEP", "0.1"],
+            &["EXEC"],
+        ];
+        pipeline(&mut client, &brief);
+        (0..7).for_each(|_| drop(client.receive()));
+        wait_for(&mut client, 2);
+        client.call(&["RPUSH", "list", "late"]);
+        client.call(&["ZADD", "ranking", "2", "late"]);
+        assert_eq!(popper.receive(), element("list", "late"));
+        assert_eq!(reader.receive().items()[1], Value::bulk("late"));
+    }
 }
 
 #[test]

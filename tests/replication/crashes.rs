@@ -244,11 +244,14 @@ fn promote(makes: [Make; 3], old: Old) {
     load_some(&first);
     converge_nodes(&[&first, &second, &third]);
     let history = first.info("master_replid");
+    let offset: u64 = second.info("master_repl_offset").parse().expect("an offset");
     if old == Old::Killed {
         first.kill();
     }
     second.done(&["REPLICAOF", "NO", "ONE"]);
     assert_eq!(second.info("role"), "master");
+    // The old history is good for whoever asks for what follows this byte, or for one before.
+    assert_eq!(second.info("second_repl_offset"), (offset + 1).to_string());
     assert_eq!(second.info("master_replid2"), history);
     assert_ne!(second.info("master_replid"), history);
     third.follow(second.port());

@@ -82,6 +82,13 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
+    /// One client's turn, of steps taken out of another batch, whose `says` are these.
+    pub fn of_turn<'a>(line: LineId, steps: impl Iterator<Item = &'a mut Step>, says: &Reply) -> Batch {
+        let mut batch = Batch::default();
+        steps.for_each(|step| batch.push_from(step.take(), says));
+        batch.end_turn(line);
+        batch
+    }
     /// Adds a step of another batch, whose `says` are these.
     pub fn push_from(&mut self, step: Step, says: &Reply) {
         self.steps.push(match step {

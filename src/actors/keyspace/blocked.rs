@@ -16,7 +16,10 @@ use crate::{
     data::room::Room,
 };
 use actix::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::atomic::Ordering::Relaxed,
+};
 
 /// From a Courier: a client is gone that had something under way.
 #[derive(Message)]
@@ -72,6 +75,8 @@ struct Seat {
     muted: bool,
     /// What it asked behind the command that waits.
     rest: Batch,
+    /// The last command that its connection has read, for CLIENT LIST, where the one that waits is told meanwhile.
+    last_command: usize,
     alarm: Option<Alarm>,
 }
 
@@ -122,6 +127,7 @@ impl Keyspace {
         let alarm = waiter.patience.lasts_ms.map(|ms| Alarm { at_ms: over(ms), client: caller.client });
         self.blocked.alarms.set.extend(alarm);
         self.stage.board.block(&record);
+        let last_command = record.last_command.swap(waiter.node.index + 1, Relaxed);
         let has_stream = self.stage.record.stream.is_on;
         let mut then = Then::Waits;
         match waiter.patience.awaited {
@@ -136,7 +142,8 @@ impl Keyspace {
             _ => {}
         }
         self.stage.wait(waiter);
-        self.blocked.seats.insert(caller.client, Seat { line, reply_to, muted: run.muted, rest, alarm });
+        let seat = Seat { line, reply_to, muted: run.muted, rest, last_command, alarm };
+        self.blocked.seats.insert(caller.client, seat);
         then
     }
     /// The server becomes a replica: whoever waits is told so, and then its connection ends. It is to find out where its
@@ -182,6 +189,7 @@ impl Keyspace {
             self.blocked.stop(seat.alarm);
             let Some(record) = self.stage.board.roster.get(client) else { continue };
             self.stage.board.unblock(&record);
+            record.last_command.store(seat.last_command, Relaxed);
             if seat.muted {
                 reply.truncate(0);
             }

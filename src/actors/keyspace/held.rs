@@ -25,6 +25,16 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 /// another and to close clients' connections. Whoever waits to write is not to be told OK before that.
 const WRITERS_LATER: Duration = Duration::from_millis(20);
 
+/// What a command must wait for before it runs at all.
+pub(super) enum Obstacle {
+    /// Those who write wait until then, ms since 1970.
+    Pause { until_ms: i64 },
+    /// There is a part of the data only.
+    Loading,
+    /// A key that it may change is on its way to another server.
+    Move,
+}
+
 #[derive(Default)]
 pub struct Held {
     batches: Vec<(Recipient<Replies>, Batch)>,
@@ -119,10 +129,25 @@ impl Keyspace {
         }
         held
     }
-    /// Keeps what a client asked, from its first write on, until writers may go on.
-    pub(super) fn hold_for_pause(&mut self, rest: Batch, reply_to: &Recipient<Replies>, until_ms: i64) {
-        self.held.keep(rest, reply_to.clone(), &self.stage.board);
-        self.ask_for_pause_end(until_ms);
+    /// What stands in the way of a command, while there is this pause.
+    #[inline]
+    pub(super) fn obstacle_to(&mut self, run: &Run, pause: Option<(PauseScope, i64)>) -> Option<Obstacle> {
+        match pause {
+            Some((_, until_ms)) if self.may_write(run) => Some(Obstacle::Pause { until_ms }),
+            _ if self.loads && waits_for_loading(run) => Some(Obstacle::Loading),
+            _ => self.moving.holds(run).then_some(Obstacle::Move),
+        }
+    }
+    /// Keeps what a client asked, from the command on that met an obstacle, until that is gone.
+    pub(super) fn hold_behind(&mut self, obstacle: Obstacle, rest: Batch, reply_to: &Recipient<Replies>) {
+        let held = match obstacle {
+            Obstacle::Pause { .. } | Obstacle::Loading => &mut self.held,
+            Obstacle::Move => &mut self.moving.held,
+        };
+        held.keep(rest, reply_to.clone(), &self.stage.board);
+        if let Obstacle::Pause { until_ms } = obstacle {
+            self.ask_for_pause_end(until_ms);
+        }
     }
     /// What must wait still comes back.
     fn release_held(&mut self, ctx: &mut Context<Self>) {
@@ -214,7 +239,7 @@ fn changes_data(step: &Step) -> bool {
 
 /// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
 /// admitted before, and waited on its way.)
-pub(super) fn waits_for_loading(run: &Run) -> bool {
+fn waits_for_loading(run: &Run) -> bool {
     let minds = |node: &Node| node.spec().flags & LOADING == 0;
     match &run.task {
         Task::Transaction(transaction) => {

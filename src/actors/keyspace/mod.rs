@@ -53,7 +53,7 @@ use dropper::Dropper;
 pub use following::{
     Apply, BeginReplacing, EndReplacing, Follow, IsEmpty, Lead, Meanwhile, Replacing, StreamedCommand,
 };
-use held::{Held, waits_for_loading};
+use held::Held;
 use media::Media;
 pub use moving::Landed;
 use moving::Moving;
@@ -367,10 +367,10 @@ impl Handler<Execute> for Keyspace {
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
         let Execute { mut batch, reply_to, spent_bytes, has_waited } = message;
         self.is_lone = batch.turns.len() == 1 && !self.flushing;
-        let now_ms = now_ms();
-        self.stage.begin(now_ms);
+        let began_ms = now_ms();
+        self.stage.begin(began_ms);
         let mut ends = Vec::with_capacity(batch.turns.len());
-        let pause = self.stage.board.pause.at(now_ms);
+        let pause = self.stage.board.pause.at(began_ms);
         if let Some((PauseScope::All, until_ms)) = pause {
             for line in self.hold(&mut batch, &reply_to, until_ms) {
                 // Earlier replies of its turn may still wait.
@@ -413,20 +413,9 @@ impl Handler<Execute> for Keyspace {
                     }
                     Step::Run(run) => run,
                 };
-                let paused = pause.filter(|_| self.may_write(run));
-                let comes_amid_loading = self.loads && waits_for_loading(run);
-                if paused.is_some() || comes_amid_loading || self.moving.holds(run) {
-                    let mut rest = Batch::default();
-                    rest.push_from(step.take(), &batch.says);
-                    own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
-                    rest.end_turn(turn.line);
-                    match paused {
-                        Some((_, until_ms)) => self.hold_for_pause(rest, &reply_to, until_ms),
-                        None if comes_amid_loading => {
-                            self.held.keep(rest, reply_to.clone(), &self.stage.board)
-                        }
-                        None => self.hold_for_move(rest, &reply_to),
-                    }
+                if let Some(obstacle) = self.obstacle_to(run, pause) {
+                    let steps = std::iter::once(step).chain(own);
+                    self.hold_behind(obstacle, Batch::of_turn(turn.line, steps, &batch.says), &reply_to);
                     then = Then::Waits;
                     break;
                 }
@@ -438,9 +427,7 @@ impl Handler<Execute> for Keyspace {
                 waits_for_disk |= waits;
                 if progress == Progress::Waits {
                     let Step::Run(run) = step.take() else { continue };
-                    let mut rest = Batch::default();
-                    own.by_ref().for_each(|step| rest.push_from(step.take(), &batch.says));
-                    rest.end_turn(turn.line);
+                    let rest = Batch::of_turn(turn.line, own.by_ref(), &batch.says);
                     let (line, reply_to) = (turn.line, reply_to.clone());
                     then = Then::Waits;
                     match self.playing.take() {
@@ -450,6 +437,8 @@ impl Handler<Execute> for Keyspace {
                         None => then = self.block(run, caller, rest, line, reply_to, ctx),
                     }
                 } else if self.stage.has_news() {
+                    // A command may have taken its time: who waits for what expired meanwhile waits on.
+                    self.stage.store.set_now_ms(now_ms());
                     self.stage.serve_waiting();
                     self.gather_served(ctx);
                 }

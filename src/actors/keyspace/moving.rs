@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     actors::{
-        courier::messages::{Batch, Replies, Run},
+        courier::messages::Run,
         migration::{Carry, Migration},
         now_ms,
     },
@@ -37,7 +37,7 @@ pub struct Moving {
     /// Whose they are.
     of_client: HashMap<u64, Vec<(usize, Bytes)>>,
     /// Those who wait.
-    held: Held,
+    pub(super) held: Held,
 }
 impl Moving {
     pub fn new(migration: Addr<Migration>, home: Recipient<Landed>) -> Moving {
@@ -80,13 +80,6 @@ impl Moving {
             self.keys.remove(&place);
         }
         self.keys.fit();
-    }
-}
-
-impl Keyspace {
-    /// Keeps what a client asked until nothing of it is on its way.
-    pub(super) fn hold_for_move(&mut self, rest: Batch, reply_to: &Recipient<Replies>) {
-        self.moving.held.keep(rest, reply_to.clone(), &self.stage.board);
     }
 }
 
