@@ -156,7 +156,7 @@ fn who_waits_is_listed_with_what_it_waits_with() {
         wait_for(&mut server.connect(), 1);
         assert_eq!(command(), "blpop");
         server.connect().call(&["RPUSH", "list", "a"]);
-        assert_eq!([waiter.receive(), waiter.receive()], [element("list", "a"), Value::Null]);
+        assert_eq!([waiter.receive(), waiter.receive()], [element("list", "a"), Value::NullBulk]);
         wait_for(&mut server.connect(), 1);
         assert_eq!(command(), "brpop");
         server.connect().call(&["RPUSH", "list", "b"]);
