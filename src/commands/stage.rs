@@ -3,7 +3,7 @@
 //! A `Stage` is the whole deterministic machine: data, board and record. The Keyspace actor drives it with messages;
 //! tests and embedded use drive it directly. It is handed its time, and its randomness was handed to its store.
 use super::{
-    Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
+    Access, Awaited, Backstage, Caller, Errand, Progress, RunSession, Task,
     error::CommandError,
     memory::Memory,
     monitors::Monitors,
@@ -203,6 +203,10 @@ impl Stage {
         self.propagate(request, caller, &expired);
         if !expired.is_empty() || self.store.notes_misses {
             self.changes(caller).bury_expired(expired);
+        }
+        if node.entry.access == Access::Read {
+            // It found that this is over, which need not come to an end all at once.
+            self.record.part();
         }
         self.record.settle();
         if self.tracking.is_active() {
@@ -445,8 +449,10 @@ impl Stage {
     fn try_again(&mut self, ticket: Ticket, db: usize, key: &Bytes) {
         let Some(waiter) = self.waiting.get_mut(ticket) else { return };
         let Awaited::Keys { kind, of_any_change, .. } = waiter.patience.awaited else { return };
+        // Nobody asks for the key here: what is due is not noted to be deleted, by a command that may have no part in it.
         let view = View { store: &self.store, db, touches: false };
-        let found = view.peek(key).map(|entry| entry.kind());
+        let entry = view.database().find(key).filter(|entry| view.is_alive(*entry));
+        let found = entry.map(|entry| entry.kind());
         if (found == Some(kind) || of_any_change) && self.is_here(ticket) {
             self.run_again(ticket);
         }

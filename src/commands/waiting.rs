@@ -222,6 +222,21 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_what_is_over_deletes_nothing() {
+        let mut prompt = Prompt::new();
+        prompt.check(&[("RPUSH brief a", "1"), ("PEXPIRE brief 100", "1"), ("COPY brief list DB 1", "1")]);
+        prompt.check(&[("DEL brief", "1")]);
+        assert_eq!(prompt.ask_as(1, "BLPOP list 0"), "waits");
+        prompt.now_ms += 200;
+        prompt.effects();
+        // What comes to its place is over. The next command has no part in that; whoever asks for the key has.
+        prompt.check(&[("SWAPDB 0 1", "OK"), ("SET n 1", "OK")]);
+        assert_eq!(prompt.effects(), "SWAPDB 0 1 SET n 1");
+        prompt.check(&[("EXISTS list", "0")]);
+        assert_eq!(prompt.effects(), "DEL list");
+        assert_eq!(prompt.served(), [""; 0]);
+    }
+    #[test]
     fn who_waited_for_many_keys_leaves_no_room_behind() {
         let mut prompt = Prompt::new();
         wait_for_many(&mut prompt, 1, 50_000);

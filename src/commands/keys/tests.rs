@@ -182,7 +182,7 @@ fn deadlines_are_told_as_moments() {
         +9500
         TTL b → -2
         EXISTS c d → 0
-        effects: SELECT 0 · DEL b · MULTI · DEL c · DEL d · EXEC
+        effects: SELECT 0 · DEL b · DEL c · DEL d
         DBSIZE → 1
         ",
     );

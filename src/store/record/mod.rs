@@ -326,6 +326,12 @@ impl Record {
     pub fn last_offset(&self) -> u64 {
         self.writers.offset_of(self.client)
     }
+    /// The effects of the command at hand may be told one by one.
+    pub fn part(&mut self) {
+        if !self.in_block {
+            self.own_effects = self.own_effects.min(1);
+        }
+    }
     /// The command is done. If it had several effects, a crash must leave all of them or none.
     pub fn settle(&mut self) {
         if self.in_block {
