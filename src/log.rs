@@ -118,6 +118,27 @@ pub fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
+/// A fault of ours ends the process. Standard error may lead nowhere (`daemonize`), so the log tells of it, too, with the way
+/// that led there where nobody else shows it; and the pid file goes.
+pub fn tell_of_panics(pid_file: Option<PathBuf>) {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let words = panic.payload();
+        let words =
+            words.downcast_ref::<&str>().copied().or(words.downcast_ref::<String>().map(String::as_str));
+        let place = panic.location().map(|place| format!(" {}:{}", place.file(), place.line()));
+        tracing::error!("Guru Meditation: {}{}", words.unwrap_or("a panic"), place.unwrap_or_default());
+        if !ON_SCREEN.load(Relaxed) {
+            let way = std::backtrace::Backtrace::force_capture().to_string();
+            way.lines().for_each(|line| tracing::error!("{line}"));
+        }
+        if let Some(path) = &pid_file {
+            let _ = fs::remove_file(path);
+        }
+        tell(panic);
+    }));
+}
+
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event, _: Context<S>) {
         let (mark, grave) = match *event.metadata().level() {

@@ -57,6 +57,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
     }
     log::start(config.loglevel, config.logfile.as_deref())
         .map_err(|error| Fatal(format!("Can't open the log file: {error}")))?;
+    log::tell_of_panics(config.pidfile.clone());
     greet(&config, is_configured);
     // A warning: who relies on one of these must not miss it.
     notices.iter().for_each(|notice| tracing::warn!("{notice}"));

@@ -58,6 +58,11 @@ pub struct Stage {
     tally: Arc<Tally>,
     /// When the last reading of the clock was: what ran since then took the time since then.
     last: Instant,
+    /// When the batch began, and what time it was then, ms since 1970.
+    began: (Instant, i64),
+    /// Time goes on while commands run: one that comes behind another that took long must neither see what expired
+    /// meanwhile, nor count its own deadline from before. In tests it stands still.
+    pub time_goes_on: bool,
     /// Commands of one kind that ran since then.
     in_a_row: InARow,
 }
@@ -70,7 +75,7 @@ pub static READ_ONLY: CommandError =
 pub static LOADS: CommandError = CommandError::fixed("LOADING Redis is loading the dataset in memory");
 
 /// Commands of one kind that ran one behind the other. They are timed together, by their mean: reading the clock for
-/// each would cost a pipelined GET a twentieth of its time.
+/// each would cost a pipelined GET a twentieth of its time. The clock of the data goes on at the same moments.
 #[derive(Default)]
 struct InARow {
     command: usize,
@@ -103,6 +108,8 @@ impl Stage {
             obeys: false,
             tally,
             last: Instant::now(),
+            began: (Instant::now(), 0),
+            time_goes_on: false,
             in_a_row: InARow::default(),
         }
     }
@@ -114,6 +121,14 @@ impl Stage {
         self.heed_board();
         self.begin_to_count_memory();
         self.last = Instant::now();
+        self.began = (self.last, now_ms);
+    }
+    /// Sets the clock of the data to the last reading. For commands that belong together it stands still.
+    fn keep_time(&mut self) {
+        let (began, began_ms) = self.began;
+        if self.time_goes_on && !self.record.is_in_block() {
+            self.store.go_on_to_ms(began_ms + (self.last - began).as_millis() as i64);
+        }
     }
     /// Takes over what the configuration and the subscriptions are now.
     pub fn heed_board(&mut self) {
@@ -192,6 +207,7 @@ impl Stage {
             count_error(&self.board, error);
         }
         let (fields, mut expired) = (self.store.take_due_fields_seen(), self.store.take_expired_seen());
+        let only_keys = fields.is_empty();
         if self.frozen {
             // What is due is hidden, and stays.
             expired.clear();
@@ -204,8 +220,8 @@ impl Stage {
         if !expired.is_empty() || self.store.notes_misses {
             self.changes(caller).bury_expired(expired);
         }
-        if node.entry.access == Access::Read {
-            // It found that this is over, which need not come to an end all at once.
+        if only_keys && node.entry.access == Access::Read {
+            // It found that they are over, which need not come to an end all at once.
             self.record.part();
         }
         self.record.settle();
@@ -255,6 +271,7 @@ impl Stage {
         // One reading ends what ran in a row before and this.
         if !self.settle_times() {
             self.last = Instant::now();
+            self.keep_time();
         }
         self.tally.called(node.index, (self.last - started).as_nanos() as u64, failed);
     }
@@ -301,7 +318,8 @@ impl Stage {
     }
     /// Something has happened that those who wait or watch want to hear of.
     pub fn has_news(&self) -> bool {
-        !self.record.touched.is_empty() || !self.ready.is_empty() || self.waiting.has_served()
+        let record = &self.record;
+        !record.touched.is_empty() || record.upheaval || !self.ready.is_empty() || self.waiting.has_served()
     }
     /// What a command asked for beside its reply has failed: that is its reply.
     pub fn replace_reply(&self, reply: &mut Reply, position: usize, error: &CommandError) {
@@ -378,6 +396,8 @@ impl Stage {
     /// Serves the blocked clients whose keys the last command changed, and those whose keys serving them changed. To be
     /// called after each command while somebody waits or watches.
     pub fn serve_waiting(&mut self) {
+        // A command may have taken its time: who waits for what expired meanwhile waits on.
+        self.settle_times();
         loop {
             self.note_touched();
             let ready = std::mem::take(&mut self.ready);
@@ -514,6 +534,7 @@ impl Stage {
             let nanoseconds = now.duration_since(self.last).as_nanos() as u64;
             self.last = now;
             self.tally.called_in_a_row(command, calls, nanoseconds, failed);
+            self.keep_time();
         }
         calls > 0
     }

@@ -187,7 +187,7 @@ fn what_is_not_in_effect_is_named_once() {
             "supervised is kept but not yet in effect: it waits for service managers",
             "acllog-max-len is kept but not yet in effect: it waits for access lists",
             "hz is kept but has no effect: timers fire when they are due, there is no heartbeat",
-            "user is kept but not yet in effect: it waits for access lists, and as yet only gives the default user its passwords",
+            "user is kept but not yet in effect: it waits for access lists, and as yet only gives the default user its passwords (channels are not restricted)",
         ]
     );
     let [renaming] = &loaded.renamed_commands[..] else { panic!("{:?}", loaded.renamed_commands) };

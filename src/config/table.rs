@@ -13,7 +13,7 @@ use super::setting::Setting;
 use super::special::*;
 
 /// Of users, what is in effect already.
-const USERS: &str = "access lists, and as yet only gives the default user its passwords";
+const USERS: &str = "access lists, and as yet only gives the default user its passwords (channels are not restricted)";
 const INT: i128 = i32::MAX as i128;
 const UINT: i128 = u32::MAX as i128;
 const LONG: i128 = i64::MAX as i128;
@@ -26,7 +26,7 @@ const LAZY: &str = "large values are always freed on a thread of their own";
 const DEFRAG: &str = "the allocator moves nothing";
 const PLACEMENT: &str = "there are no such threads or processes to place";
 const SYSLOG: &str = "the log goes to a file or to standard output";
-const NO_CRASH_REPORT: &str = "a crash is reported by the system";
+const NO_CRASH_REPORT: &str = "the log tells of a crash in any case, and the system keeps its image";
 const NO_HEARTBEAT: &str = "timers fire when they are due, there is no heartbeat";
 
 const fn yes_no() -> Parameter {

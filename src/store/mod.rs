@@ -285,6 +285,13 @@ impl Store {
         self.now_ms = now_ms;
         self.due_until_ms = now_ms;
     }
+    /// The clock has gone on, while commands ran.
+    pub fn go_on_to_ms(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        if self.due_until_ms != i64::MIN {
+            self.due_until_ms = now_ms;
+        }
+    }
     /// What has a deadline at or before this moment is due, ms since 1970.
     pub fn due_until_ms(&self) -> i64 {
         self.due_until_ms

@@ -193,6 +193,54 @@ fn what_expired_before_the_end_of_a_transaction_serves_nobody() {
     }
 }
 
+/// The same of a script that takes so long that others are answered meanwhile.
+#[test]
+fn what_expired_before_the_end_of_a_script_serves_nobody() {
+    let options = ["--busy-reply-threshold", "10"];
+    for server in [Server::start(&ours(), &options), Server::start(&redis_server(), &options)] {
+        let (mut popper, mut client) = (server.connect(), server.connect());
+        popper.send(&["BLPOP", "list", "0"]);
+        wait_for(&mut client, 1);
+        client.call(&["EVAL", SLOW_MAKER, "0"]);
+        client.call(&["RPUSH", "list", "late"]);
+        assert_eq!(popper.receive(), element("list", "late"));
+    }
+}
+const SLOW_MAKER: &str = "redis.call('RPUSH', 'list', 'early') redis.call('PEXPIRE', 'list', 20) \
+                          for _ = 1, 20000000 do end";
+
+/// What comes behind a command that takes long in the same packet: it sees what has expired meanwhile, and its own deadline
+/// counts from when it runs.
+#[test]
+fn time_goes_on_while_commands_run() {
+    const SLOW: &str = "for _ = 1, 20000000 do end";
+    let options = ["--enable-debug-command", "yes", "--busy-reply-threshold", "0", "--io-threads", "1"];
+    for server in [Server::start(&ours(), &options), Server::start(&redis_server(), &options)] {
+        let mut client = server.connect();
+        for slow in [&["EVAL", SLOW, "0"][..], &["DEBUG", "SLEEP", "1"]] {
+            let commands: [&[&str]; 5] = [
+                &["SET", "brief", "v", "PX", "20"],
+                slow,
+                &["GET", "brief"],
+                &["SET", "lasting", "v", "PX", "60000"],
+                &["TIME"],
+            ];
+            pipeline(&mut client, &commands);
+            let replies = [(); 5].map(|()| client.receive());
+            assert_eq!(replies[2], Value::NullBulk, "{slow:?}");
+            if slow[0] == "EVAL" {
+                continue;
+            }
+            let now: Vec<i64> =
+                replies[4].items().iter().map(|part| part.text().parse().expect("a number")).collect();
+            let over_ms = client.call(&["PEXPIRETIME", "lasting"]).integer();
+            // It was set when the sleep was over, though it came with it.
+            let left_ms = over_ms - (now[0] * 1000 + now[1] / 1000);
+            assert!(left_ms > 59_300, "{left_ms}");
+        }
+    }
+}
+
 #[test]
 fn what_was_answered_before_a_wait_comes_first() {
     let server = Server::start(&ours(), &["--enable-debug-command", "yes", "--io-threads", "1"]);

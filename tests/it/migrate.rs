@@ -1,7 +1,7 @@
 //! MIGRATE: keys on their way to another server, of either make. (What is asked for wrongly is in a transcript.)
 use crate::{
     pause::wait_for,
-    support::{Client, Server, Value, ours, redis_server},
+    support::{Client, Protocol, Server, Value, ours, redis_server},
 };
 use std::{
     io::{Read, Write},
@@ -39,6 +39,22 @@ fn migrate(from: &mut Client, to: &Server, rest: &[&str]) -> String {
 }
 
 /// One key of each type, with and without an end.
+/// Whoever keeps a copy of the key hears that it has gone.
+#[test]
+fn what_goes_is_invalidated() {
+    for from in [Server::start(&ours(), &[]), Server::start(&redis_server(), &[])] {
+        let to = Server::start(&ours(), &[]);
+        let (mut client, mut reader) = (from.connect(), from.connect());
+        client.call(&["SET", "k", "v"]);
+        reader.hello(Protocol::Resp3);
+        reader.call(&["CLIENT", "TRACKING", "ON"]);
+        reader.call(&["GET", "k"]);
+        assert_eq!(migrate(&mut client, &to, &["k", "0", "5000"]), "OK");
+        // Nothing else is asked meanwhile.
+        assert_eq!(reader.receive().items()[0], Value::bulk("invalidate"));
+    }
+}
+
 fn fill(client: &mut Client) {
     for line in [
         "SET text value",

@@ -346,6 +346,46 @@ fn replies_behind_a_flush_come_in_order() {
     }
 }
 
+/// So does what a client publishes to itself.
+#[test]
+fn what_is_published_behind_a_flush_comes_behind_its_reply() {
+    for threads in ["1", "2"] {
+        let more = ["--enable-debug-command", "yes", "--io-threads", threads];
+        let master = Server::start(&ours(), &[&OPTIONS[..], &more].concat());
+        let (mut client, mut other) = (master.connect(), master.connect());
+        client.hello(Protocol::Resp3);
+        client.call(&["SUBSCRIBE", "c"]);
+        other.call(&["SUBSCRIBE", "c"]);
+        let mut filler = master.connect();
+        for _ in 0..3 {
+            filler.call(&["DEBUG", "POPULATE", "300000", "k", "10"]);
+            let commands: [&[&str]; 3] = [&["FLUSHALL", "SYNC"], &["PUBLISH", "c", "x"], &["ECHO", "e"]];
+            let packet: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+            client.send_raw(&packet).expect("it is taken");
+            assert_eq!([client.receive(), client.receive()], [Value::ok(), Value::Integer(2)], "{threads}");
+            // The message may stand among later replies.
+            let (echo, message) = match (client.receive(), client.receive()) {
+                (message @ Value::Push(_), echo) => (echo, message),
+                (echo, message) => (echo, message),
+            };
+            assert_eq!(echo, Value::bulk("e"));
+            assert_eq!(message.items()[2], Value::bulk("x"));
+            assert_eq!(other.receive().items()[2], Value::bulk("x"));
+        }
+    }
+}
+
+/// Who has written nothing waits for nothing, whatever replicas keep on their media.
+#[test]
+fn waitaof_of_who_wrote_nothing_does_not_wait() {
+    for master in masters() {
+        let mut client = master.connect();
+        let _replica = Replica::of(&master, &mut client, &[]);
+        let told = master.connect().call(&["WAITAOF", "0", "1", "0"]);
+        assert_eq!(told.items()[1], Value::Integer(1));
+    }
+}
+
 /// What others wait for holds up nobody, and swaps no replies.
 #[test]
 fn replies_come_in_order_while_others_wait_for_a_flush() {

@@ -4,7 +4,7 @@ use crate::{
         Make::{Ours, Redis},
         Node, until,
     },
-    support::{Value, client::encode},
+    support::{Protocol, Value, client::encode},
 };
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -326,7 +326,8 @@ fn full_syncs_in_a_row_are_told_with_their_reason() {
 fn a_replica_may_end_where_a_command_fails() {
     for make in [Ours, Redis] {
         for behavior in ["ignore", "panic", "panic-on-replicas"] {
-            let mut node = Node::start(make, &["--propagation-error-behavior", behavior]);
+            let options = ["--propagation-error-behavior", behavior, "--pidfile", "server.pid"];
+            let mut node = Node::start(make, &options);
             let mut master = Puppet::of(&node, EMPTY);
             master.tell(&node, &[&["SELECT", "0"], &["SET", "k", "v"]]);
             let wrong = encode(&["LPUSH", "k", "v"]);
@@ -337,7 +338,12 @@ fn a_replica_may_end_where_a_command_fails() {
                     master.tell(&node, &[&["SET", "l", "v"]]);
                     assert_eq!(strings(&node, &["k", "l"]), ["v", "v"], "{make:?}");
                 }
-                _ => node.await_end(),
+                _ => {
+                    node.await_end();
+                    // Whoever started it as a daemon has the log alone.
+                    assert!(node.output().contains("Guru Meditation: This replica panicked"), "{make:?}");
+                    assert!(make == Redis || !node.dir().join("server.pid").exists());
+                }
             }
             assert!(node.output().contains("sending an error to its master"), "{make:?}\n{}", node.output());
         }
@@ -469,6 +475,42 @@ fn monitors_of_a_replica_see_what_its_master_tells() {
     let [ours, theirs] = seen;
     assert_eq!(ours, theirs);
     assert!(ours.contains(&"[3 its master] \"SET\" \"a\" \"1\"".to_string()), "{ours:?}");
+}
+
+/// Who waits on a replica is served with what a command of its master gives, though the next one takes it away.
+#[test]
+fn who_waits_on_a_replica_sees_each_command() {
+    for make in [Ours, Redis] {
+        let node = Node::start(make, &[]);
+        let mut master = Puppet::of(&node, EMPTY);
+        let mut reader = node.connect();
+        reader.send(&["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]);
+        until("it waits", || node.count("blocked_clients") == 1);
+        let commands: [&[&str]; 3] =
+            [&["SELECT", "0"], &["XADD", "s", "1-1", "f", "v"], &["XTRIM", "s", "MAXLEN", "0"]];
+        master.tell(&node, &commands);
+        let streams = reader.receive().items();
+        assert_eq!(streams[0].items()[1].items()[0].items()[0], Value::bulk("1-1"), "{make:?}");
+    }
+}
+
+/// Whoever keeps copies of what a replica has hears that all of it is another's now.
+#[test]
+fn a_full_sync_invalidates_all() {
+    for make in [Ours, Redis] {
+        for load in ["disabled", "swapdb"] {
+            let node = Node::start(make, &["--repl-diskless-load", load]);
+            node.done(&["SET", "k", "v"]);
+            let mut reader = node.connect();
+            reader.hello(Protocol::Resp3);
+            reader.call(&["CLIENT", "TRACKING", "ON"]);
+            reader.call(&["GET", "k"]);
+            // Nothing is asked of the data meanwhile.
+            let _master = Puppet::offering(&node, EMPTY);
+            let told = reader.receive().items();
+            assert_eq!((told[0].text().as_str(), told[1].is_null()), ("invalidate", true), "{make:?} {load}");
+        }
+    }
 }
 
 #[test]

@@ -519,7 +519,9 @@ impl Connection {
         }
         self.session.record.commands.fetch_add(count as u64, Relaxed);
         self.desk.board.vitals.commands_processed.fetch_add(count as u64, Relaxed);
-        if let Some(node) = self.last_command {
+        // Whoever sees that a client subscribes with its last command may publish: so PubSub notes it, when it is done.
+        let notes_itself = matches!(self.deferred, Some(Deferred::Broker(Wish::Run { .. })));
+        if let Some(node) = self.last_command.filter(|_| !notes_itself) {
             self.note_command(node);
         }
     }

@@ -1,5 +1,5 @@
 //! Frees large values on a thread of its own, so that no client waits for a big DEL; after FLUSHALL SYNC its own does.
-use super::{Keyspace, Letter, Sweep};
+use super::{Keyspace, Letter, RepliesSent, Sweep};
 use crate::{
     actors::courier::messages::{End, Replies},
     allocator,
@@ -31,6 +31,8 @@ enum Then {
     Post(Vec<Letter>),
     /// Somebody waits until all is sent that came before.
     Tell(SyncSender<()>),
+    /// The Keyspace wants to hear of that.
+    Report,
 }
 
 pub struct Dropper {
@@ -78,6 +80,20 @@ impl Dropper {
         }
         self.behind.get(&client).is_some_and(|number| *number > sent)
     }
+    /// Whether something waits here for one of these clients: then this number tells when the last of it is sent.
+    pub fn holds_for(&self, is_one: impl Fn(u64) -> bool) -> Option<u64> {
+        let sent = self.sent.load(Acquire);
+        let is_held = |(client, number): (&u64, &u64)| *number > sent && is_one(*client);
+        (sent < self.come && self.behind.iter().any(is_held)).then_some(self.come)
+    }
+    /// Whether what had this number is sent.
+    pub fn has_sent(&self, number: u64) -> bool {
+        self.sent.load(Acquire) >= number
+    }
+    /// The Keyspace is told when all is sent that waits here now.
+    pub fn ask_for_report(&mut self) {
+        self.hand_over(Load { garbage: Vec::new(), then: Some(Then::Report) });
+    }
     /// Waits until nothing waits here any more. Nobody is served meanwhile.
     pub fn settle(&mut self) {
         if self.sent.load(Acquire) < self.come {
@@ -113,7 +129,11 @@ const OBJECTS_TO_SWEEP: usize = 1000;
 fn drop_all(loads: Receiver<Load>, sent: &AtomicU64, board: &Board, keyspace: &Addr<Keyspace>) {
     for load in loads {
         let objects: usize = load.garbage.iter().map(Garbage::objects).sum();
+        let reports = matches!(load.then, Some(Then::Report));
         drop_load(load, sent, board);
+        if reports {
+            keyspace.do_send(RepliesSent);
+        }
         if objects >= OBJECTS_TO_SWEEP {
             keyspace.do_send(Sweep);
         }
@@ -141,6 +161,8 @@ fn drop_load(load: Load, sent: &AtomicU64, board: &Board) {
         Some(Then::Post(letters)) => letters.into_iter().for_each(Letter::send),
         // Whoever asked waits for it.
         Some(Then::Tell(done)) => drop(done.send(())),
+        // Its sender sees to it.
+        Some(Then::Report) => {}
     }
     sent.fetch_add(1, Release);
 }

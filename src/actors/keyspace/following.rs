@@ -268,14 +268,14 @@ impl Keyspace {
                 self.make_room(ctx);
             }
             count += self.apply_unit(unit, ctx);
+            if self.stage.has_news() {
+                self.serve_amid_stream(ctx);
+            }
         }
         self.stage.obeys = false;
         words.into_iter().for_each(|node| self.stage.note_call(node));
         self.stage.board.vitals.commands_processed.fetch_add(count as u64, Relaxed);
         self.stage.begin(now_ms);
-        if self.stage.has_news() {
-            self.stage.serve_waiting();
-        }
         self.hand_on(&bytes);
         self.select_in_stream(db);
         if self.stage.record.stream.end != end {
@@ -297,6 +297,16 @@ impl Keyspace {
             self.tell_when_synced(&reply_to);
         }
         reply_to.do_send(Applied { offset: end, has_log: self.stage.record.log.is_on, asked: asks });
+    }
+    /// Serves clients of ours with what our master has just done: they see what expires as clients do. What follows in the
+    /// stream may take it away again.
+    fn serve_amid_stream(&mut self, ctx: &mut Context<Self>) {
+        self.stage.store.set_now_ms(now_ms());
+        self.stage.obeys = false;
+        self.stage.serve_waiting();
+        self.gather_served(ctx);
+        self.stage.obeys = true;
+        self.stage.store.keep_what_is_due();
     }
     /// Says how many commands were run.
     fn apply_unit(&mut self, unit: Vec<StreamedCommand>, ctx: &mut Context<Self>) -> usize {

@@ -104,6 +104,11 @@ pub struct Survey(pub SurveyPlace);
 #[rtype(result = "()")]
 pub struct Sweep;
 
+/// From the Dropper: the replies have gone out that waited for what was to be freed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RepliesSent;
+
 /// To itself: the mailbox has been drained, tell the others.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -164,12 +169,14 @@ const PREFETCH_COMMANDS_MIN: usize = 4;
 impl Keyspace {
     pub fn new(address: Addr<Keyspace>, board: Arc<Board>, seed: u64, peers: Peers) -> Keyspace {
         let Peers { expiry, persistence, supervisor, migration, pubsub, primary } = peers;
+        // Effects are wanted when there is a log, events when the configuration says so, touched keys while somebody
+        // tracks.
+        let mut stage = Stage::new(board.clone(), seed, Wants::default());
+        stage.time_goes_on = true;
         Keyspace {
             moving: Moving::new(migration, address.clone().recipient()),
-            dropper: Dropper::start(board.clone(), address),
-            // Effects are wanted when there is a log, events when the configuration says so, touched keys while somebody
-            // tracks.
-            stage: Stage::new(board, seed, Wants::default()),
+            dropper: Dropper::start(board, address),
+            stage,
             expiry,
             persistence,
             supervisor,
@@ -437,8 +444,6 @@ impl Handler<Execute> for Keyspace {
                         None => then = self.block(run, caller, rest, line, reply_to, ctx),
                     }
                 } else if self.stage.has_news() {
-                    // A command may have taken its time: who waits for what expired meanwhile waits on.
-                    self.stage.store.set_now_ms(now_ms());
                     self.stage.serve_waiting();
                     self.gather_served(ctx);
                 }

@@ -94,6 +94,7 @@ impl Handler<Landed> for Keyspace {
         for (reply_to, batch) in self.moving.held.release(&self.stage.board) {
             ctx.notify(Execute::at_last(batch, reply_to));
         }
+        self.post_pushes(ctx);
         self.note_changes(ctx);
     }
 }

@@ -1,7 +1,8 @@
 //! What subscribers are told: publications and keyspace events go to PubSub as one list for each drain of the mailbox.
 //!
-//! With `appendfsync always` a list waits for the disk as replies do: nobody is told what a crash could take back.
-use super::Keyspace;
+//! With `appendfsync always` a list waits for the disk as replies do: nobody is told what a crash could take back. And while
+//! a listener's replies wait for what is being freed, it waits for them.
+use super::{Keyspace, RepliesSent};
 use crate::{
     actors::pubsub::messages::{Announce, Burden},
     board::Board,
@@ -28,8 +29,15 @@ pub async fn let_listeners_catch_up(board: &Board) {
 pub struct Telling {
     /// Number of the list that has begun and is not sent.
     open: Option<u64>,
-    /// Lists that wait until this commit is on the medium, in order.
-    held: VecDeque<(u64, Announce)>,
+    /// Lists that wait, in order.
+    held: VecDeque<HeldList>,
+}
+struct HeldList {
+    list: Announce,
+    /// Until this commit is on the medium.
+    commit: u64,
+    /// Until the Dropper has sent the replies up to this number.
+    replies: u64,
 }
 
 impl Keyspace {
@@ -72,17 +80,37 @@ impl Keyspace {
         let log = self.stage.record.log;
         // What was done in the same drain has been committed before.
         let waits = number.is_some() && self.syncs_first() && log.synced < log.committed;
-        if waits || !self.telling.held.is_empty() {
-            self.telling.held.push_back((log.committed, list));
+        let roster = &self.stage.board.roster;
+        let listens = |client| roster.get(client).is_some_and(|record| record.is_subscribed());
+        let behind = if number.is_some() { self.dropper.holds_for(listens) } else { None };
+        if waits || behind.is_some() || !self.telling.held.is_empty() {
+            self.telling.held.push_back(HeldList {
+                list,
+                commit: log.committed,
+                replies: behind.unwrap_or(0),
+            });
+            if behind.is_some() {
+                self.dropper.ask_for_report();
+            }
         } else {
             self.pubsub.announce(list);
         }
     }
-    /// More of the log is on the medium: the replies have gone out, and what was to be told behind them follows.
+    /// More of the log is on the medium, or more is freed: the replies have gone out, and what was to be told behind them
+    /// follows.
     pub(super) fn tell_held(&mut self) {
         let synced = if self.syncs_first() { self.stage.record.log.synced } else { u64::MAX };
-        while let Some((_, list)) = self.telling.held.pop_front_if(|(commit, _)| *commit <= synced) {
+        let dropper = &self.dropper;
+        let may_go = |held: &mut HeldList| held.commit <= synced && dropper.has_sent(held.replies);
+        while let Some(HeldList { list, .. }) = self.telling.held.pop_front_if(may_go) {
             self.pubsub.announce(list);
         }
+    }
+}
+
+impl Handler<RepliesSent> for Keyspace {
+    type Result = ();
+    fn handle(&mut self, _: RepliesSent, _: &mut Self::Context) {
+        self.tell_held();
     }
 }

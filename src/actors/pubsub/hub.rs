@@ -22,7 +22,10 @@ use actix::Addr;
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::Instant,
 };
 
@@ -96,6 +99,10 @@ impl Hub {
                 let is_in_transaction = matches!(answer, Answer::Directly(_));
                 let said = self.run(client, protocol, is_in_transaction, node, task, muted);
                 self.board.subscriptions.end_change();
+                // In a transaction it is not the last command.
+                if !is_in_transaction && let Some(record) = self.board.roster.get(client) {
+                    record.last_command.store(node.index + 1, Relaxed);
+                }
                 said
             }
         };

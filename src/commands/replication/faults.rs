@@ -5,10 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Our master writes, and our disk does not take what we have: unless it is to be ignored the server ends, as Redis does,
 /// so that nobody counts on a copy that is none. `warns`: it was not told lately.
 pub fn note_unwritable(board: &Board, warns: bool) {
-    assert!(
-        board.config.load().replica_ignore_disk_write_errors,
-        "Replica was unable to write command to disk."
-    );
+    if !board.config.load().replica_ignore_disk_write_errors {
+        give_up(board, "Replica was unable to write command to disk.");
+    }
     if warns {
         tracing::warn!("Replica is applying a command even though it is unable to write to disk.");
     }
@@ -26,8 +25,18 @@ pub fn note_fault(board: &Board, command: Option<&str>, error: &str) {
     );
     let config = board.config.load();
     let ends = config.propagation_error_behavior != PropagationErrorBehavior::Ignore;
-    assert!(
-        !(ends && config.replica_read_only),
-        "This replica panicked sending an error to its master after processing the command '{command}'"
-    );
+    if ends && config.replica_read_only {
+        let what = "This replica panicked sending an error to its master after processing the command";
+        give_up(board, &format!("{what} '{command}'"));
+    }
+}
+
+/// Ends the process here and now: nothing may be written, told or confirmed any more. The log says why, for whoever started
+/// the server as a daemon hears of nothing else.
+fn give_up(board: &Board, reason: &str) -> ! {
+    tracing::error!("Guru Meditation: {reason}");
+    if let Some(path) = &board.config.load().pidfile {
+        let _ = std::fs::remove_file(path);
+    }
+    std::process::abort()
 }

@@ -17,9 +17,9 @@ impl StreamProgress {
     pub fn applied(&self, offset: u64) -> usize {
         self.copies.iter().filter(|(applied, _)| *applied >= offset).count()
     }
-    /// How many have it on their media.
+    /// How many have it on their media. What is before all of the stream is on any, as Redis has it.
     pub fn synced(&self, offset: u64) -> usize {
-        self.copies.iter().filter(|(_, synced)| synced.is_some_and(|synced| synced >= offset)).count()
+        self.copies.iter().filter(|(_, synced)| synced.unwrap_or(0) >= offset).count()
     }
 }
 
