@@ -13,7 +13,8 @@ use super::setting::Setting;
 use super::special::*;
 
 /// Of users, what is in effect already.
-const USERS: &str = "access lists, and as yet only gives the default user its passwords (channels are not restricted)";
+const USERS: &str =
+    "access lists, and as yet only gives the default user its passwords (channels are not restricted)";
 const INT: i128 = i32::MAX as i128;
 const UINT: i128 = u32::MAX as i128;
 const LONG: i128 = i64::MAX as i128;

@@ -227,13 +227,14 @@ fn who_is_let_go_is_told_first_what_it_did() {
         assert_eq!(client.read_to_end().expect("it comes")[..5], *b"+OK\r\n", "{wait:?}");
     }
     // What stands behind its wait is held by a pause, and its first replies are not out yet.
-    operator.call(&["DEBUG", "AOF-FLUSH-SLEEP", "400000"]);
+    operator.call(&["DEBUG", "AOF-FLUSH-SLEEP", "1000000"]);
     let mut client = server.connect();
     let packet = [encode(&["SET", "k", "1"]), encode(&["BLPOP", "l", "0.1"]), encode(&["GET", "k"])].concat();
     client.send_raw(&packet).expect("it is taken");
     while !field(&mut operator, "clients", "blocked_clients").starts_with('1') {}
-    assert_eq!(operator.call(&["CLIENT", "PAUSE", "1000", "ALL"]), Value::ok());
-    thread::sleep(Duration::from_millis(200));
+    assert_eq!(operator.call(&["CLIENT", "PAUSE", "2000", "ALL"]), Value::ok());
+    // Its time is over by then.
+    thread::sleep(Duration::from_millis(600));
     client.finish_sending();
     assert_eq!(client.read_to_end().expect("it comes")[..10], *b"+OK\r\n*-1\r\n");
     let mut client = server.connect();
@@ -372,6 +373,31 @@ fn what_is_published_behind_a_flush_comes_behind_its_reply() {
             assert_eq!(message.items()[2], Value::bulk("x"));
             assert_eq!(other.receive().items()[2], Value::bulk("x"));
         }
+    }
+}
+
+/// What was published before a client listened is not for it, though it waits behind a flush when the client begins.
+#[test]
+fn who_subscribes_in_a_transaction_hears_nothing_of_before() {
+    let master = Server::start(&ours(), &[&OPTIONS[..], &["--enable-debug-command", "yes"]].concat());
+    let (mut flusher, mut publisher) = (master.connect(), master.connect());
+    flusher.hello(Protocol::Resp3);
+    flusher.call(&["SUBSCRIBE", "c"]);
+    for _ in 0..3 {
+        publisher.call(&["DEBUG", "POPULATE", "300000", "k", "10"]);
+        flusher.send(&["FLUSHALL", "SYNC"]);
+        while publisher.call(&["DBSIZE"]) != Value::Integer(0) {}
+        assert_eq!(publisher.call(&["PUBLISH", "c", "old"]), Value::Integer(1));
+        let mut late = master.connect();
+        for command in [&["MULTI"][..], &["SUBSCRIBE", "c"]] {
+            late.call(command);
+        }
+        late.call(&["EXEC"]);
+        assert_eq!(flusher.receive(), Value::ok());
+        assert_eq!(flusher.receive().items()[2], Value::bulk("old"));
+        assert_eq!(publisher.call(&["PUBLISH", "c", "new"]), Value::Integer(2));
+        assert_eq!(late.receive().items()[2], Value::bulk("new"));
+        assert_eq!(flusher.receive().items()[2], Value::bulk("new"));
     }
 }
 

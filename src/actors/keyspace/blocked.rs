@@ -126,8 +126,9 @@ impl Keyspace {
         let over = |ms: i64| now_ms().saturating_add(ms).max(0) as u64;
         let alarm = waiter.patience.lasts_ms.map(|ms| Alarm { at_ms: over(ms), client: caller.client });
         self.blocked.alarms.set.extend(alarm);
-        self.stage.board.block(&record);
+        // Whoever sees that it is blocked sees with what.
         let last_command = record.last_command.swap(waiter.node.index + 1, Relaxed);
+        self.stage.board.block(&record);
         let has_stream = self.stage.record.stream.is_on;
         let mut then = Then::Waits;
         match waiter.patience.awaited {

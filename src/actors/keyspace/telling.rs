@@ -96,6 +96,13 @@ impl Keyspace {
             self.pubsub.announce(list);
         }
     }
+    /// Lists that wait for what is being freed go out, and so does what they are to stand behind. Nobody is served meanwhile.
+    pub(super) fn tell_behind_flushes(&mut self) {
+        if !self.telling.held.is_empty() {
+            self.dropper.settle();
+            self.tell_held();
+        }
+    }
     /// More of the log is on the medium, or more is freed: the replies have gone out, and what was to be told behind them
     /// follows.
     pub(super) fn tell_held(&mut self) {

@@ -198,6 +198,8 @@ impl Keyspace {
         caller: Caller,
         reply: &mut Reply,
     ) {
+        // It must not be told what was published before it listened.
+        self.tell_behind_flushes();
         self.send_ahead();
         let (sender, answer) = sync_channel(1);
         let task = std::mem::replace(task, Task::Transaction(Transaction::of(Verdict::Discard)));

@@ -33,7 +33,7 @@ pub fn note_fault(board: &Board, command: Option<&str>, error: &str) {
 
 /// Ends the process here and now: nothing may be written, told or confirmed any more. The log says why, for whoever started
 /// the server as a daemon hears of nothing else.
-fn give_up(board: &Board, reason: &str) -> ! {
+pub fn give_up(board: &Board, reason: &str) -> ! {
     tracing::error!("Guru Meditation: {reason}");
     if let Some(path) = &board.config.load().pidfile {
         let _ = std::fs::remove_file(path);

@@ -15,6 +15,7 @@ use crate::{
         args::Args,
         error::{CommandError, shown_in_part, text_of_bytes},
         help::reply_help,
+        replication::faults::give_up,
         spec::{Arity::*, *},
     },
     config::Rewriting,
@@ -195,8 +196,8 @@ impl Action {
             Action::Error(text) => return Err(CommandError::text_of(std::mem::take(text))),
             Action::Protocol(sample) => return sample.reply(backstage.caller.protocol, reply),
             Action::Crash(how) => {
-                tracing::error!("DEBUG {how}: a client asked the server to crash");
-                std::process::abort()
+                let reason = format!("DEBUG {how}: a client asked the server to crash");
+                give_up(backstage.board, &reason)
             }
             Action::Object(key) => return keys::reply_object(backstage, key, reply),
             Action::Listpack(key) => return lists::show_listpack(backstage, key, reply),
