@@ -182,8 +182,10 @@ class Group:
         """All others follow this one, and have the same data."""
 
         def follows(server):
-            state = server.client.info("replication")
-            return (state["role"], state.get("master_port"), state.get("master_link_status")) == ("slave", master.port, "up")
+            # Each sentinel has clients' connections closed when the role changes.
+            with contextlib.suppress(redis.exceptions.ConnectionError):
+                state = server.client.info("replication")
+                return (state["role"], state.get("master_port"), state.get("master_link_status")) == ("slave", master.port, "up")
 
         others = [server for server in self.servers if server is not master]
         until(lambda: all(follows(server) for server in others))
@@ -286,12 +288,18 @@ def by_hand(group, pauses=False):
         writers.until_more()
         if pauses:
             # They go on until it follows: before that it could take what is lost.
-            until(lambda: old.client.role()[0] == "slave")
+            until(lambda: follows_by_now(old))
             writers.until_more()
     if pauses:
         writers.check(new)
     group.until_same(new)
     return new
+
+
+def follows_by_now(server):
+    # Each sentinel has clients' connections closed when the role changes.
+    with contextlib.suppress(redis.exceptions.ConnectionError):
+        return server.client.role()[0] == "slave"
 
 
 def began(sentinel):
