@@ -1,4 +1,5 @@
 //! A command of our master that cannot run here: our data are not what the master takes them for; or that runs, and is not kept.
+//! And how the server ends itself where it must not go on, with the reason in its log.
 use crate::{board::Board, config::PropagationErrorBehavior};
 use std::sync::atomic::Ordering::Relaxed;
 
