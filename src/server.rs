@@ -80,11 +80,10 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Fatal> {
         tls::Contexts::of(&config).map_err(|unfit| Fatal(format!("Failed to configure TLS. {unfit}")))?;
     let doors = open_doors(&config)?;
     write_pid_file(&config);
-    let has_data = config.appendonly || std::path::Path::new(&config.dbfilename).exists();
     let board = Board::new(config, file, fastrand::u64(..), now_ms());
     board.tls.store(tls.map(Arc::new));
-    // From the first client on: none may see that there is nothing yet.
-    board.archive.loading.active.store(has_data, std::sync::atomic::Ordering::Relaxed);
+    // Until Persistence has looked what there is: no client may see, or change, what is not loaded yet.
+    board.archive.loading.active.store(true, std::sync::atomic::Ordering::Relaxed);
     let system = System::new();
     system.block_on(async { raise_curtain(board, doors) });
     let code = system.run_with_code().map_err(|error| Fatal(format!("The event loop failed: {error}")))?;

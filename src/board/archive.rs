@@ -44,6 +44,8 @@ pub struct Archive {
     /// Asked for or begun by itself, whatever came of it.
     pub saves: AtomicU64,
 
+    /// Something is logged, or on its way to the log: it may go on for a moment when `appendonly` is off.
+    pub log_is_on: AtomicBool,
     pub log_bytes: AtomicU64,
     pub log_base_bytes: AtomicU64,
     /// Not written yet.
@@ -100,6 +102,7 @@ impl Archive {
             last_save_tried_s: AtomicI64::new(0),
             last_background_save_seconds: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
+            log_is_on: AtomicBool::new(false),
             log_bytes: AtomicU64::new(0),
             log_base_bytes: AtomicU64::new(0),
             log_pending_bytes: AtomicU64::new(0),

@@ -282,6 +282,7 @@ impl Persistence {
             let journal = &log.files.journal;
             (log.files.bytes(), journal.pending_bytes() as u64, journal.is_unsynced())
         });
+        archive.log_is_on.store(self.log.is_some(), Relaxed);
         archive.log_bytes.store(bytes, Relaxed);
         archive.log_pending_bytes.store(pending, Relaxed);
         archive.log_unsynced.store(unsynced, Relaxed);

@@ -15,6 +15,8 @@ pub type Failed = (Vec<&'static str>, String);
 
 #[derive(Default)]
 pub struct Doors {
+    /// Bound, and not opened yet: whoever comes waits before them.
+    closed: Vec<Listening>,
     open: Vec<Door>,
     /// Where handshakes are made, since the first address with TLS was opened.
     guardroom: Option<Arbiter>,
@@ -35,6 +37,10 @@ impl Door {
 }
 
 impl Doors {
+    /// These will be opened when there is something to be seen.
+    pub fn keep_closed(&mut self, sockets: Vec<Listening>) {
+        self.closed = sockets;
+    }
     /// Says in the log where clients are awaited.
     pub fn announce(&self, config: &Config) {
         for transport in Transport::ALL {
@@ -49,6 +55,7 @@ impl Doors {
         }
     }
     pub fn close_all(&mut self) {
+        self.closed.clear();
         self.open.drain(..).for_each(Door::close);
     }
     fn close(&mut self, transports: &[Transport]) {
@@ -65,6 +72,10 @@ fn open(transports: &[Transport], config: &Config) -> Result<Vec<Listening>, Can
 }
 
 impl Supervisor {
+    /// Lets those in who wait since the start; does nothing if that is done.
+    pub(super) fn open_doors(&mut self) {
+        std::mem::take(&mut self.doors.closed).into_iter().for_each(|socket| self.listen(socket));
+    }
     pub(super) fn listen(&mut self, socket: Listening) {
         let Some(ushers) = self.ushers.clone() else { return };
         let closer = match socket.closer() {

@@ -49,6 +49,8 @@ const PURGES: u32 = 3;
 
 impl Supervisor {
     pub(super) fn keep_house(&mut self) {
+        // What takes long to load is not waited for: clients are told that it is loading.
+        self.open_doors();
         let now = Instant::now();
         let seconds = self.rates.last.replace(now).map_or(0.1, |last| now.duration_since(last).as_secs_f64());
         let vitals = &self.board.vitals;

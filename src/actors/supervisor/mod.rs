@@ -141,7 +141,7 @@ impl Handler<Open> for Supervisor {
         self.primary = Some(open.primary);
         self.ushers = Some(open.ushers);
         self.following.near = open.near;
-        open.doors.into_iter().for_each(|socket| self.listen(socket));
+        self.doors.keep_closed(open.doors);
         let vitals = &self.board.vitals;
         vitals.startup_memory_bytes.store(allocator::used_bytes(), Relaxed);
         tracing::info!("Server initialized");
@@ -155,6 +155,7 @@ impl Handler<Loaded> for Supervisor {
             System::current().stop_with_code(1);
             return;
         }
+        self.open_doors();
         self.doors.announce(&self.board.config.load());
         self.follow_as_configured();
     }

@@ -16,7 +16,7 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     saving(scene, archive, now_s, report);
     logging(scene, archive, now_s, report);
     report.fields([("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
-    if scene.config.appendonly {
+    if is_logged(scene, archive) {
         log_size(scene, archive, report);
     }
     if archive.is_loading() || archive.is_loading_beside() {
@@ -24,6 +24,10 @@ pub fn persistence(scene: &Scene, report: &mut Report) {
     }
 }
 
+/// From CONFIG SET on, though its first base takes a moment; and until the last command of a log that ends is written.
+fn is_logged(scene: &Scene, archive: &Archive) -> bool {
+    scene.config.appendonly || archive.log_is_on.load(Relaxed)
+}
 fn told_percent(archive: &Archive) -> String {
     let total = archive.keys_total.load(Relaxed).max(1) as f64;
     format!("{:.2}", (archive.keys_told.load(Relaxed) as f64 / total * 100.0).min(100.0))
@@ -56,8 +60,7 @@ fn saving(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
 }
 
 fn logging(scene: &Scene, archive: &Archive, now_s: i64, report: &mut Report) {
-    // From CONFIG SET on, though its first base takes a moment.
-    report.field("aof_enabled", scene.config.appendonly as u8);
+    report.field("aof_enabled", is_logged(scene, archive) as u8);
     report.field("aof_rewrite_in_progress", (archive.activity() == Activity::Rewrite) as u8);
     report.field("aof_rewrite_scheduled", archive.rewrite_scheduled.load(Relaxed) as u8);
     report.field("aof_last_rewrite_time_sec", archive.last_rewrite_seconds.load(Relaxed));
