@@ -248,7 +248,7 @@ fn what_is_saved_during_a_sync_is_old() {
 #[test]
 fn without_swapping_it_says_that_it_loads() {
     let [master, replica] =
-        [&[][..], &["--repl-diskless-load", "on-empty-db", "--key-load-delay", "100"]].map(Node::ours);
+        [&[][..], &["--repl-diskless-load", "on-empty-db", "--key-load-delay", "2000"]].map(Node::ours);
     master.done(&["DEBUG", "POPULATE", "5000"]);
     replica.done(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
     let mut client = replica.connect();
