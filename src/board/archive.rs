@@ -1,7 +1,7 @@
 //! What is known of the files: how saving, logging and loading go. INFO shows it, and commands are refused by it.
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU64,
-    Ordering::{Relaxed, SeqCst},
+    Ordering::{Acquire, Relaxed, SeqCst},
 };
 
 /// What is written in the background.
@@ -162,9 +162,10 @@ impl Archive {
     pub fn is_ailing(&self) -> bool {
         self.log_error.load(Relaxed) != 0 || self.last_save_failed.load(Relaxed)
     }
+    /// Who sees that it is over comes behind what was told because of it.
     #[inline]
     pub fn is_loading(&self) -> bool {
-        self.loading.active.load(Relaxed)
+        self.loading.active.load(Acquire)
     }
     /// Other data are being loaded, and the old ones serve meanwhile.
     #[inline]
