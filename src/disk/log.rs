@@ -5,9 +5,9 @@
 //! it was, to be written on: the manifest on disk may be the old one or the new one then (it has its name, but its folder
 //! could not be synced), and so nothing of either is taken away.
 use super::{Journal, Output, Shared, replace};
-use crate::formats::aof::{BaseFormat, Manifest, Names, Opening, Part, manifest::Logging};
+use crate::formats::aof::{BaseFormat, Manifest, Names, Opening, Part, Stray, manifest::Logging};
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -64,6 +64,24 @@ impl LogFolder {
             .map_err(|error| io::Error::other(format!("{error}\nThe file is {}", path.display())))?;
         Ok(Some(manifest))
     }
+    /// What is called like a part of the log; for where no manifest tells which files are.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn strays(&self) -> io::Result<Vec<Stray>> {
+        let named = |name: &OsString| {
+            let bytes = || self.disk.open(&self.at(name)).map_or(0, |(_, bytes)| bytes);
+            self.names().stray(name, 0).map(|stray| Stray { bytes: bytes(), ..stray })
+        };
+        Ok(self.disk.names(&self.path)?.iter().filter_map(named).collect())
+    }
+    /// The manifest to go on from. Where there is none it is one that leaves alone what lies there.
+    fn manifest(&self) -> io::Result<Manifest> {
+        match self.read_manifest()? {
+            Some(manifest) => Ok(manifest),
+            None => Ok(Manifest::beside(&self.strays()?)),
+        }
+    }
     /// # Errors
     /// Whatever the disk says.
     pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
@@ -100,7 +118,7 @@ impl LogFolder {
     /// # Errors
     /// Whatever the disk says.
     pub fn adopt_alone(&self, base: Output, format: BaseFormat) -> io::Result<Manifest> {
-        let manifest = self.read_manifest()?.unwrap_or_default();
+        let manifest = self.manifest()?;
         let rewritten = manifest.rewritten(self.names(), format, Logging::Off);
         base.finish(&self.at(&rewritten.base))?;
         self.write_manifest(&rewritten.manifest)?;
@@ -162,7 +180,7 @@ impl LogFiles {
         let name = folder.names().temporary_increment();
         // What is in an earlier one belongs to no base.
         let journal = Journal::open(folder.disk.clone(), &folder.at(name), true)?;
-        let manifest = folder.read_manifest()?.unwrap_or_default();
+        let manifest = folder.manifest()?;
         Ok(LogFiles { folder, journal, manifest, beginning: true, older_bytes: 0, doubtful: false })
     }
     /// The one at hand; `None` where commands go to the temporary one.

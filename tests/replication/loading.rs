@@ -76,6 +76,40 @@ fn nobody_meets_a_part_of_the_data() {
     }
 }
 
+/// Who was on the way when the old data went is told so, as those are who come later.
+#[test]
+fn nobody_waits_for_the_end_of_it() {
+    let master = master();
+    let replica = replica(&["--key-load-delay", "2000"]);
+    let proxy = Proxy::start(master.port(), 1);
+    proxy.set(Weather { holds: true, ..Weather::FAIR });
+    replica.done(&["REPLICAOF", "127.0.0.1", &proxy.port().to_string()]);
+    let mut client = replica.connect();
+    let id = client.call(&["CLIENT", "ID"]).integer().to_string();
+    let script = ["EVAL", "return redis.call('DBSIZE')", "0"];
+    let behind: [&[&str]; 5] =
+        [&["GET", "old:1"], &["DBSIZE"], &script, &["REPLICAOF", "NO", "ONE"], &["ECHO", "x"]];
+    let wait: &[&str] = &["XREAD", "BLOCK", "0", "STREAMS", "nothing", "$"];
+    let all: Vec<u8> = [&[wait], &behind[..]].concat().iter().flat_map(|command| encode(command)).collect();
+    client.send_raw(&all).expect("the server takes it");
+    until("it waits", || replica.info("blocked_clients") == "1");
+    proxy.set(Weather::FAIR);
+    until("it loads", || replica.info("loading") == "1");
+    assert_eq!(replica.call(&["CLIENT", "UNBLOCK", &id]), Value::Integer(1));
+    assert_eq!(client.receive(), Value::NullArray);
+    for command in behind {
+        let reply = client.receive();
+        match command[0] {
+            "ECHO" => assert_eq!(reply, Value::bulk("x")),
+            _ => assert!(is_refused(&reply), "{command:?}: {reply:?}"),
+        }
+    }
+    assert_eq!(replica.info("loading"), "1");
+    replica.config("key-load-delay", "0");
+    replica.await_link();
+    assert_eq!(replica.call(&["DBSIZE"]), Value::Integer(NEW));
+}
+
 /// What falls due amid it waits: whoever crashes then has the data of before, or all of the new ones.
 #[test]
 fn a_part_of_the_data_is_not_saved() {

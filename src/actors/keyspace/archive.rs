@@ -357,7 +357,7 @@ impl Handler<EndLoading> for Keyspace {
         self.await_master();
         self.resume_history(ctx);
         self.note_changes(ctx);
-        self.end_loads(ctx);
+        self.loads = false;
         let _ = done.send(std::mem::take(&mut self.loader));
     }
 }

@@ -515,7 +515,7 @@ impl Keyspace {
         let loading = &self.stage.board.archive.loading;
         loading.active.store(false, Relaxed);
         loading.beside.store(false, Relaxed);
-        self.end_loads(ctx);
+        self.loads = false;
         // Who asked may be gone.
         let _ = done.send(is_followed);
     }

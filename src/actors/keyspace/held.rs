@@ -1,4 +1,4 @@
-//! Turns that wait for the end of something (CLIENT PAUSE, MIGRATE, data being loaded), in the order in which they came.
+//! Turns that wait for the end of something (CLIENT PAUSE, MIGRATE), in the order in which they came.
 use super::{Execute, Keyspace, PauseOver};
 use crate::{
     actors::{
@@ -12,6 +12,7 @@ use crate::{
         registry::Node,
         replication::gates::{may_see_data, may_write_here},
         spec::{LOADING, MAY_REPLICATE, STALE},
+        stage::LOADS,
         transactions::Verdict,
     },
     resp::Reply,
@@ -29,8 +30,6 @@ const WRITERS_LATER: Duration = Duration::from_millis(20);
 pub(super) enum Obstacle {
     /// Those who write wait until then, ms since 1970.
     Pause { until_ms: i64 },
-    /// There is a part of the data only.
-    Loading,
     /// A key that it may change is on its way to another server.
     Move,
 }
@@ -134,14 +133,13 @@ impl Keyspace {
     pub(super) fn obstacle_to(&mut self, run: &Run, pause: Option<(PauseScope, i64)>) -> Option<Obstacle> {
         match pause {
             Some((_, until_ms)) if self.may_write(run) => Some(Obstacle::Pause { until_ms }),
-            _ if self.loads && waits_for_loading(run) => Some(Obstacle::Loading),
             _ => self.moving.holds(run).then_some(Obstacle::Move),
         }
     }
     /// Keeps what a client asked, from the command on that met an obstacle, until that is gone.
     pub(super) fn hold_behind(&mut self, obstacle: Obstacle, rest: Batch, reply_to: &Recipient<Replies>) {
         let held = match obstacle {
-            Obstacle::Pause { .. } | Obstacle::Loading => &mut self.held,
+            Obstacle::Pause { .. } => &mut self.held,
             Obstacle::Move => &mut self.moving.held,
         };
         held.keep(rest, reply_to.clone(), &self.stage.board);
@@ -154,11 +152,6 @@ impl Keyspace {
         for (reply_to, batch) in self.held.release(&self.stage.board) {
             ctx.notify(Execute::at_last(batch, reply_to));
         }
-    }
-    /// The data are whole.
-    pub(super) fn end_loads(&mut self, ctx: &mut Context<Self>) {
-        self.loads = false;
-        self.release_held(ctx);
     }
     pub(super) fn ask_for_pause_end(&mut self, until_ms: i64) {
         // Where no end is known, whoever ends it tells.
@@ -191,7 +184,11 @@ impl Keyspace {
             _ => (is_write(run.node), minds_old_data(run.node)),
         };
         let board = &self.stage.board;
+        let meets_a_part = self.loads && minds_loading(run);
         let gates = || {
+            if meets_a_part {
+                return Err(LOADS.clone());
+            }
             if is_write {
                 may_write_here(board)?;
                 if board.archive.is_ailing() {
@@ -237,9 +234,8 @@ fn changes_data(step: &Step) -> bool {
     }
 }
 
-/// Whether a command must not meet a part of the data. (Clients are refused while there is no more; this is for what was
-/// admitted before, and waited on its way.)
-fn waits_for_loading(run: &Run) -> bool {
+/// Whether a command must not meet a part of the data.
+fn minds_loading(run: &Run) -> bool {
     let minds = |node: &Node| node.spec().flags & LOADING == 0;
     match &run.task {
         Task::Transaction(transaction) => {

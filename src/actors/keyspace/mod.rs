@@ -427,7 +427,7 @@ impl Handler<Execute> for Keyspace {
                     break;
                 }
                 let caller = Caller { client, db: run.db, protocol: run.protocol, touches: run.touches };
-                if has_waited && self.refuse_late(run, caller, &mut reply) {
+                if (has_waited || self.loads) && self.refuse_late(run, caller, &mut reply) {
                     continue;
                 }
                 let (progress, waits) = self.perform(run, caller, &mut reply, ctx);
