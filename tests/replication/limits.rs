@@ -14,11 +14,13 @@ use std::{thread, time::Duration};
 #[test]
 fn who_does_not_read_is_dropped() {
     for make in [Ours, Redis] {
-        let master = Node::start(make, &["--client-output-buffer-limit", "replica 4mb 0 0"]);
+        let master = Node::start(make, &["--client-output-buffer-limit", "replica 0 0 0"]);
         let proxy = Proxy::start(master.port(), 1);
         let [stuck, other] = [Node::ours(&[]), Node::ours(&[])];
         stuck.follow(proxy.port());
         other.follow(master.port());
+        // It holds for those who are there, too.
+        master.config("client-output-buffer-limit", "replica 4mb 0 0");
         proxy.set(Weather { holds: true, ..Weather::FAIR });
         let (mut client, value) = (master.connect(), "v".repeat(100_000));
         until("the master has dropped it", || {

@@ -47,6 +47,49 @@ fn a_backlog_that_nobody_needs_goes() {
         assert_eq!([master.count("sync_full"), master.count("sync_partial_ok")], [2, 0], "{make:?}");
     }
 }
+/// What it holds stays when it may become longer; when it must become shorter the oldest go, without a write.
+#[test]
+fn a_backlog_changes_its_size_while_it_is_used() {
+    for make in [Ours, Redis] {
+        let (master, mut replica) = (Node::start(make, &["--repl-backlog-size", "20kb"]), Node::ours(&[]));
+        replica.follow(master.port());
+        let (port, value) = (master.port().to_string(), "v".repeat(10_000));
+        // Whether the 300,000 bytes that it misses are there.
+        for (round, size, is_enough) in [(1, "1mb", true), (2, "50kb", false)] {
+            master.config("repl-backlog-size", size);
+            replica.shut_down();
+            for _ in 0..30 {
+                master.done(&["SET", "k", &value]);
+            }
+            let before = [master.count("sync_full"), master.count("sync_partial_ok")];
+            replica.again_with(&["--replicaof", "127.0.0.1", &port]);
+            replica.await_link();
+            let after = [master.count("sync_full"), master.count("sync_partial_ok")];
+            let partial = u64::from(is_enough);
+            let expected = [before[0] + 1 - partial, before[1] + partial];
+            assert_eq!(after, expected, "{make:?}, round {round}");
+            assert_same(&[&master, &replica]);
+        }
+    }
+}
+/// Its limits are for clients: what its master has taken it takes, too.
+#[test]
+fn what_is_too_much_for_clients_is_not_for_a_replica() {
+    let limits = ["--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "1mb"];
+    let value = "v".repeat(3 << 20);
+    for make in [Ours, Redis] {
+        let (master, replica) = (Node::start(make, &[]), Node::ours(&limits));
+        replica.follow(master.port());
+        master.done(&["SET", "by the stream", &value]);
+        assert_same(&[&master, &replica]);
+        replica.done(&["REPLICAOF", "NO", "ONE"]);
+        replica.done(&["FLUSHALL"]);
+        replica.follow(master.port());
+        assert_same(&[&master, &replica]);
+        assert_eq!(master.count("sync_full"), 2, "{make:?}");
+    }
+}
+
 /// It is kept as long as there is a replica, and without end if so configured: the replica goes on where it was.
 #[test]
 fn a_backlog_that_is_needed_stays() {
