@@ -5,7 +5,7 @@
 //! it was, to be written on: the manifest on disk may be the old one or the new one then (it has its name, but its folder
 //! could not be synced), and so nothing of either is taken away.
 use super::{Journal, Output, Shared, replace};
-use crate::formats::aof::{BaseFormat, Manifest, Names, Opening, Part, Stray, manifest::Logging};
+use crate::formats::aof::{BaseFormat, Manifest, Names, Opening, Part, manifest::Logging};
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
@@ -44,7 +44,12 @@ impl LogFolder {
     }
     /// Removes what a server left behind that was killed. None may be writing here.
     pub fn remove_leftovers(&self) {
-        for name in [self.names().temporary_manifest(), self.names().temporary_increment()] {
+        let names = self.names();
+        // A manifest that was about to get its name may be all that tells of increments which have theirs.
+        let is_needed = !self.disk.exists(&self.at(names.manifest()))
+            && self.unlisted().is_ok_and(|increments| !increments.is_empty());
+        let manifest = (!is_needed).then(|| names.temporary_manifest());
+        for name in manifest.into_iter().chain([names.temporary_increment()]) {
             // It would only take room, and is made anew when it is needed.
             let _ = self.disk.remove(&self.at(name));
         }
@@ -64,23 +69,17 @@ impl LogFolder {
             .map_err(|error| io::Error::other(format!("{error}\nThe file is {}", path.display())))?;
         Ok(Some(manifest))
     }
-    /// What is called like a part of the log; for where no manifest tells which files are.
+    /// Increments that something is in, or that cannot be looked into; for where no manifest tells of them.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn strays(&self) -> io::Result<Vec<Stray>> {
-        let named = |name: &OsString| {
-            let bytes = || self.disk.open(&self.at(name)).map_or(0, |(_, bytes)| bytes);
-            self.names().stray(name, 0).map(|stray| Stray { bytes: bytes(), ..stray })
+    pub fn unlisted(&self) -> io::Result<Vec<OsString>> {
+        let is_meant = |name: &OsString| {
+            let path = self.at(name);
+            let has_bytes = || self.disk.open(&path).map_or(true, |(_, bytes)| bytes > 0);
+            self.names().is_increment(name) && self.disk.is_file(&path) && has_bytes()
         };
-        Ok(self.disk.names(&self.path)?.iter().filter_map(named).collect())
-    }
-    /// The manifest to go on from. Where there is none it is one that leaves alone what lies there.
-    fn manifest(&self) -> io::Result<Manifest> {
-        match self.read_manifest()? {
-            Some(manifest) => Ok(manifest),
-            None => Ok(Manifest::beside(&self.strays()?)),
-        }
+        Ok(self.disk.names(&self.path)?.into_iter().filter(is_meant).collect())
     }
     /// # Errors
     /// Whatever the disk says.
@@ -118,7 +117,7 @@ impl LogFolder {
     /// # Errors
     /// Whatever the disk says.
     pub fn adopt_alone(&self, base: Output, format: BaseFormat) -> io::Result<Manifest> {
-        let manifest = self.manifest()?;
+        let manifest = self.read_manifest()?.unwrap_or_default();
         let rewritten = manifest.rewritten(self.names(), format, Logging::Off);
         base.finish(&self.at(&rewritten.base))?;
         self.write_manifest(&rewritten.manifest)?;
@@ -180,7 +179,7 @@ impl LogFiles {
         let name = folder.names().temporary_increment();
         // What is in an earlier one belongs to no base.
         let journal = Journal::open(folder.disk.clone(), &folder.at(name), true)?;
-        let manifest = folder.manifest()?;
+        let manifest = folder.read_manifest()?.unwrap_or_default();
         Ok(LogFiles { folder, journal, manifest, beginning: true, older_bytes: 0, doubtful: false })
     }
     /// The one at hand; `None` where commands go to the temporary one.

@@ -92,26 +92,28 @@ impl Persistence {
         let manifest = folder
             .read_manifest()
             .map_err(|error| format!("Reading the append only file manifest failed. {error}"))?;
-        let strays = match manifest {
+        let unlisted = match manifest {
             Some(_) => Vec::new(),
-            None => {
-                folder.strays().map_err(|error| fatal("can't look into the append-only directory", error))?
-            }
+            None => folder
+                .unlisted()
+                .map_err(|error| fatal("can't look into the append-only directory", error))?,
         };
         let moved = folder.path().join(names.0);
         let (old_file, moved_file) = (disk.is_file(Path::new(names.0)), disk.exists(&moved));
-        let found = Found { manifest, strays, old_file, moved_file };
+        let found = Found { manifest, unlisted, old_file, moved_file };
         let manifest = match aof::Start::of(found, names) {
             aof::Start::Empty(manifest) => manifest,
             aof::Start::Load(manifest) => manifest,
-            aof::Start::Unlisted(parts) => {
-                let parts: Vec<_> = parts.iter().map(|name| name.to_string_lossy()).collect();
+            aof::Start::Unlisted(increments) => {
+                let increments: Vec<_> = increments.iter().map(|name| name.to_string_lossy()).collect();
                 return Err(format!(
-                    "Fatal error: there are parts of an append-only file in {} ({}), and no manifest {} that says which of \
-                     them count, and in what order. Put it back; or move them away to begin without their data.",
+                    "Fatal error: there is a part of an append-only file in {} ({}), and no manifest {} that says which parts \
+                     count, and in what order. Put it back ({} may be it, if that is there); or move the files away to begin \
+                     without their data.",
                     folder.path().display(),
-                    parts.join(", "),
-                    names.manifest()
+                    increments.join(", "),
+                    names.manifest(),
+                    names.temporary_manifest()
                 ));
             }
             aof::Start::Ambiguous => {

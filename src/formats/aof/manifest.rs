@@ -23,23 +23,6 @@ pub struct Part {
     pub seq: i64,
 }
 
-/// A file that is called like a part, in a folder without a manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
-    pub name: OsString,
-    /// 0: the name is that of an old append-only file.
-    pub seq: i64,
-    pub is_base: bool,
-    pub bytes: u64,
-}
-impl Stray {
-    /// It may hold what is nowhere else. A first base alone may be what a first start has left that was killed before it wrote
-    /// its manifest.
-    pub fn is_precious(&self) -> bool {
-        self.bytes > 0 && !(self.is_base && self.seq == 1)
-    }
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     base: Option<Part>,
@@ -93,16 +76,10 @@ impl Names<'_> {
     pub fn temporary_increment(self) -> String {
         format!("temp-{}.incr", self.0)
     }
-    /// A file with this name; `None` if no part is called so.
-    pub fn stray(self, name: &OsStr, bytes: u64) -> Option<Stray> {
-        let rest = name.to_str()?.strip_prefix(self.0)?;
-        let (seq, is_base) = match rest.strip_prefix('.').and_then(|rest| rest.split_once('.')) {
-            Some((seq, "base.rdb" | "base.aof")) => (seq.parse().ok()?, true),
-            Some((seq, "incr.aof")) => (seq.parse().ok()?, false),
-            None if rest.is_empty() => (0, true),
-            _ => return None,
-        };
-        Some(Stray { name: name.into(), seq, is_base, bytes })
+    /// Whether this is an increment's name.
+    pub fn is_increment(self, name: &OsStr) -> bool {
+        let rest = name.to_str().and_then(|name| name.strip_prefix(self.0)?.strip_prefix('.'));
+        rest.and_then(|rest| rest.strip_suffix(".incr.aof")).is_some_and(|seq| seq.parse::<i64>().is_ok())
     }
     fn base(self, seq: i64, format: BaseFormat) -> OsString {
         let suffix = match format {
@@ -118,14 +95,6 @@ impl Names<'_> {
 
 /// What is in it.
 impl Manifest {
-    /// One that will give no file a name that one of these has.
-    pub fn beside(strays: &[Stray]) -> Manifest {
-        let last = |of_bases: bool| {
-            let alike = strays.iter().filter(|stray| stray.is_base == of_bases);
-            alike.map(|stray| stray.seq.max(0)).max().unwrap_or_default()
-        };
-        Manifest { base_seq: last(true), increment_seq: last(false), ..Manifest::default() }
-    }
     /// The manifest of an old append-only file, which becomes the base under its own name.
     pub fn of_old_file(filename: &str) -> Manifest {
         let base = Part { name: filename.into(), seq: 1 };

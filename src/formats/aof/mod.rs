@@ -13,7 +13,7 @@ pub mod scribe;
 pub mod start;
 pub mod write;
 
-pub use manifest::{BaseFormat, Manifest, ManifestError, Names, Part, Stray};
+pub use manifest::{BaseFormat, Manifest, ManifestError, Names, Part};
 pub use rewrite::Rewrite;
 pub use scan::{Command, Damage, Item, Scanner, Unfinished};
 pub use scribe::CommandScribe;

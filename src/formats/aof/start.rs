@@ -3,7 +3,7 @@
 //! An old server kept one file, `appendfilename` in `dir`. It is taken over by writing a manifest that names it as the
 //! base, and then moving it into the directory. A start that is interrupted between the two finds the manifest without
 //! the file, and goes on from there.
-use super::manifest::{BaseFormat, Manifest, Names, Stray};
+use super::manifest::{BaseFormat, Manifest, Names};
 use std::ffi::OsString;
 
 /// What lies in `dir` and in `appenddirname` in it.
@@ -11,8 +11,8 @@ use std::ffi::OsString;
 pub struct Found {
     /// None: there is no directory, or no manifest in it.
     pub manifest: Option<Manifest>,
-    /// Where there is no manifest: what lies in `appenddirname` and is called like a part.
-    pub strays: Vec<Stray>,
+    /// Where there is no manifest: increments that are not empty. No first start that was killed has left those.
+    pub unlisted: Vec<OsString>,
     /// There is a file `appendfilename` in `dir`.
     pub old_file: bool,
     /// There is a file `appendfilename` in `appenddirname`.
@@ -27,7 +27,7 @@ pub enum Start {
     Upgrade(Manifest),
     /// Load these parts. One that is missing ends the start.
     Load(Manifest),
-    /// These are parts, and no manifest says of what: the data may be in them.
+    /// There are increments, and no manifest says of what: the data may be in them, and would be written over.
     Unlisted(Vec<OsString>),
     /// An old file would have to be moved over another one, of which no manifest tells.
     Ambiguous,
@@ -35,11 +35,11 @@ pub enum Start {
 
 impl Start {
     pub fn of(found: Found, names: Names) -> Start {
-        let Found { manifest, strays, old_file, moved_file } = found;
-        if manifest.is_none() && !old_file && strays.iter().any(Stray::is_precious) {
-            return Start::Unlisted(strays.into_iter().map(|stray| stray.name).collect());
+        let Found { manifest, unlisted, old_file, moved_file } = found;
+        if manifest.is_none() && !unlisted.is_empty() {
+            return Start::Unlisted(unlisted);
         }
-        let manifest = manifest.unwrap_or_else(|| Manifest::beside(&strays));
+        let manifest = manifest.unwrap_or_default();
         // A manifest that has nothing but the old name may be of an upgrade that was interrupted.
         let names_old_file =
             manifest.increments().is_empty() && manifest.base().is_some_and(|base| *base.name == *names.0);
@@ -112,32 +112,29 @@ mod tests {
             (Some(&other), false, false, Start::Load(other.clone())),
         ] {
             let state = format!("{found:?} {old_file} {moved_file}");
-            let found = Found { manifest: found.cloned(), strays: Vec::new(), old_file, moved_file };
+            let found = Found { manifest: found.cloned(), unlisted: Vec::new(), old_file, moved_file };
             assert_eq!(Start::of(found, NAMES), start, "{state}");
         }
     }
 
     #[test]
-    fn parts_without_a_manifest_are_not_written_over() {
-        let start = |files: &[(&str, u64)]| {
-            let strays =
-                files.iter().filter_map(|(name, bytes)| NAMES.stray(name.as_ref(), *bytes)).collect();
-            Start::of(Found { strays, ..Found::default() }, NAMES)
-        };
-        for precious in ["a.aof.1.incr.aof", "a.aof.2.base.rdb", "a.aof.2.base.aof", "a.aof"] {
-            let found = start(&[("a.aof.1.base.rdb", 88), (precious, 1)]);
-            let names = ["a.aof.1.base.rdb", precious].map(OsString::from).to_vec();
-            assert_eq!(found, Start::Unlisted(names), "{precious}");
+    fn increments_without_a_manifest_are_not_written_over() {
+        for old_file in [false, true] {
+            let unlisted = vec![OsString::from("a.aof.1.incr.aof")];
+            let found = Found { unlisted: unlisted.clone(), old_file, ..Found::default() };
+            assert_eq!(Start::of(found, NAMES), Start::Unlisted(unlisted));
         }
-        // Others' files, and what a first start has left that was killed.
-        let other = [("b.aof.1.incr.aof", 1), ("a.aof.x.incr.aof", 1), ("a.aof.1.incr", 1), ("a.aof2", 1)];
-        assert_eq!(start(&other), Start::Empty(Manifest::default()));
-        let Start::Empty(manifest) = start(&[("a.aof.1.base.rdb", 88), ("a.aof.1.incr.aof", 0)]) else {
-            panic!("it begins with nothing");
-        };
-        let opening = Opening::of(manifest, NAMES, BaseFormat::Rdb);
-        assert_eq!(opening.new_base.as_deref(), Some("a.aof.2.base.rdb".as_ref()));
-        assert_eq!(opening.increment, "a.aof.2.incr.aof");
+        for (name, is_one) in [
+            ("a.aof.1.incr.aof", true),
+            ("a.aof.12.incr.aof", true),
+            ("b.aof.1.incr.aof", false),
+            ("a.aof.x.incr.aof", false),
+            ("a.aof.1.incr.aof.old", false),
+            ("a.aof.1.base.rdb", false),
+            ("temp-a.aof.incr", false),
+        ] {
+            assert_eq!(NAMES.is_increment(name.as_ref()), is_one, "{name}");
+        }
     }
 
     #[test]
