@@ -236,6 +236,11 @@ fn roles_are_told() {
         assert_eq!(node.info("master_port"), master.port().to_string());
         assert_eq!(node.info("slave_read_only"), "1");
     }
+    for (node, told) in [(&master, "master"), (&middle, "replica"), (&last, "replica")] {
+        let hello = node.call(&["HELLO", "2"]).items();
+        let role = hello.iter().position(|word| *word == Value::bulk("role")).expect("its role");
+        assert_eq!(hello[role + 1], Value::bulk(told), "{:?}", node.make);
+    }
     let below = Node::ours(&[]);
     below.follow(last.port());
     assert_eq!(names_of_fields(&middle), names_of_fields(&last), "a replica with a replica");

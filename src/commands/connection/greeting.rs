@@ -158,7 +158,7 @@ fn greet(session: &Session, reply: &mut Reply) {
     reply.bulk(b"mode");
     reply.bulk(b"standalone");
     reply.bulk(b"role");
-    reply.bulk(b"master");
+    reply.bulk(if session.board.replication.is_replica() { b"replica" } else { b"master" });
     reply.bulk(b"modules");
     reply.array(0);
 }
